@@ -1,0 +1,41 @@
+// Package engine is the contract between package server, which speaks
+// google.longrunning.Operations, and the engines that store operations and run
+// their handlers. It holds no implementation: server/engine/sqlite keeps
+// operations in one file, the module temporal keeps them in a Temporal
+// service, and package enginetest is the one suite that each of them passes.
+//
+// Programs that serve operations do not use this package; they open an engine
+// and hand it to server.New. Read it to write an engine, or to know what is
+// promised:
+//
+//   - Durable: what Start, Attempt.Save, Cancel, Delete, Complete and Fail
+//     acknowledged survives the death of the process, and on engines that say
+//     so a loss of power.
+//   - At least once: an operation whose process died runs again from its last
+//     checkpoint, unless [Spec.AtMostOnce] is set, which ends it as ABORTED.
+//   - One end: an operation reaches exactly one terminal state, and its
+//     response or error never changes afterwards.
+//   - Fenced: every write of an attempt carries the fence it was claimed with.
+//     Once another attempt was claimed, or the operation has ended, such a
+//     write is refused with [ErrFenced] and changes nothing.
+//   - Stable order: [Engine.List] goes from the newest operation to the
+//     oldest; an operation started while somebody pages never shifts the pages
+//     that follow.
+//
+// # Records
+//
+// A [Record] is immutable once an engine has returned it. Engines share one
+// record between callers, so nobody may modify it or the messages it points
+// to.
+//
+// # States
+//
+// An operation starts PENDING (or RUNNING, when its work is done elsewhere),
+// is RUNNING while an attempt owns it, may go back to PENDING (retry, drain,
+// crash), and ends SUCCEEDED, FAILED or CANCELLED.
+//
+// # Capabilities
+//
+// What not every engine can give is an interface of its own, found by type
+// assertion: [Subscriber], [Statser], [Historian].
+package engine

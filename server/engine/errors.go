@@ -1,0 +1,38 @@
+package engine
+
+import "errors"
+
+// Errors of the contract. Engines wrap them with what they know.
+var (
+	// ErrNotFound: no operation of this name exists, or it was deleted.
+	ErrNotFound = errors.New("operation not found")
+	// ErrFenced: the writer no longer owns the operation. Its write changed
+	// nothing.
+	ErrFenced = errors.New("operation is owned by another attempt or has ended")
+	// ErrRequestIDReused: the request ID started an operation with another
+	// kind, parent or request.
+	ErrRequestIDReused = errors.New("request ID was used with another request")
+	// ErrNotTerminal: the engine refuses this to an operation that runs.
+	ErrNotTerminal = errors.New("operation has not ended")
+	// ErrInvalidCursor: [Query.After] is not a cursor of this engine.
+	ErrInvalidCursor = errors.New("invalid cursor")
+	// ErrInvalid: the caller's input cannot be stored; the text says which.
+	ErrInvalid = errors.New("invalid")
+	// ErrTooLarge: a payload is over the engine's limit; the text names it.
+	ErrTooLarge = errors.New("too large")
+	// ErrUnavailable: the store cannot be reached or written right now.
+	ErrUnavailable = errors.New("store unavailable")
+	// ErrClosed: the engine was closed.
+	ErrClosed = errors.New("engine closed")
+)
+
+// Causes with which the context of an attempt ends.
+var (
+	// ErrCancelRequested: somebody cancelled the operation.
+	ErrCancelRequested = errors.New("cancel requested")
+	// ErrDraining: the worker is stopping.
+	ErrDraining = errors.New("worker is draining")
+	// ErrLeaseLost: the operation now belongs to another attempt, so that
+	// whatever this one still writes will be refused.
+	ErrLeaseLost = errors.New("lease lost")
+)

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// DefaultCrashLimit is how many deaths of its process an operation survives
+// before it ends as ABORTED.
+const DefaultCrashLimit = 5
+
+// Spec is an operation to start.
+type Spec struct {
+	Kind     string     // required
+	Parent   string     // such as "projects/p/locations/l"; empty for a top-level name
+	Request  *anypb.Any // kept as it is, given to each attempt; may be nil
+	Metadata *anypb.Any // shown until the first report; may be nil
+
+	// RequestID makes Start idempotent (AIP-155) among operations of the same
+	// Caller. Empty means that every Start makes a new operation. It is
+	// remembered at least as long as the operation is.
+	RequestID string
+	// Caller is the scope of RequestID; empty is a scope like any other.
+	Caller string
+
+	// AtMostOnce ends the operation as ABORTED when the process of its attempt
+	// dies, or is taken from it, instead of running it again.
+	AtMostOnce bool
+	// CrashLimit is the number of crashes after which the operation ends as
+	// ABORTED. 0 means [DefaultCrashLimit].
+	CrashLimit int
+	// Retention is how long the operation stays after its end. 0 means for
+	// ever.
+	Retention time.Duration
+
+	// External says that no worker runs it: the program reports progress and
+	// outcome by its lease. It starts RUNNING, in its first attempt.
+	External bool
+	// LeaseFor ends an External operation as ABORTED when nothing was heard of
+	// it for so long. 0 means it waits for ever.
+	LeaseFor time.Duration
+
+	// Trace carries the caller's trace context (W3C header names and values)
+	// to the attempts. May be nil.
+	Trace map[string]string
+}
+
+// Update is what a Report shows.
+type Update struct {
+	Metadata *anypb.Any // nil keeps what is there
+}
+
+// Completion is a successful end.
+type Completion struct {
+	Response *anypb.Any // required
+	Metadata *anypb.Any // final metadata; nil keeps what is there
+}
+
+// Failure is an end with an error.
+type Failure struct {
+	Error    *status.Status // required
+	Metadata *anypb.Any     // final metadata; nil keeps what is there
+}
