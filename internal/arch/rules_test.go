@@ -1,0 +1,74 @@
+package arch
+
+// modulePath is the root module. Packages of nested modules are named by their
+// folder too, so that "temporal" below is one table with the rest.
+const modulePath = "github.com/go-lro/lro"
+
+// direction says what of ours the non-test code of a package may import. Tests
+// may import anything.
+//
+// A pattern is a folder below the root of the repository, "." for the root
+// itself, or a folder and all below it if it ends in "/..."; "..." is
+// everything. The longest pattern that fits a package is its rule. A package
+// below another one's internal folder counts as that other one.
+type direction struct {
+	from string
+	may  []string
+	why  string
+}
+
+var directions = []direction{
+	{".", nil, "who only waits for an operation gets nothing else of ours"},
+	{"lropb", nil, "generated messages stand at the bottom"},
+	{"lrohttp", []string{"."}, "transports and adapters extend the future, not each other"},
+	{"lrogax", []string{"."}, "transports and adapters extend the future, not each other"},
+	{"lrotest", []string{"."}, "the test kit plays a service for the future"},
+	{"lrootel", []string{"."}, "telemetry sits on the observer hook"},
+	{"server", []string{"server/engine"}, "the service knows an engine only by its contract"},
+	{"server/engine", nil, "the contract has no implementation"},
+	{"server/engine/enginetest", []string{"server/engine"}, "the suite must fit every engine"},
+	{"server/engine/sqlite", []string{"server/engine"}, "an engine fulfils the contract and knows no service"},
+	{"temporal/...", []string{"server/engine", "temporal/...", "internal/..."}, "an engine fulfils the contract and knows no service"},
+	{"console/...", []string{"console/..."}, "the console works on the small interface it declares"},
+	{"internal/arch", nil, "has tests only"},
+	{"internal/leak", nil, "is used by the tests of every package"},
+	{"internal/cli/...", []string{"..."}, "the command puts everything together"},
+	{"cmd/...", []string{"..."}, "a program puts everything together"},
+	{"examples/...", []string{"..."}, "a program puts everything together"},
+	{"interop/...", []string{"..."}, "a program puts everything together"},
+	{"bench/...", []string{"..."}, "a program puts everything together"},
+}
+
+// everyone may import these besides what their direction says.
+var everyone = []string{"lropb"}
+
+// link says that packages whose import path is what, or below it, may be linked
+// only by the packages that match one of through, and by those that link one
+// that does.
+type link struct {
+	what    string
+	through []string
+	why     string
+}
+
+var links = []link{
+	{"testing", []string{"server/engine/enginetest"}, "a program must not carry test flags and helpers"},
+	{modulePath + "/internal/leak", nil, "it ends the process"},
+	{"github.com/spf13", composers, "a library is no command"},
+	{"go.opentelemetry.io", append([]string{"lrootel", "lrogax"}, composers...), "telemetry is opted into; gax brings it along"},
+	{"github.com/googleapis/gax-go", append([]string{"lrogax"}, composers...), "the future replaces Google's client runtime"},
+	{"google.golang.org/api", append([]string{"lrogax"}, composers...), "the future replaces Google's client runtime"},
+	{"cloud.google.com/go/auth", append([]string{"lrogax"}, composers...), "credentials are the caller's"},
+	{"modernc.org/sqlite", []string{"server/engine/sqlite"}, "who brings another engine needs no SQLite"},
+	{"github.com/ncruces/go-sqlite3", []string{"server/engine/sqlite"}, "who brings another engine needs no SQLite"},
+	{"go.temporal.io", []string{"temporal/..."}, "it has a module of its own"},
+}
+
+// composers put the parts together for a purpose of their own.
+var composers = []string{"internal/cli/...", "cmd/...", "examples/..."}
+
+// Limits of a file in lines. Generated files have none.
+const (
+	maxLines     = 500
+	maxTestLines = 900
+)
