@@ -1,0 +1,118 @@
+package lro
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// answer is what one call for the state brought.
+type answer struct {
+	view view
+	err  error
+	took time.Duration
+	hint time.Duration // when the service asked to be called again; 0 for no word
+}
+
+// errNoAnswer stands for a service that returned neither an operation nor an
+// error.
+var errNoAnswer = errors.New("service returned no operation and no error")
+
+// get calls GetOperation with its own time limit, whatever ctx has.
+func (c *Client) get(ctx context.Context, name string, timeout time.Duration) answer {
+	return c.ask(ctx, name, timeout, func(ctx context.Context, opts []grpc.CallOption) (*longrunningpb.Operation, error) {
+		return c.service.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name}, opts...)
+	})
+}
+
+// wait calls WaitOperation, asking for wait, and gives up slack later.
+func (c *Client) wait(ctx context.Context, name string, wait, slack time.Duration) answer {
+	req := &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(wait)}
+	return c.ask(ctx, name, wait+slack, func(ctx context.Context, opts []grpc.CallOption) (*longrunningpb.Operation, error) {
+		return c.waiter.WaitOperation(ctx, req, opts...)
+	})
+}
+
+func (c *Client) ask(ctx context.Context, name string, timeout time.Duration, call func(context.Context, []grpc.CallOption) (*longrunningpb.Operation, error)) answer {
+	ctx, cancel := context.WithTimeout(c.outgoing(ctx, name), timeout)
+	defer cancel()
+	var header, trailer metadata.MD
+	opts := make([]grpc.CallOption, 0, len(c.config.callOptions)+2)
+	opts = append(opts, c.config.callOptions...)
+	opts = append(opts, grpc.Header(&header), grpc.Trailer(&trailer))
+	begin := time.Now()
+	op, err := call(ctx, opts)
+	end := time.Now()
+	a := answer{took: end.Sub(begin), err: err}
+	if err == nil && op == nil {
+		a.err = errNoAnswer
+	}
+	if a.err == nil {
+		a.view, a.err = viewOf(name, op, end)
+	}
+	a.hint = hintOf(a.err, header, trailer, end)
+	return a
+}
+
+// outgoing adds the client's metadata and the routing header
+// (AIP-4222) to ctx.
+func (c *Client) outgoing(ctx context.Context, name string) context.Context {
+	kv := make([]string, 0, 2+2*len(c.config.metadata))
+	for k, vs := range c.config.metadata {
+		for _, v := range vs {
+			kv = append(kv, k, v)
+		}
+	}
+	kv = append(kv, "x-goog-request-params", "name="+url.QueryEscape(name))
+	return metadata.AppendToOutgoingContext(ctx, kv...)
+}
+
+// hintOf returns when a service asked to be called again: RetryInfo in the
+// error's details, the gRPC retry pushback (gRFC A6), or retry-after as a
+// number of seconds or a date (RFC 9110). 0 means no word.
+func hintOf(err error, header, trailer metadata.MD, now time.Time) time.Duration {
+	if err == nil && len(header) == 0 && len(trailer) == 0 {
+		return 0
+	}
+	if err != nil {
+		for _, d := range status.Convert(err).Details() {
+			if info, ok := d.(*errdetails.RetryInfo); ok && info.GetRetryDelay().CheckValid() == nil {
+				return clampHint(info.GetRetryDelay().AsDuration())
+			}
+		}
+	}
+	for _, md := range []metadata.MD{trailer, header} {
+		if v := md.Get("grpc-retry-pushback-ms"); len(v) > 0 {
+			if ms, err := strconv.ParseInt(v[0], 10, 32); err == nil {
+				return clampHint(time.Duration(ms) * time.Millisecond)
+			}
+		}
+		if v := md.Get("retry-after"); len(v) > 0 {
+			return clampHint(parseRetryAfter(v[0], now))
+		}
+	}
+	return 0
+}
+
+func clampHint(d time.Duration) time.Duration { return min(max(d, 0), MaxHint) }
+
+// parseRetryAfter reads the value of a Retry-After header; 0 when it is none.
+func parseRetryAfter(v string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseInt(v, 10, 64); err == nil {
+		return time.Duration(min(max(seconds, 0), int64(MaxHint/time.Second))) * time.Second
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return t.Sub(now)
+	}
+	return 0
+}

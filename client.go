@@ -1,0 +1,181 @@
+package lro
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+)
+
+// DefaultLongPolls is how many WaitOperation calls a client has open at once
+// unless [WithLongPolls] says otherwise: few enough that a connection's
+// streams stay free for other calls.
+const DefaultLongPolls = 32
+
+// Client is what the operations of one service share: how it is called, what
+// it has turned out to offer, and the default [Policy]. It is safe for
+// concurrent use, holds no resources, and need not be closed.
+type Client struct {
+	service Service
+	waiter  waiter // nil when the service has none
+	config  clientConfig
+
+	longPolls      atomic.Int64 // open now
+	longPollTrust  atomic.Bool  // a done answer of WaitOperation was confirmed
+	longPollResume atomic.Int64 // Unix nanoseconds before which WaitOperation is not used
+	policies       sync.Map     // *Policy of a Method to *Policy with defaults
+	rtt            atomic.Int64 // of recent GetOperation calls, nanoseconds; 0 for unknown
+}
+
+type clientConfig struct {
+	name        string
+	policy      *Policy
+	callOptions []grpc.CallOption
+	metadata    metadata.MD
+	longPolls   int
+	observer    *Observer
+	err         error
+}
+
+// ClientOption sets something of a [Client].
+type ClientOption func(*clientConfig)
+
+// WithPolicy sets the policy of operations whose [Method] has none of its own.
+func WithPolicy(p Policy) ClientOption {
+	return func(c *clientConfig) {
+		p, err := p.withDefaults()
+		if err != nil {
+			c.err = err
+			return
+		}
+		c.policy = &p
+	}
+}
+
+// WithCallOptions adds options to every call of the service.
+func WithCallOptions(opts ...grpc.CallOption) ClientOption {
+	return func(c *clientConfig) { c.callOptions = append(c.callOptions, opts...) }
+}
+
+// WithMetadata adds outgoing metadata to every call of the service. It is
+// copied.
+func WithMetadata(md metadata.MD) ClientOption {
+	return func(c *clientConfig) { c.metadata = metadata.Join(c.metadata, md) }
+}
+
+// WithLongPolls sets how many WaitOperation calls may be open at once; the
+// operations beyond are polled. Default [DefaultLongPolls]; 0 or less means
+// never to use WaitOperation.
+func WithLongPolls(n int) ClientOption {
+	return func(c *clientConfig) { c.longPolls = n }
+}
+
+// WithServiceName names the service, such as "library.googleapis.com". Resume
+// tokens carry it, and a token of another service is refused.
+func WithServiceName(name string) ClientOption {
+	return func(c *clientConfig) { c.name = name }
+}
+
+// WithObserver sets hooks that see waits and polls.
+func WithObserver(o *Observer) ClientOption {
+	return func(c *clientConfig) { c.observer = o }
+}
+
+// NewClient returns a client of the given service. It makes no call. It panics
+// when service is nil or an option makes no sense, such as a policy with a
+// negative interval.
+func NewClient(service Service, opts ...ClientOption) *Client {
+	if service == nil {
+		panic("lro: NewClient: service is nil")
+	}
+	c := &Client{service: service, config: clientConfig{longPolls: DefaultLongPolls, policy: &defaultPolicy}}
+	for _, opt := range opts {
+		opt(&c.config)
+	}
+	if err := c.config.err; err != nil {
+		panic(fmt.Sprintf("lro: NewClient: %v", err))
+	}
+	c.waiter, _ = service.(waiter)
+	return c
+}
+
+// NewClientConn returns a client of the google.longrunning.Operations service
+// at the other end of a gRPC connection.
+func NewClientConn(conn grpc.ClientConnInterface, opts ...ClientOption) *Client {
+	return NewClient(longrunningpb.NewOperationsClient(conn), opts...)
+}
+
+// policyOf returns a method's policy with its defaults; the client's for nil.
+// It is worked out once for each, since operations are many and methods few.
+func (c *Client) policyOf(p *Policy) (*Policy, error) {
+	if p == nil {
+		return c.config.policy, nil
+	}
+	if full, ok := c.policies.Load(p); ok {
+		return full.(*Policy), nil
+	}
+	full, err := p.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	actual, _ := c.policies.LoadOrStore(p, &full)
+	return actual.(*Policy), nil
+}
+
+// acquireLongPoll reserves one of the WaitOperation calls that may be open at
+// once. It fails when there is none, or the service is known not to offer the
+// method.
+func (c *Client) acquireLongPoll() bool {
+	if !c.longPollUsable() {
+		return false
+	}
+	if c.longPolls.Add(1) > int64(c.config.longPolls) {
+		c.longPolls.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (c *Client) releaseLongPoll() { c.longPolls.Add(-1) }
+
+func (c *Client) longPollUsable() bool {
+	if c.waiter == nil || c.config.longPolls <= 0 {
+		return false
+	}
+	resume := c.longPollResume.Load()
+	return resume == 0 || resume != math.MaxInt64 && time.Now().UnixNano() >= resume
+}
+
+// pauseLongPoll keeps WaitOperation from being used for d, or for good.
+func (c *Client) pauseLongPoll(d time.Duration) {
+	if d == forever {
+		c.longPollResume.Store(math.MaxInt64)
+		return
+	}
+	c.longPollResume.CompareAndSwap(c.longPollResume.Load(), time.Now().Add(d).UnixNano())
+}
+
+// learnRTT takes the duration of a GetOperation into the running mean.
+func (c *Client) learnRTT(took time.Duration) {
+	old := c.rtt.Load()
+	if old == 0 {
+		c.rtt.Store(max(1, int64(took)))
+		return
+	}
+	c.rtt.Store(max(1, old+(int64(took)-old)/4))
+}
+
+// lastPollMargin is how long before a deadline a last poll is made.
+func (c *Client) lastPollMargin() time.Duration {
+	const unknown = 50 * time.Millisecond
+	rtt := time.Duration(c.rtt.Load())
+	if rtt == 0 {
+		rtt = unknown
+	}
+	return min(max(2*rtt, 20*time.Millisecond), time.Second)
+}

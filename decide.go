@@ -1,0 +1,277 @@
+package lro
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// This file is the whole waiting policy: a pure function from what is known
+// and what was just observed to what is done next. Loops (loop.go) and groups
+// drive it; nothing in it blocks, reads a clock or draws a random number.
+
+// action is what a driver does next.
+type action uint8
+
+const (
+	doGet    action = iota // ask GetOperation
+	doWait                 // ask WaitOperation
+	doFinish               // publish the answer just seen, or held back, and end
+	doFail                 // end with an error
+)
+
+// pollState is what the policy remembers of one operation between polls.
+type pollState struct {
+	interval time.Duration // last plain interval; 0 before the first
+	soft     int32         // tolerable errors in a row
+	missing  int32         // NOT_FOUND in a row before it was seen
+	seen     bool          // the service has answered for it
+	confirm  bool          // WaitOperation said done, GetOperation is to confirm
+	suspect  bool          // WaitOperation was refused, GetOperation is to tell why
+}
+
+// observation is what happened since the last decision.
+type observation struct {
+	call  callKind
+	err   error         // of the call; nil when it was answered
+	took  time.Duration // the call
+	asked time.Duration // what WaitOperation was asked to wait
+	hint  time.Duration // when the service asked to be called again; 0 for no word
+
+	done    bool // the answer is done
+	decodes bool // and its result is what the caller expects
+
+	age      time.Duration // beginOfWait: since the state was learnt; negative when never
+	longPoll bool          // WaitOperation may be used now
+	trusted  bool          // WaitOperation's answers proved true before
+	watched  bool          // somebody iterates over progress
+	jitter   float64       // random, in [-1, 1)
+}
+
+type callKind uint8
+
+const (
+	beginOfWait callKind = iota // no call yet
+	calledGet
+	calledWait
+	interrupted // a WaitOperation was given up to poll now
+)
+
+// decision is what to do, and when.
+type decision struct {
+	action  action
+	after   time.Duration
+	timeout time.Duration // for doWait: what to ask for
+	err     error         // for doFail
+
+	// noLongPoll tells the client that WaitOperation is of no use, for this
+	// long; forever where it will not change.
+	noLongPoll time.Duration
+}
+
+const (
+	forever = time.Duration(1<<63 - 1)
+	// longPollPause is for how long a service whose WaitOperation is refused
+	// (PERMISSION_DENIED and the like) is polled before it is tried again.
+	longPollPause = 10 * time.Minute
+	// usefulWait is how long a WaitOperation that returns early must have
+	// taken to be worth repeating without a pause.
+	usefulWait = time.Second
+)
+
+// next decides what follows o.
+func (p *Policy) next(s pollState, o observation) (pollState, decision) {
+	switch {
+	case o.call == beginOfWait:
+		return p.afterBegin(s, o)
+	case o.call == interrupted:
+		return s, decision{action: doGet}
+	case o.call == calledWait && o.err != nil:
+		return p.afterWaitError(s, o)
+	case o.err != nil:
+		return p.afterGetError(s, o)
+	}
+	s.soft, s.missing, s.seen = 0, 0, true
+	if o.done {
+		return p.afterDone(s, o)
+	}
+	return p.afterPending(s, o)
+}
+
+func (p *Policy) afterBegin(s pollState, o observation) (pollState, decision) {
+	if o.age < 0 {
+		return s, decision{action: doGet}
+	}
+	if o.longPoll {
+		return p.longPoll(s, o, 0)
+	}
+	d := p.step(&s, o)
+	return s, decision{action: doGet, after: max(0, d-o.age)}
+}
+
+func (p *Policy) afterDone(s pollState, o observation) (pollState, decision) {
+	if o.call == calledWait && (!o.trusted || !o.decodes) {
+		s.confirm = true
+		return s, decision{action: doGet}
+	}
+	s.confirm = false
+	return s, decision{action: doFinish}
+}
+
+func (p *Policy) afterPending(s pollState, o observation) (pollState, decision) {
+	if o.call == calledGet {
+		if s.confirm {
+			// WaitOperation said done and GetOperation denies it: believe the
+			// method that the specification makes mandatory.
+			s.confirm = false
+			return s, decision{action: doGet, after: p.delay(&s, o), noLongPoll: forever}
+		}
+		if s.suspect {
+			s.suspect = false
+			return s, decision{action: doGet, after: p.delay(&s, o), noLongPoll: longPollPause}
+		}
+		if o.longPoll && o.hint == 0 {
+			return p.longPoll(s, o, 0)
+		}
+		return s, decision{action: doGet, after: p.delay(&s, o)}
+	}
+	if !o.longPoll {
+		return s, decision{action: doGet, after: p.delay(&s, o)}
+	}
+	var after time.Duration
+	if o.hint > 0 {
+		after = o.hint
+	} else if early(o) && o.took < usefulWait {
+		// The specification allows an answer at any time. A service that
+		// answers at once, as a busy one may, must not be called in a tight
+		// loop (kubernetes/autoscaler#6547).
+		after = max(0, p.step(&s, o)-o.took)
+	}
+	return p.longPoll(s, o, after)
+}
+
+// early reports whether WaitOperation returned clearly before it was asked to.
+func early(o observation) bool { return o.took < o.asked*9/10 }
+
+// longPoll decides for WaitOperation. Somebody who watches progress gets an
+// answer at least as often as by polling.
+func (p *Policy) longPoll(s pollState, o observation, after time.Duration) (pollState, decision) {
+	timeout := p.LongPoll
+	if o.watched {
+		timeout = min(timeout, p.step(&s, o))
+	}
+	return s, decision{action: doWait, after: after, timeout: timeout}
+}
+
+func (p *Policy) afterWaitError(s pollState, o observation) (pollState, decision) {
+	code := codeOf(o.err)
+	switch {
+	case (code == codes.DeadlineExceeded || code == codes.Canceled) && !early(o):
+		// Some services answer the end of the wait with an error instead of
+		// the state. That costs one more question, no delay.
+		return s, decision{action: doGet}
+	case transient(code, o.hint), soft(code):
+		return s, decision{action: doGet, after: p.delay(&s, o)}
+	case code == codes.Unimplemented:
+		return s, decision{action: doGet, noLongPoll: forever}
+	}
+	// Either the operation is the problem or the method is: GetOperation
+	// tells.
+	s.suspect = true
+	return s, decision{action: doGet}
+}
+
+func (p *Policy) afterGetError(s pollState, o observation) (pollState, decision) {
+	code := codeOf(o.err)
+	retry := decision{action: doGet}
+	switch {
+	case transient(code, o.hint):
+	case code == codes.NotFound && !s.seen:
+		s.missing++
+		if int(s.missing) > p.NotFoundGrace {
+			return p.fail(s, ErrNotFound, o.err)
+		}
+	case code == codes.NotFound:
+		return p.fail(s, ErrGone, o.err)
+	case soft(code):
+		s.soft++
+		if int(s.soft) > p.SoftErrors {
+			return p.fail(s, o.err)
+		}
+	default:
+		return p.fail(s, o.err)
+	}
+	retry.after = p.delay(&s, o)
+	return s, retry
+}
+
+// fail ends the wait, unless WaitOperation has already told how the operation
+// ended and only the confirmation could not be had.
+func (p *Policy) fail(s pollState, errs ...error) (pollState, decision) {
+	if s.confirm {
+		s.confirm = false
+		return s, decision{action: doFinish}
+	}
+	if len(errs) == 1 {
+		return s, decision{action: doFail, err: errs[0]}
+	}
+	return s, decision{action: doFail, err: causes(errs)}
+}
+
+// causes are several errors of which each is part of what happened.
+type causes []error
+
+func (c causes) Error() string   { return joinText(c) }
+func (c causes) Unwrap() []error { return c }
+
+// delay is the time until the next poll: what the service asked for, else the
+// schedule's next interval.
+func (p *Policy) delay(s *pollState, o observation) time.Duration {
+	d := p.step(s, o)
+	if o.hint > 0 {
+		return o.hint
+	}
+	return d
+}
+
+// step moves the schedule on by one interval and returns it with jitter.
+func (p *Policy) step(s *pollState, o observation) time.Duration {
+	s.interval = p.grow(s.interval)
+	return p.jittered(s.interval, o.jitter)
+}
+
+// codeOf returns the canonical code of a failed call. The end of a context
+// counts as its code, since services that are not gRPC return it bare.
+func codeOf(err error) codes.Code {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return codes.DeadlineExceeded
+	case errors.Is(err, context.Canceled):
+		return codes.Canceled
+	}
+	return status.Code(err)
+}
+
+// transient reports whether a poll that failed with this code says nothing
+// about the operation and is worth repeating for as long as the caller waits.
+func transient(code codes.Code, hint time.Duration) bool {
+	switch code {
+	case codes.Unavailable, codes.DeadlineExceeded:
+		return true
+	case codes.ResourceExhausted:
+		return hint > 0
+	}
+	return false
+}
+
+// soft reports whether a code is worth a few repetitions.
+func soft(code codes.Code) bool {
+	switch code {
+	case codes.Internal, codes.Unknown, codes.Aborted, codes.Canceled, codes.ResourceExhausted:
+		return true
+	}
+	return false
+}

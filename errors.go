@@ -1,0 +1,143 @@
+package lro
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// Causes of a [*WaitError], found by errors.Is.
+var (
+	// ErrNotFound: the service does not know the operation.
+	ErrNotFound = errors.New("service does not know the operation")
+	// ErrGone: the service knew the operation before and does not any more;
+	// it was deleted or has expired. How it ended cannot be learnt.
+	ErrGone = errors.New("operation is gone: deleted or expired")
+)
+
+// OperationError says that the operation itself ended with an error. It is
+// final.
+type OperationError struct {
+	Name   string // of the operation
+	status *status.Status
+}
+
+func newOperationError(name string, st *spb.Status) *OperationError {
+	if st.GetCode() == int32(codes.OK) {
+		// Live servers do send an error with code 0. It is an error all the
+		// same, and must not turn into a nil one.
+		st = proto.CloneOf(st)
+		st.Code = int32(codes.Unknown)
+	}
+	return &OperationError{Name: name, status: status.FromProto(st)}
+}
+
+// Error names the operation, the code and the service's message.
+func (e *OperationError) Error() string {
+	return fmt.Sprintf("operation %q failed: %v: %s", e.Name, e.status.Code(), e.status.Message())
+}
+
+// Code returns the canonical code, never OK: an error that the service sent
+// with code 0 is Unknown.
+func (e *OperationError) Code() codes.Code { return e.status.Code() }
+
+// Message returns the service's text.
+func (e *OperationError) Message() string { return e.status.Message() }
+
+// Cancelled reports whether the operation ended because it was cancelled.
+func (e *OperationError) Cancelled() bool { return e.Code() == codes.Canceled }
+
+// Details returns the error's details (google.rpc.ErrorInfo and the like), each
+// decoded where its type is linked into this program, else an error that names
+// the type. [Detail] finds one by type.
+func (e *OperationError) Details() []any { return e.status.Details() }
+
+// GRPCStatus returns the status the operation ended with, so that status.Code,
+// status.FromError and Google's apierror.FromError understand the error.
+func (e *OperationError) GRPCStatus() *status.Status { return e.status }
+
+// Detail returns the first detail of type T that err, or an error it wraps,
+// carries:
+//
+//	info, ok := lro.Detail[*errdetails.ErrorInfo](err)
+func Detail[T proto.Message](err error) (T, bool) {
+	var zero T
+	st, ok := errors.AsType[interface {
+		error
+		GRPCStatus() *status.Status
+	}](err)
+	if !ok {
+		return zero, false
+	}
+	for _, d := range st.GRPCStatus().Details() {
+		if t, ok := d.(T); ok {
+			return t, true
+		}
+	}
+	return zero, false
+}
+
+// WaitError says that waiting ended, not the operation: it may still run, and
+// may be waited for again.
+//
+// It unwraps to what ended the waiting. When ctx ended, errors.Is finds
+// context.DeadlineExceeded, context.Canceled and the cause ctx was cancelled
+// with, and the error has no gRPC status: whatever the last poll met is in
+// PollErr only. When a poll failed for good, it unwraps to the service's error,
+// and to [ErrNotFound] or [ErrGone] where one applies.
+type WaitError struct {
+	Name    string        // of the operation
+	Last    Raw           // the last known state
+	PollErr error         // what the last poll failed with; nil when it did not fail
+	Polls   int           // requests for the state that were made while waiting
+	Elapsed time.Duration // how long was waited
+	cause   []error
+}
+
+// Error names the operation, the cause, and how far waiting got.
+func (e *WaitError) Error() string {
+	text := fmt.Sprintf("stopped waiting for operation %q after %v and %d polls: %v",
+		e.Name, e.Elapsed.Round(time.Millisecond), e.Polls, joinText(e.cause))
+	if e.PollErr != nil && !errors.Is(e, e.PollErr) {
+		text += fmt.Sprintf(" (last poll: %v)", e.PollErr)
+	}
+	return text
+}
+
+func joinText(errs []error) string {
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, ": ")
+}
+
+// Unwrap returns what ended the waiting.
+func (e *WaitError) Unwrap() []error { return e.cause }
+
+// ResultError says that the operation succeeded, but its response is missing
+// or cannot be read as what the caller expects. It is final.
+type ResultError struct {
+	Name     string     // of the operation
+	Want     string     // full name of the expected message; empty for an interface
+	Response *anypb.Any // as the service sent it; nil when it sent none
+	cause    error
+}
+
+// Error names the operation and both types.
+func (e *ResultError) Error() string {
+	if e.Response == nil {
+		return fmt.Sprintf("operation %q is done, but has neither a response nor an error", e.Name)
+	}
+	return fmt.Sprintf("operation %q is done, but its response cannot be read: %v", e.Name, e.cause)
+}
+
+// Unwrap returns why the response cannot be read; nil when there is none.
+func (e *ResultError) Unwrap() error { return e.cause }

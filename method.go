@@ -1,0 +1,110 @@
+package lro
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// Method is an RPC that starts operations: what they return and what metadata
+// they have. Declare each once, next to the code that calls it:
+//
+//	var ExportBooks = lro.Method[*librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]{
+//		Name: "example.library.v1.Library.ExportBooks",
+//	}
+//
+// R and M are the response_type and metadata_type of the method's
+// google.longrunning.operation_info (AIP-151). Either may be *anypb.Any, which
+// is left undecoded, or proto.Message, which is decoded to whatever linked type
+// its URL names.
+//
+// The zero value is usable. A Method is a plain value: copy it to change its
+// Policy for one call.
+type Method[R, M proto.Message] struct {
+	// Name is the full name of the RPC. It stands in traces and in resume
+	// tokens, and a token of another method is refused. May be empty.
+	Name string
+	// Policy is how its operations are waited for. Nil means the client's.
+	Policy *Policy
+}
+
+// Any is the method of operations about whose types nothing is known.
+var Any = Method[*anypb.Any, *anypb.Any]{}
+
+// Wrap makes an [Operation] of one that a call has just returned. It makes no
+// call itself, and copies op. It fails when op is nil, when it has no name
+// although it is not done, and when R or M cannot be decoded into.
+func (m Method[R, M]) Wrap(c *Client, op *longrunningpb.Operation) (*Operation[R, M], error) {
+	if op == nil {
+		return nil, errors.New("wrap operation: it is nil")
+	}
+	if op.GetName() == "" && !op.GetDone() {
+		return nil, errors.New("wrap operation: it has no name and is not done")
+	}
+	v, err := viewOf(op.GetName(), op, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return m.new(c, op.GetName(), v)
+}
+
+// Resume makes an [Operation] of a name, or of a token that
+// [Operation.Token] made. It makes no call; the first poll is made at once
+// when somebody waits. A token of another service, method or other types is an
+// error that names both.
+func (m Method[R, M]) Resume(c *Client, nameOrToken string) (*Operation[R, M], error) {
+	name := nameOrToken
+	if isToken(nameOrToken) {
+		t, err := parseToken(nameOrToken)
+		if err != nil {
+			return nil, fmt.Errorf("resume operation: %w", err)
+		}
+		if c == nil {
+			return nil, errNilClient
+		}
+		if err := t.verify(tokenOf[R, M](c.config.name, m.Name, t.Operation)); err != nil {
+			return nil, fmt.Errorf("resume operation %q: %w", t.Operation, err)
+		}
+		name = t.Operation
+	}
+	if name == "" {
+		return nil, errors.New("resume operation: the name is empty")
+	}
+	v, err := viewOf(name, &longrunningpb.Operation{Name: name}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	v.at = 0
+	return m.new(c, name, v)
+}
+
+var errNilClient = errors.New("client is nil")
+
+func (m Method[R, M]) new(c *Client, name string, v view) (*Operation[R, M], error) {
+	if c == nil {
+		return nil, errNilClient
+	}
+	if _, err := descriptorOf[R](); err != nil {
+		return nil, fmt.Errorf("response of operation %q: %w", name, err)
+	}
+	if _, err := descriptorOf[M](); err != nil {
+		return nil, fmt.Errorf("metadata of operation %q: %w", name, err)
+	}
+	policy, err := c.policyOf(m.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("operation %q: %w", name, err)
+	}
+	return &Operation[R, M]{core{client: c, policy: policy, method: m.Name, name: name, view: v}}, nil
+}
+
+// Token returns a string by which any process can resume the operation with
+// [Method.Resume]. Unlike the bare name it also carries the service, the
+// method and the types, which Resume verifies. It is URL-safe, and holds no
+// secret and no state.
+func (o *Operation[R, M]) Token() string {
+	return tokenOf[R, M](o.client.config.name, o.method, o.name).String()
+}

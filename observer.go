@@ -1,0 +1,76 @@
+package lro
+
+import (
+	"context"
+	"time"
+)
+
+// Observer sees what a client does for the operations it waits for. A nil
+// Observer, and each nil function of one, costs nothing. Functions are called
+// on the goroutine that waits or polls, from many at once; they must be quick
+// and must not call the operation.
+//
+// Package lrootel has one for OpenTelemetry, and [SlogObserver] logs.
+type Observer struct {
+	// WaitStart is called when waiting for an operation begins: its first
+	// waiter has come. Later waiters join it. The returned context is that of
+	// the polls and of WaitEnd.
+	WaitStart func(ctx context.Context, e WaitStart) context.Context
+	// WaitEnd is called when waiting ends, with or without an outcome.
+	WaitEnd func(ctx context.Context, e WaitEnd)
+	// PollStart is called before each call that asks for the state. The
+	// returned context is that of the call and of PollEnd.
+	PollStart func(ctx context.Context, e PollStart) context.Context
+	// PollEnd is called after it.
+	PollEnd func(ctx context.Context, e PollEnd)
+}
+
+// WaitStart says what is waited for.
+type WaitStart struct {
+	Operation string // its name
+	Method    string // [Method.Name]; may be empty
+}
+
+// WaitEnd says how waiting ended.
+type WaitEnd struct {
+	Operation string
+	Method    string
+	// Snapshot is the last known state; when it is done, waiting ended with an
+	// outcome.
+	Snapshot Raw
+	// Err is what a poll failed with for good, or nil; also nil when the last
+	// waiter left.
+	Err     error
+	Polls   int // calls made
+	Elapsed time.Duration
+}
+
+// PollStart says what is asked.
+type PollStart struct {
+	Operation string
+	Method    string
+	Number    int  // 1 for the first of this wait
+	LongPoll  bool // by WaitOperation
+}
+
+// PollEnd says what came back.
+type PollEnd struct {
+	PollStart
+	Snapshot Raw   // the answer; the zero Raw with Err
+	Err      error // of the call
+	Elapsed  time.Duration
+}
+
+func (o *Observer) waitStart(ctx context.Context, e WaitStart) context.Context {
+	if o == nil || o.WaitStart == nil {
+		return ctx
+	}
+	return o.WaitStart(ctx, e)
+}
+
+func (o *Observer) pollStart(ctx context.Context, e PollStart) context.Context {
+	if o == nil || o.PollStart == nil {
+		return ctx
+	}
+	return o.PollStart(ctx, e)
+}

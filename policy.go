@@ -1,0 +1,114 @@
+package lro
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Policy says when to ask for the state of an operation, and which failed
+// questions to put up with. The zero value of each field means its default,
+// and the zero Policy is the default one. A Policy must not be modified once a
+// client or method has it.
+//
+// There is no limit on the whole wait: that is what ctx is for.
+type Policy struct {
+	// FirstPoll is the delay of the first poll after an operation was
+	// started. Default 100 ms. An operation resumed by name is polled at once.
+	FirstPoll time.Duration
+	// Multiplier is what each interval is of the one before. At least 1.
+	// Default 1.3, so that a result is found at most about 30 % of the elapsed
+	// time late.
+	Multiplier float64
+	// MaxInterval is the longest interval between two polls. Default 20 s.
+	MaxInterval time.Duration
+	// Jitter spreads each interval by up to this part of it in both
+	// directions. Default 0.1; negative means none. At most 1.
+	Jitter float64
+
+	// AttemptTimeout bounds each poll, whatever deadline ctx has. Default
+	// 20 s.
+	AttemptTimeout time.Duration
+	// LongPoll is how long one WaitOperation asks the service to wait, where
+	// it offers that method. Default 30 s; negative means never to use it.
+	LongPoll time.Duration
+
+	// SoftErrors is how many polls in a row may fail with INTERNAL, UNKNOWN,
+	// ABORTED, CANCELLED (by the service), or RESOURCE_EXHAUSTED without a hint
+	// when to come back, before waiting ends. Default 5; negative means none.
+	// UNAVAILABLE and DEADLINE_EXCEEDED of a poll are put up with as long as
+	// ctx lasts, and all other codes end waiting at once.
+	SoftErrors int
+	// NotFoundGrace is how many polls in a row may fail with NOT_FOUND before
+	// the operation was seen once, for services whose replicas lag. Default 3;
+	// negative means none. After it was seen, NOT_FOUND is [ErrGone].
+	NotFoundGrace int
+}
+
+// MaxHint is the longest that a service may ask to stay away with RetryInfo,
+// retry-after or grpc-retry-pushback-ms; a longer hint counts as this.
+const MaxHint = 10 * time.Minute
+
+var defaultPolicy = Policy{
+	FirstPoll:      100 * time.Millisecond,
+	Multiplier:     1.3,
+	MaxInterval:    20 * time.Second,
+	Jitter:         0.1,
+	AttemptTimeout: 20 * time.Second,
+	LongPoll:       30 * time.Second,
+	SoftErrors:     5,
+	NotFoundGrace:  3,
+}
+
+// withDefaults fills in what is zero. It fails on what makes no sense.
+func (p Policy) withDefaults() (Policy, error) {
+	d := defaultPolicy
+	switch {
+	case p.FirstPoll < 0:
+		return p, fmt.Errorf("policy: FirstPoll is negative (%v)", p.FirstPoll)
+	case p.MaxInterval < 0:
+		return p, fmt.Errorf("policy: MaxInterval is negative (%v)", p.MaxInterval)
+	case p.AttemptTimeout < 0:
+		return p, fmt.Errorf("policy: AttemptTimeout is negative (%v)", p.AttemptTimeout)
+	case p.Multiplier != 0 && !(p.Multiplier >= 1) || math.IsInf(p.Multiplier, 0):
+		return p, fmt.Errorf("policy: Multiplier is %v, want a number of at least 1", p.Multiplier)
+	case !(p.Jitter <= 1):
+		return p, errors.New("policy: Jitter is over 1")
+	}
+	setDefault(&p.FirstPoll, d.FirstPoll)
+	setDefault(&p.Multiplier, d.Multiplier)
+	setDefault(&p.MaxInterval, d.MaxInterval)
+	setDefault(&p.Jitter, d.Jitter)
+	setDefault(&p.AttemptTimeout, d.AttemptTimeout)
+	setDefault(&p.LongPoll, d.LongPoll)
+	setDefault(&p.SoftErrors, d.SoftErrors)
+	setDefault(&p.NotFoundGrace, d.NotFoundGrace)
+	p.FirstPoll = min(p.FirstPoll, p.MaxInterval)
+	p.Jitter = max(p.Jitter, 0)
+	return p, nil
+}
+
+func setDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+// grow returns the plain interval that follows last, before jitter.
+func (p *Policy) grow(last time.Duration) time.Duration {
+	if last <= 0 {
+		return p.FirstPoll
+	}
+	next := float64(last) * p.Multiplier
+	if next >= float64(p.MaxInterval) {
+		return p.MaxInterval
+	}
+	return time.Duration(next)
+}
+
+// jittered spreads d by the random number r in [-1, 1), within MaxInterval.
+func (p *Policy) jittered(d time.Duration, r float64) time.Duration {
+	return min(time.Duration(float64(d)*(1+p.Jitter*r)), p.MaxInterval)
+}
