@@ -1,0 +1,181 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// Kind is a type of operation: the request it takes, the response it ends with
+// and the metadata it shows meanwhile. The three are generated message types,
+// or *anypb.Any for a message of any type. Declare a kind once, as a
+// package-level variable, and do not change it after [New]. Its methods are
+// safe for concurrent use.
+type Kind[Req, Resp, M proto.Message] struct {
+	// Name is stored with each operation and finds its handler after a
+	// restart, so it never changes: a letter, then at most 62 letters, digits,
+	// "_", "-" or ".". Required.
+	Name string
+
+	// Concurrency is how many attempts of this kind run at once in this
+	// server. 0 means no limit but [Config].Concurrency.
+	Concurrency int
+	// Deadline ends an attempt's context after so long. 0 means never. The
+	// operation ends as DEADLINE_EXCEEDED once the handler returns, unless it
+	// returns a response or Retry asks for another attempt.
+	Deadline time.Duration
+	// Retry says which errors are followed by another attempt. The zero value
+	// means none.
+	Retry Retry
+	// AtMostOnce ends an operation as ABORTED when the process of its attempt
+	// dies, or takes its work back, instead of running it again. It switches
+	// Retry off.
+	AtMostOnce bool
+	// CrashLimit is how many deaths of its process an operation survives
+	// before it ends as ABORTED. 0 means 5.
+	CrashLimit int
+	// Retention is how long an operation stays after its end. 0 means 30 days
+	// (AIP-151), negative for ever.
+	Retention time.Duration
+	// Lease ends an operation registered by [Kind.External] as ABORTED when
+	// nothing was heard of it for so long. 0 means never.
+	Lease time.Duration
+
+	// Validate refuses a request before an operation exists. Its error, best a
+	// gRPC status, is what Start returns. Nil accepts everything.
+	Validate func(ctx context.Context, req Req) error
+}
+
+// Handler does the work of one attempt. ctx ends when the operation is
+// cancelled, the server drains or another attempt owns it; see the package
+// comment. A panic ends the operation as INTERNAL. A handler that returns
+// neither a response nor an error ends it as INTERNAL too.
+type Handler[Req, Resp, M proto.Message] func(ctx context.Context, task *Task[M], req Req) (Resp, error)
+
+const defaultRetention = 30 * 24 * time.Hour
+
+var kindName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,62}$`)
+
+// Registration is a kind as [New] takes it.
+type Registration struct {
+	kind *kind
+}
+
+// Handle registers the kind with the handler that runs its operations.
+func (k Kind[Req, Resp, M]) Handle(h Handler[Req, Resp, M]) Registration {
+	r := k.register()
+	if h == nil {
+		r.err = errors.Join(r.err, errors.New("handler is nil"))
+		return Registration{r}
+	}
+	r.invoke = func(ctx context.Context, s *Server, a engine.Attempt) (*anypb.Any, error) {
+		req, err := unpack[Req](a.Record().Request)
+		if err != nil {
+			return nil, s.internal(ctx, reasonRequestUnreadable, a.Record().Name, fmt.Errorf("decode request: %w", err))
+		}
+		resp, err := h(ctx, &Task[M]{attempt: a, logger: s.logger}, req)
+		if err != nil {
+			return nil, err
+		}
+		if isNil(resp) {
+			return nil, s.internal(ctx, reasonNoResponse, a.Record().Name, errors.New("handler returned neither response nor error"))
+		}
+		packed, err := pack(resp)
+		if err != nil {
+			return nil, s.internal(ctx, reasonResponseInvalid, a.Record().Name, fmt.Errorf("encode response: %w", err))
+		}
+		return packed, nil
+	}
+	return Registration{r}
+}
+
+// External registers the kind without a handler: the program reports progress
+// and outcome of its operations itself, through [Kind.Attach].
+func (k Kind[Req, Resp, M]) External() Registration {
+	r := k.register()
+	r.external = true
+	return Registration{r}
+}
+
+// Declare registers the kind so that its operations can be started here, while
+// their handler runs in another process that shares the engine.
+func (k Kind[Req, Resp, M]) Declare() Registration {
+	return Registration{k.register()}
+}
+
+// kind is a Kind without its types, as the server keeps it.
+type kind struct {
+	name        string
+	concurrency int
+	deadline    time.Duration
+	retry       Retry
+	atMostOnce  bool
+	crashLimit  int
+	retention   time.Duration // 0 for ever
+	lease       time.Duration
+	external    bool
+	types       types
+	typed       reflect.Type // of the Kind
+	validate    func(ctx context.Context, req *anypb.Any) error
+	invoke      func(ctx context.Context, s *Server, a engine.Attempt) (*anypb.Any, error) // nil without a handler
+	err         error                                                                      // why the declaration is wrong
+}
+
+func (k Kind[Req, Resp, M]) register() *kind {
+	r := &kind{
+		name:        k.Name,
+		concurrency: k.Concurrency,
+		deadline:    k.Deadline,
+		retry:       k.Retry,
+		atMostOnce:  k.AtMostOnce,
+		crashLimit:  k.CrashLimit,
+		retention:   max(0, k.Retention),
+		lease:       k.Lease,
+		typed:       reflect.TypeFor[Kind[Req, Resp, M]](),
+	}
+	if k.Retention == 0 {
+		r.retention = defaultRetention
+	}
+	r.types, r.err = typesOf[Req, Resp, M]()
+	r.err = errors.Join(r.err, k.check())
+	r.validate = func(ctx context.Context, packed *anypb.Any) error {
+		req, err := unpack[Req](packed)
+		if err != nil {
+			return err
+		}
+		if k.Validate == nil {
+			return nil
+		}
+		return k.Validate(ctx, req)
+	}
+	return r
+}
+
+func (k Kind[Req, Resp, M]) check() error {
+	var errs []error
+	if !kindName.MatchString(k.Name) {
+		errs = append(errs, fmt.Errorf("name %q does not match %s", k.Name, kindName))
+	}
+	if k.Concurrency < 0 {
+		errs = append(errs, fmt.Errorf("concurrency %d is negative", k.Concurrency))
+	}
+	if k.Deadline < 0 {
+		errs = append(errs, fmt.Errorf("deadline %s is negative", k.Deadline))
+	}
+	if k.CrashLimit < 0 {
+		errs = append(errs, fmt.Errorf("crash limit %d is negative", k.CrashLimit))
+	}
+	if k.Lease < 0 {
+		errs = append(errs, fmt.Errorf("lease %s is negative", k.Lease))
+	}
+	errs = append(errs, k.Retry.check())
+	return errors.Join(errs...)
+}

@@ -1,0 +1,113 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+const (
+	defaultPageSize = 50
+	maxPageSize     = 1000
+	// maxPageBytes keeps pages below the 4 MiB that gRPC clients accept by
+	// default.
+	maxPageBytes = 3 << 20
+)
+
+// wildcard as a segment of a parent stands for any (AIP-159).
+const wildcard = "-"
+
+// ListOperations returns a page of the operations under a parent, newest first.
+func (o operations) ListOperations(ctx context.Context, req *longrunningpb.ListOperationsRequest) (*longrunningpb.ListOperationsResponse, error) {
+	s := o.s
+	parent, err := parentOf(req.GetName())
+	if err != nil {
+		return nil, s.faults.invalid("name", reasonInvalidName, req.GetName(), "%v", err)
+	}
+	if err := s.authorize(ctx, Access{Method: "ListOperations", Name: parent}); err != nil {
+		return nil, err
+	}
+	q, err := s.query(parent, req)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.fetch(ctx, q)
+	if err != nil {
+		return nil, s.engineError(ctx, parent, err)
+	}
+	resp := &longrunningpb.ListOperationsResponse{Operations: make([]*longrunningpb.Operation, len(page.Records))}
+	for i, rec := range page.Records {
+		resp.Operations[i] = s.view(rec)
+	}
+	if page.Next != "" {
+		resp.NextPageToken = s.tokens.seal(page.Next, parent, req.GetFilter())
+	}
+	return resp, nil
+}
+
+func (s *Server) query(parent string, req *longrunningpb.ListOperationsRequest) (engine.Query, error) {
+	if req.GetReturnPartialSuccess() {
+		return engine.Query{}, s.faults.make(fault{
+			code: codes.Unimplemented, reason: reasonPartialUnsupported,
+			message: "return_partial_success is not supported",
+		})
+	}
+	size := int(req.GetPageSize())
+	if size < 0 {
+		return engine.Query{}, s.faults.invalid("page_size", reasonInvalidPageSize, strconv.Itoa(size), "page_size %d is negative", size)
+	}
+	if size == 0 {
+		size = defaultPageSize
+	}
+	q := engine.Query{Parent: parent, Limit: min(size, maxPageSize)}
+	if req.GetPageToken() != "" {
+		cursor, err := s.tokens.open(req.GetPageToken(), parent, req.GetFilter())
+		if err != nil {
+			return engine.Query{}, s.faults.invalid("page_token", reasonInvalidPageToken, req.GetPageToken(), "%v", err)
+		}
+		q.After = cursor
+	}
+	if pattern := strings.Split(parent, "/"); slices.Contains(pattern, wildcard) {
+		q.Parent, q.AnyParent = "", true
+		q.Where.Match = func(r *engine.Record) bool { return matchesParent(pattern, r.Parent) }
+	}
+	return q, nil
+}
+
+// fetch gets a page that is not too large to be sent.
+func (s *Server) fetch(ctx context.Context, q engine.Query) (engine.Page, error) {
+	page, err := s.engine.List(ctx, q)
+	if err != nil {
+		return engine.Page{}, err
+	}
+	bytes := 0
+	for i, rec := range page.Records {
+		bytes += proto.Size(s.view(rec))
+		if bytes > maxPageBytes && i > 0 {
+			// The order is stable, so a shorter page is the beginning of this
+			// one, with the cursor of its own end.
+			q.Limit = i
+			return s.engine.List(ctx, q)
+		}
+	}
+	return page, nil
+}
+
+// matchesParent reports whether parent is of the form of pattern. The pattern
+// "-" alone is every parent.
+func matchesParent(pattern []string, parent string) bool {
+	if len(pattern) == 1 {
+		return true
+	}
+	segments := strings.Split(parent, "/")
+	return slices.EqualFunc(pattern, segments, func(p, segment string) bool {
+		return p == wildcard || p == segment
+	})
+}

@@ -1,0 +1,90 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// collection is the segment before an operation's ID.
+const collection = "operations"
+
+// maxName bounds resource names, in bytes.
+const maxName = 1024
+
+// checkName refuses what cannot be the name of an operation, as opposed to one
+// that merely does not exist.
+func checkName(name string) error {
+	if len(name) > maxName {
+		return fmt.Errorf("name has %d bytes, more than %d", len(name), maxName)
+	}
+	slash := strings.LastIndexByte(name, '/')
+	if slash < 0 {
+		return errors.New("name does not end in operations/{id}")
+	}
+	if err := checkSegment(name[slash+1:]); err != nil {
+		return err
+	}
+	if name[:slash] == collection {
+		return nil
+	}
+	parent, ok := strings.CutSuffix(name[:slash], "/"+collection)
+	if !ok {
+		return errors.New("name does not end in operations/{id}")
+	}
+	return checkParent(parent)
+}
+
+// checkParent refuses what cannot be the name of a resource.
+func checkParent(parent string) error {
+	if len(parent) > maxName {
+		return fmt.Errorf("name has %d bytes, more than %d", len(parent), maxName)
+	}
+	for segment := range strings.SplitSeq(parent, "/") {
+		if err := checkSegment(segment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkStartParent refuses parents that could not be listed again.
+func checkStartParent(parent string) error {
+	for segment := range strings.SplitSeq(parent, "/") {
+		if segment == wildcard {
+			return errors.New("name has a wildcard")
+		}
+	}
+	if parent == collection || strings.HasSuffix(parent, "/"+collection) {
+		return errors.New("name ends in operations")
+	}
+	return checkParent(parent)
+}
+
+// checkSegment allows the visible characters of ASCII but those that mean
+// something in a URL's path or in a name's pattern.
+func checkSegment(segment string) error {
+	switch segment {
+	case "":
+		return errors.New("name has an empty segment")
+	case ".", "..":
+		return fmt.Errorf("name has a segment %q", segment)
+	}
+	for i := range len(segment) {
+		if c := segment[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"#%*<>?\^{|}`+"`", c) >= 0 {
+			return fmt.Errorf("name has the character %q", c)
+		}
+	}
+	return nil
+}
+
+// parentOf returns the parent that the name in a List request stands for.
+// Clients send the parent itself, or the collection under it; the collection of
+// top-level operations is "operations".
+func parentOf(name string) (string, error) {
+	if name == "" || name == collection {
+		return "", nil
+	}
+	parent := strings.TrimSuffix(name, "/"+collection)
+	return parent, checkParent(parent)
+}

@@ -1,0 +1,141 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
+
+	"github.com/go-lro/lro/lropb"
+	"github.com/go-lro/lro/server/engine"
+)
+
+// Server runs the operations of some kinds and serves those of one engine. It
+// is safe for concurrent use.
+type Server struct {
+	engine engine.Engine
+	config Config
+	logger *slog.Logger
+	kinds  map[string]*kind
+	faults faults
+	tokens sealer
+	build  func(*engine.Record) *longrunningpb.Operation // buildView, bound once: Get makes no closure
+
+	mu      sync.Mutex
+	working int             // calls of Work that have not returned
+	waits   context.Context // parent of waiting calls; ends with the last Work
+	release context.CancelCauseFunc
+}
+
+// New returns a server of the given kinds, whose names must differ. It does
+// not own the engine: close that after Work has returned and the gRPC server
+// has stopped.
+func New(eng engine.Engine, c Config, kinds ...Registration) (*Server, error) {
+	if eng == nil {
+		return nil, errors.New("new server: engine is nil")
+	}
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("new server: %w", err)
+	}
+	tokens, err := newSealer(c.PageKey)
+	if err != nil {
+		return nil, fmt.Errorf("new server: %w", err)
+	}
+	s := &Server{
+		engine: eng, config: c, logger: c.Logger,
+		kinds: map[string]*kind{}, faults: faults{domain: c.Domain}, tokens: tokens,
+	}
+	s.build = s.buildView
+	s.waits, s.release = context.WithCancelCause(context.Background())
+	var errs []error
+	for _, r := range kinds {
+		switch {
+		case r.kind == nil:
+			errs = append(errs, errors.New("registration is empty: use Handle, External or Declare of a kind"))
+		case r.kind.err != nil:
+			errs = append(errs, fmt.Errorf("kind %q: %w", r.kind.name, r.kind.err))
+		case s.kinds[r.kind.name] != nil:
+			errs = append(errs, fmt.Errorf("kind %q is registered twice", r.kind.name))
+		default:
+			s.kinds[r.kind.name] = r.kind
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("new server: %w", err)
+	}
+	return s, nil
+}
+
+// Register puts google.longrunning.Operations onto a gRPC server.
+func (s *Server) Register(r grpc.ServiceRegistrar) {
+	longrunningpb.RegisterOperationsServer(r, s.Operations())
+}
+
+// RegisterStarter puts lro.v1.Starter, which starts operations of every kind,
+// onto a gRPC server. It is for tools and tests; a program that is meant for
+// people declares RPC methods of its own and calls [Kind.Start] in them.
+func (s *Server) RegisterStarter(r grpc.ServiceRegistrar) {
+	lropb.RegisterStarterServer(r, s.Starter())
+}
+
+// Operations returns the service that Register puts onto a gRPC server, to be
+// called in process or over other transports. The operations it returns are
+// shared and must not be modified.
+func (s *Server) Operations() longrunningpb.OperationsServer { return operations{s: s} }
+
+// Starter returns the service that RegisterStarter puts onto a gRPC server.
+func (s *Server) Starter() lropb.StarterServer { return starter{s: s} }
+
+// errStopped ends waiting calls when the last Work has returned.
+var errStopped = errors.New("server stopped working")
+
+// Work runs operations until ctx ends; then it starts no more, lets handlers
+// finish for [Config].Drain, hands back what did not, and returns nil. The error
+// is the engine's. When the last of several Works has returned, calls of
+// WaitOperation answer with the state they know, so that they do not hold up
+// [grpc.Server.GracefulStop].
+func (s *Server) Work(ctx context.Context) error {
+	limits := map[string]int{}
+	for name, k := range s.kinds {
+		if k.invoke != nil {
+			limits[name] = k.concurrency
+		}
+	}
+	s.begin()
+	defer s.end()
+	err := s.engine.Work(ctx, engine.Worker{
+		Run: s.run, Kinds: limits, Concurrency: s.config.Concurrency, Drain: s.config.Drain,
+	})
+	if err != nil {
+		return fmt.Errorf("work: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.working++; s.waits.Err() != nil {
+		s.waits, s.release = context.WithCancelCause(context.Background())
+	}
+}
+
+func (s *Server) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.working--; s.working == 0 {
+		s.release(errStopped)
+	}
+}
+
+// waiting is the context that ends when waiting calls should answer.
+func (s *Server) waiting() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waits
+}

@@ -1,0 +1,66 @@
+package server
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/go-lro/lro/lropb"
+)
+
+// starter is lro.v1.Starter over a server.
+type starter struct {
+	lropb.UnimplementedStarterServer
+	s *Server
+}
+
+// StartOperation starts an operation of any registered kind.
+func (t starter) StartOperation(ctx context.Context, req *lropb.StartOperationRequest) (*longrunningpb.Operation, error) {
+	s := t.s
+	parent := req.GetParent()
+	if parent == "" {
+		parent = s.config.Parent
+	}
+	if parent != "" {
+		if err := checkStartParent(parent); err != nil {
+			return nil, s.faults.invalid("parent", reasonInvalidParent, parent, "parent: %v", err)
+		}
+	}
+	if err := s.authorize(ctx, Access{Method: "StartOperation", Name: parent, Kind: req.GetKind()}); err != nil {
+		return nil, err
+	}
+	k := s.kinds[req.GetKind()]
+	if k == nil {
+		return nil, s.faults.invalid("kind", reasonUnknownKind, req.GetKind(), "kind %q is not registered", req.GetKind())
+	}
+	packed := req.GetRequest()
+	if packed == nil {
+		packed = k.types.emptyRequest
+	}
+	if name := packed.MessageName(); k.types.request != anyName && name != k.types.request {
+		return nil, s.faults.invalid("request", reasonInvalidRequest, packed.GetTypeUrl(),
+			"request is a %q, not a %q", name, k.types.request)
+	}
+	return s.start(ctx, k, proto.CloneOf(packed), StartOptions{Parent: parent, RequestID: req.GetRequestId()})
+}
+
+// ListKinds lists the registered kinds by name.
+func (t starter) ListKinds(ctx context.Context, _ *lropb.ListKindsRequest) (*lropb.ListKindsResponse, error) {
+	if err := t.s.authorize(ctx, Access{Method: "ListKinds"}); err != nil {
+		return nil, err
+	}
+	resp := &lropb.ListKindsResponse{}
+	for _, name := range slices.Sorted(maps.Keys(t.s.kinds)) {
+		types := t.s.kinds[name].types
+		resp.Kinds = append(resp.Kinds, &lropb.Kind{
+			Name:         name,
+			RequestType:  string(types.request),
+			ResponseType: string(types.response),
+			MetadataType: string(types.metadata),
+		})
+	}
+	return resp, nil
+}

@@ -1,0 +1,79 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// Task is what a handler sees of its operation. It is safe for concurrent use,
+// and harmless once the handler has returned: reports are dropped and saves
+// refused.
+type Task[M proto.Message] struct {
+	attempt engine.Attempt
+	logger  *slog.Logger
+
+	mu       sync.Mutex
+	reported *anypb.Any // by this attempt; nil when none was
+}
+
+// Name returns the operation's full resource name.
+func (t *Task[M]) Name() string { return t.attempt.Record().Name }
+
+// Attempt returns the number of this attempt, from 1.
+func (t *Task[M]) Attempt() int { return t.attempt.Record().Attempt }
+
+// Checkpoint returns what an earlier attempt saved last, nil when none did.
+// What this attempt saves does not change it.
+func (t *Task[M]) Checkpoint() []byte { return slices.Clone(t.attempt.Record().Checkpoint) }
+
+// Save makes a checkpoint, and the metadata reported so far, durable before it
+// returns. An error that is [ErrLeaseLost] means that the operation has ended
+// or belongs to another attempt, so the handler should stop; after any other
+// the earlier checkpoint may still be the one that counts.
+func (t *Task[M]) Save(ctx context.Context, checkpoint []byte) error {
+	return leaseError(t.attempt.Save(ctx, checkpoint))
+}
+
+// Metadata returns a copy of what was reported last, by this attempt or an
+// earlier one, or an empty message.
+func (t *Task[M]) Metadata() M {
+	t.mu.Lock()
+	packed := t.reported
+	t.mu.Unlock()
+	if packed == nil {
+		packed = t.attempt.Record().Metadata
+	}
+	m, err := unpack[M](packed)
+	if err != nil {
+		// A kind whose metadata type was changed: the old one is of no use.
+		return newMessage[M]()
+	}
+	return m
+}
+
+// Report shows metadata to everybody who looks at or waits for the operation,
+// at once, and persists it soon after. It never waits for the store, and the
+// message may be changed afterwards. A message that cannot be encoded is
+// logged and dropped.
+func (t *Task[M]) Report(metadata M) {
+	if isNil(metadata) {
+		return
+	}
+	packed, err := pack(metadata)
+	if err != nil {
+		t.logger.Warn("metadata dropped", "operation", t.Name(), "error", err)
+		return
+	}
+	// Under the lock, so that what Metadata returns is what readers see last.
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.reported = packed
+	t.attempt.Report(packed)
+}

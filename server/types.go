@@ -1,0 +1,99 @@
+package server
+
+import (
+	"fmt"
+	"reflect"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// anyName as a type of a kind stands for a message of any type.
+const anyName protoreflect.FullName = "google.protobuf.Any"
+
+// types are the full names of a kind's messages.
+type types struct {
+	request, response, metadata protoreflect.FullName
+
+	emptyRequest, emptyResponse, emptyMetadata *anypb.Any
+}
+
+func typesOf[Req, Resp, M proto.Message]() (types, error) {
+	req, err := typeOf[Req]()
+	if err != nil {
+		return types{}, fmt.Errorf("request type: %w", err)
+	}
+	resp, err := typeOf[Resp]()
+	if err != nil {
+		return types{}, fmt.Errorf("response type: %w", err)
+	}
+	meta, err := typeOf[M]()
+	if err != nil {
+		return types{}, fmt.Errorf("metadata type: %w", err)
+	}
+	return types{
+		request: req, response: resp, metadata: meta,
+		emptyRequest: emptyOf[Req](req), emptyResponse: emptyOf[Resp](resp), emptyMetadata: emptyOf[M](meta),
+	}, nil
+}
+
+// typeOf refuses what cannot be made from its zero value: interfaces, and
+// dynamicpb, whose nil pointer knows no descriptor and panics.
+func typeOf[T proto.Message]() (name protoreflect.FullName, err error) {
+	t := reflect.TypeFor[T]()
+	if t.Kind() != reflect.Pointer {
+		return "", fmt.Errorf("%s is not a generated message", t)
+	}
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("%s cannot be made from its zero value", t)
+		}
+	}()
+	return newMessage[T]().ProtoReflect().Descriptor().FullName(), nil
+}
+
+func newMessage[T proto.Message]() T {
+	var zero T
+	return zero.ProtoReflect().New().Interface().(T)
+}
+
+func emptyOf[T proto.Message](name protoreflect.FullName) *anypb.Any {
+	if name == anyName {
+		return mustPack(&emptypb.Empty{})
+	}
+	return mustPack(newMessage[T]())
+}
+
+// mustPack packs an empty message, which always can be encoded.
+func mustPack(m proto.Message) *anypb.Any {
+	packed, err := anypb.New(m)
+	if err != nil {
+		panic(fmt.Sprintf("pack empty %T: %v", m, err))
+	}
+	return packed
+}
+
+func isNil(m proto.Message) bool { return m == nil || !m.ProtoReflect().IsValid() }
+
+// pack makes an Any of m; an Any is taken as it is.
+func pack(m proto.Message) (*anypb.Any, error) {
+	if packed, ok := m.(*anypb.Any); ok {
+		return proto.CloneOf(packed), nil
+	}
+	return anypb.New(m)
+}
+
+// unpack decodes packed as a T. Nil is an empty T.
+func unpack[T proto.Message](packed *anypb.Any) (T, error) {
+	m := newMessage[T]()
+	if packed == nil {
+		return m, nil
+	}
+	if raw, ok := any(m).(*anypb.Any); ok {
+		proto.Merge(raw, packed)
+		return m, nil
+	}
+	return m, packed.UnmarshalTo(m)
+}

@@ -1,0 +1,86 @@
+package server
+
+import (
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/go-lro/lro/lropb"
+	"github.com/go-lro/lro/server/engine"
+)
+
+// view is the operation as clients see it. It is made once for each state of a
+// record and shared, so nobody may modify it.
+func (s *Server) view(rec *engine.Record) *longrunningpb.Operation {
+	return rec.View(s.build)
+}
+
+func (s *Server) buildView(rec *engine.Record) *longrunningpb.Operation {
+	op := &longrunningpb.Operation{
+		Name:     rec.Name,
+		Metadata: viewMetadata(rec),
+		Done:     rec.State.Terminal(),
+	}
+	switch {
+	case !op.Done:
+	case rec.Error != nil:
+		op.Result = &longrunningpb.Operation_Error{Error: s.faults.complete(rec.Error, "")}
+	case rec.Response != nil:
+		op.Result = &longrunningpb.Operation_Response{Response: rec.Response}
+	default:
+		// Clients break on a done operation with neither.
+		op.Result = &longrunningpb.Operation_Error{Error: s.faults.complete(nil, reasonInternal)}
+	}
+	return op
+}
+
+// viewMetadata fills in what the server knows where the metadata is the
+// ready-made message, and leaves others alone.
+func viewMetadata(rec *engine.Record) *anypb.Any {
+	if !rec.Metadata.MessageIs((*lropb.OperationMetadata)(nil)) {
+		return rec.Metadata
+	}
+	m := &lropb.OperationMetadata{}
+	if err := rec.Metadata.UnmarshalTo(m); err != nil {
+		return rec.Metadata
+	}
+	m.CreateTime = timestamp(rec.CreateTime)
+	m.StartTime = timestamp(rec.StartTime)
+	m.UpdateTime = timestamp(rec.UpdateTime)
+	m.EndTime = timestamp(rec.EndTime)
+	m.RequestedCancellation = !rec.CancelTime.IsZero()
+	m.State = lropb.OperationMetadata_State(rec.State)
+	m.Attempt = int32(rec.Attempt)
+	if m.GetVerb() == "" {
+		m.Verb = rec.Kind
+	}
+	if m.GetProgressPercent() == 0 {
+		m.ProgressPercent = percent(m.GetProgress())
+	}
+	packed, err := anypb.New(m)
+	if err != nil {
+		return rec.Metadata
+	}
+	return packed
+}
+
+// percent is 0 where the total is not known, and never 100 before all is done.
+func percent(p *lropb.Progress) int32 {
+	done, total := p.GetDone(), p.GetTotal()
+	if total <= 0 || done <= 0 {
+		return 0
+	}
+	if done >= total {
+		return 100
+	}
+	return min(99, int32(float64(done)/float64(total)*100))
+}
+
+func timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
