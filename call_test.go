@@ -1,0 +1,120 @@
+package lro
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+func TestHint(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	retryInfo := func(d time.Duration) error {
+		st, err := status.New(codes.Unavailable, "busy").WithDetails(retryIn(d))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Err()
+	}
+	for _, test := range []struct {
+		name            string
+		err             error
+		header, trailer metadata.MD
+		want            time.Duration
+	}{
+		{"nothing", nil, nil, nil, 0},
+		{"RetryInfo", retryInfo(3 * time.Second), nil, nil, 3 * time.Second},
+		{"RetryInfo of a century", retryInfo(100 * 365 * 24 * time.Hour), nil, nil, MaxHint},
+		{"negative RetryInfo", retryInfo(-time.Second), nil, nil, 0},
+		{"RetryInfo before header", retryInfo(time.Second), metadata.Pairs("retry-after", "9"), nil, time.Second},
+		{"seconds in header", nil, metadata.Pairs("retry-after", "7"), nil, 7 * time.Second},
+		{"seconds in trailer", nil, nil, metadata.Pairs("retry-after", "7"), 7 * time.Second},
+		{"date", nil, metadata.Pairs("retry-after", now.Add(time.Minute).Format(http.TimeFormat)), nil, time.Minute},
+		{"past date", nil, metadata.Pairs("retry-after", now.Add(-time.Minute).Format(http.TimeFormat)), nil, 0},
+		{"huge seconds", nil, metadata.Pairs("retry-after", "9223372036854775807"), nil, MaxHint},
+		{"negative seconds", nil, metadata.Pairs("retry-after", "-5"), nil, 0},
+		{"nonsense", nil, metadata.Pairs("retry-after", "soon"), nil, 0},
+		{"pushback", nil, nil, metadata.Pairs("grpc-retry-pushback-ms", "250"), 250 * time.Millisecond},
+		{"pushback never", nil, nil, metadata.Pairs("grpc-retry-pushback-ms", "-1"), 0},
+		{"pushback nonsense", nil, nil, metadata.Pairs("grpc-retry-pushback-ms", "x"), 0},
+	} {
+		if got := hintOf(test.err, test.header, test.trailer, now); got != test.want {
+			t.Errorf("%s: hintOf = %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, seed := range []string{"1", "-1", "Fri, 02 Jan 2026 03:05:05 GMT", "99999999999999999999", "1e9", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, v string) {
+		if got := hintOf(nil, metadata.Pairs("retry-after", v), nil, now); got < 0 || got > MaxHint {
+			t.Errorf("retry-after %q: %v, want within [0, %v]", v, got, MaxHint)
+		}
+	})
+}
+
+// recorder keeps the outgoing metadata and deadline of each call.
+type recorder struct {
+	md       []metadata.MD
+	deadline []time.Duration
+}
+
+func (r *recorder) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	md, _ := metadata.FromOutgoingContext(ctx)
+	r.md = append(r.md, md)
+	d, _ := ctx.Deadline()
+	r.deadline = append(r.deadline, time.Until(d))
+	return &longrunningpb.Operation{Name: req.GetName(), Done: len(r.md) > 3}, nil
+}
+
+func TestCallMetadata(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &recorder{}
+		mine := metadata.Pairs("authorization", "token", "x-tag", "a", "x-tag", "b")
+		c := NewClient(r, WithMetadata(mine))
+		mine.Set("authorization", "scribbled over")
+		op, err := Any.Resume(c, "projects/p/operations/a b+c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "x-waiter", "w")
+		if _, err := op.Poll(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := op.Wait(ctx); err == nil {
+			t.Fatal("Wait: no error for a done operation without a result")
+		}
+		// Every poll carries the same, and nothing grows (D2 of api_core).
+		for i, md := range r.md {
+			for key, want := range map[string][]string{
+				"authorization":         {"token"},
+				"x-tag":                 {"a", "b"},
+				"x-waiter":              {"w"},
+				"x-goog-request-params": {"name=" + url.QueryEscape("projects/p/operations/a b+c")},
+			} {
+				if got := md.Get(key); len(got) != len(want) || got[0] != want[0] {
+					t.Errorf("poll %d: %s = %q, want %q", i+1, key, got, want)
+				}
+			}
+			if r.deadline[i] != 20*time.Second {
+				t.Errorf("poll %d had %v, want the attempt's 20s", i+1, r.deadline[i])
+			}
+		}
+		if len(r.md) != 4 {
+			t.Errorf("made %d polls, want 4", len(r.md))
+		}
+	})
+}
