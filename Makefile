@@ -1,0 +1,96 @@
+# "make" alone lists the targets. CI runs them through .ci/run.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BENCHTIME ?= 1x
+FUZZTIME  ?= 5s
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+# Tools are pinned in modules of their own; see tools/go.mod.
+STATICCHECK := go tool -modfile=tools/go.mod staticcheck
+BUF         := go tool -modfile=../tools/buf/go.mod buf
+PLUGINS     := google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc
+
+# Folders of all modules, and of those that have code.
+MODULES      = $(shell find . -name go.mod -not -path './.*' -not -path '*/testdata/*' -not -path '*/node_modules/*' -exec dirname {} \; | sort)
+CODE_MODULES = $(filter-out ./tools ./tools/%,$(MODULES))
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: ## run the tests
+	go test ./...
+
+.PHONY: race
+race: ## run the tests under the race detector
+	go test -race ./...
+
+.PHONY: cover
+cover: ## run the tests and print the share of statements they reach
+	@mkdir -p .cache
+	go test -coverpkg=./... -coverprofile=.cache/cover.out ./...
+	go tool cover -func=.cache/cover.out | tail -n 1
+
+.PHONY: bench
+bench: ## run each benchmark for BENCHTIME (1x)
+	go test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (5s)
+	tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: lint
+lint: fmt-check vet staticcheck fix-check tidy-check ## run all static checks
+
+.PHONY: fmt-check
+fmt-check: ## fail if gofmt would change a file
+	@files=$$(gofmt -l .); if [[ -n $$files ]]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
+
+.PHONY: vet
+vet: ## run go vet
+	go vet ./...
+
+.PHONY: staticcheck
+staticcheck: ## run staticcheck
+	$(STATICCHECK) ./...
+
+.PHONY: fix-check
+fix-check: ## fail if go fix would change a file
+	@set -e; for m in $(CODE_MODULES); do echo "$$m: go fix -diff ./..."; (cd $$m && go fix -diff ./...); done
+
+.PHONY: tidy-check
+tidy-check: ## fail if go mod tidy would change a go.mod or go.sum
+	@set -e; for m in $(MODULES); do echo "$$m: go mod tidy -diff"; (cd $$m && go mod tidy -diff); done
+
+# The tests of other systems cannot run here, but they must compile.
+.PHONY: cross
+cross: ## build for each of PLATFORMS, and compile the tests for darwin and windows
+	@set -e; for p in $(PLATFORMS); do \
+		echo "go build ./... for $$p"; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go build ./...; \
+	done
+	@set -e; for os in darwin windows; do \
+		echo "go vet ./... for $$os"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=amd64 go vet ./...; \
+	done
+
+.PHONY: plugins
+plugins:
+	@mkdir -p .cache/bin
+	@go build -modfile=tools/go.mod -o .cache/bin/ $(PLUGINS)
+
+.PHONY: proto
+proto: plugins ## generate lropb from proto
+	cd proto && PATH="$(CURDIR)/.cache/bin:$$PATH" $(BUF) generate
+
+.PHONY: proto-check
+proto-check: plugins ## lint proto, and fail if "make proto" would change a file
+	cd proto && $(BUF) lint
+	@rm -rf .cache/proto && mkdir -p .cache/proto/proto
+	cd proto && PATH="$(CURDIR)/.cache/bin:$$PATH" $(BUF) generate -o $(CURDIR)/.cache/proto/proto
+	@set -e; for f in $$(cd .cache/proto && find lropb -name '*.go'); do diff -u $$f .cache/proto/$$f; done
+	@set -e; for f in $$(find lropb -name '*.pb.go'); do [[ -e .cache/proto/$$f ]] || { echo "$$f: no proto file makes it"; exit 1; }; done
