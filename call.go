@@ -64,6 +64,32 @@ func (c *Client) ask(ctx context.Context, name string, timeout time.Duration, ca
 	return a
 }
 
+// ask makes the call that was decided and tells the observer.
+func (c *core) ask(ctx context.Context, decodes resultChecker, d decision, number int) (observation, answer) {
+	start := PollStart{Operation: c.name, Method: c.method, Number: number, LongPoll: d.action == doWait}
+	obsv := c.client.config.observer
+	ctx = obsv.pollStart(ctx, start)
+	obs := observation{call: calledGet}
+	var a answer
+	if start.LongPoll {
+		obs.call, obs.asked = calledWait, d.timeout
+		a = c.client.wait(ctx, c.name, d.timeout, c.policy.AttemptTimeout)
+	} else {
+		a = c.client.get(ctx, c.name, c.policy.AttemptTimeout)
+		if a.err == nil {
+			c.client.learnRTT(a.took)
+		}
+	}
+	obs.err, obs.took, obs.hint = a.err, a.took, a.hint
+	if a.err == nil && a.view.done {
+		obs.done, obs.decodes = true, decodes(a.view)
+	}
+	if obsv != nil && obsv.PollEnd != nil {
+		obsv.PollEnd(ctx, PollEnd{PollStart: start, Snapshot: Raw{c.name, a.view}, Err: a.err, Elapsed: a.took})
+	}
+	return obs, a
+}
+
 // outgoing adds the client's metadata and the routing header
 // (AIP-4222) to ctx.
 func (c *Client) outgoing(ctx context.Context, name string) context.Context {

@@ -2,7 +2,6 @@ package lro
 
 import (
 	"fmt"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,39 +124,6 @@ func (c *Client) policyOf(p *Policy) (*Policy, error) {
 	}
 	actual, _ := c.policies.LoadOrStore(p, &full)
 	return actual.(*Policy), nil
-}
-
-// acquireLongPoll reserves one of the WaitOperation calls that may be open at
-// once. It fails when there is none, or the service is known not to offer the
-// method.
-func (c *Client) acquireLongPoll() bool {
-	if !c.longPollUsable() {
-		return false
-	}
-	if c.longPolls.Add(1) > int64(c.config.longPolls) {
-		c.longPolls.Add(-1)
-		return false
-	}
-	return true
-}
-
-func (c *Client) releaseLongPoll() { c.longPolls.Add(-1) }
-
-func (c *Client) longPollUsable() bool {
-	if c.waiter == nil || c.config.longPolls <= 0 {
-		return false
-	}
-	resume := c.longPollResume.Load()
-	return resume == 0 || resume != math.MaxInt64 && time.Now().UnixNano() >= resume
-}
-
-// pauseLongPoll keeps WaitOperation from being used for d, or for good.
-func (c *Client) pauseLongPoll(d time.Duration) {
-	if d == forever {
-		c.longPollResume.Store(math.MaxInt64)
-		return
-	}
-	c.longPollResume.CompareAndSwap(c.longPollResume.Load(), time.Now().Add(d).UnixNano())
 }
 
 // learnRTT takes the duration of a GetOperation into the running mean.

@@ -4,30 +4,12 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"sync"
 	"time"
 )
 
 // errNobodyWaits is the cause with which a loop is stopped when its last
 // waiter has left.
 var errNobodyWaits = errors.New("lro: nobody waits for the operation any more")
-
-// core is the part of an [Operation] that does not depend on its types.
-type core struct {
-	client *Client
-	policy *Policy
-	method string // Method.Name
-	name   string
-
-	mu   sync.Mutex // never held across a call or a wait
-	view view       // latest state
-	poll pollState
-	loop *loop // nil while nobody waits
-}
-
-// resultChecker tells whether a done answer holds the result that the
-// operation's owner expects.
-type resultChecker func(view) bool
 
 // loop asks for the state of one operation for as long as somebody waits for
 // it. One goroutine, which ends when the operation is done, a poll failed for
@@ -49,28 +31,7 @@ type loop struct {
 	changed   chan struct{}      // closed and replaced at every change
 	interrupt context.CancelFunc // ends a WaitOperation under way; nil else
 
-	slot bool // holds one of the client's long polls; the goroutine's own
-}
-
-// known returns the latest state.
-func (c *core) known() view {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.view
-}
-
-// learn takes over a newer state and reports whether it differs. What is done
-// stays as it is: an answer that was overtaken on its way changes nothing.
-func (c *core) learn(v view) bool {
-	if c.view.done || c.view.at > v.at {
-		return false
-	}
-	if c.view.same(v) {
-		c.view.at = v.at
-		return false
-	}
-	c.view = v
-	return true
+	slot longPollSlot // the goroutine's own
 }
 
 // join counts the caller as a waiter, and starts a loop when it is the first.
@@ -153,7 +114,7 @@ func (l *loop) run(ctx context.Context) {
 	ctx = o.client.config.observer.waitStart(ctx, WaitStart{Operation: o.name, Method: o.method})
 	defer l.finish(ctx)
 	o.mu.Lock()
-	s, obs := o.poll, l.observeBegin()
+	s, obs := o.poll, o.observeBegin()
 	o.mu.Unlock()
 	var held view // what WaitOperation said, to be confirmed
 	for {
@@ -187,7 +148,7 @@ func (l *loop) run(ctx context.Context) {
 			d.action = doGet
 		}
 		var a answer
-		obs, a = l.call(ctx, s, d)
+		obs, a = l.call(ctx, d)
 		switch {
 		case a.err == nil && obs.done:
 			held = a.view
@@ -197,29 +158,11 @@ func (l *loop) run(ctx context.Context) {
 	}
 }
 
-// observeBegin says what is known when waiting begins.
-func (l *loop) observeBegin() observation {
-	age := time.Duration(-1)
-	if at := l.op.view.at; at != 0 {
-		age = max(0, time.Duration(time.Now().UnixNano()-at))
-	}
-	return observation{call: beginOfWait, age: age}
-}
-
 // prepare adds to an observation what the loop and its client know.
 func (l *loop) prepare(o *observation) {
-	c := l.op.client
-	if l.op.policy.LongPoll > 0 {
-		if l.slot && !c.longPollUsable() {
-			c.releaseLongPoll()
-			l.slot = false
-		}
-		if !l.slot {
-			l.slot = c.acquireLongPoll()
-		}
-	}
-	o.longPoll = l.slot
-	o.trusted = c.longPollTrust.Load()
+	l.slot.update(l.op, true)
+	o.longPoll = l.slot.held
+	o.trusted = l.op.client.longPollTrust.Load()
 	o.jitter = 2*rand.Float64() - 1
 	l.op.mu.Lock()
 	o.watched = l.watchers > 0
@@ -252,37 +195,22 @@ func (l *loop) pause(ctx context.Context, d time.Duration) (kicked, ok bool) {
 }
 
 // call asks once, as decided.
-func (l *loop) call(ctx context.Context, s pollState, d decision) (observation, answer) {
+func (l *loop) call(ctx context.Context, d decision) (observation, answer) {
 	o := l.op
 	o.mu.Lock()
 	l.polls++
-	start := PollStart{Operation: o.name, Method: o.method, Number: l.polls, LongPoll: d.action == doWait}
+	number := l.polls
 	callCtx := ctx
-	if start.LongPoll {
+	if d.action == doWait {
 		callCtx, l.interrupt = context.WithCancel(ctx)
 	}
 	o.mu.Unlock()
 
-	obsv := o.client.config.observer
-	callCtx = obsv.pollStart(callCtx, start)
-	obs := observation{call: calledGet}
-	var a answer
-	if start.LongPoll {
-		obs = observation{call: calledWait, asked: d.timeout}
-		a = o.client.wait(callCtx, o.name, d.timeout, o.policy.AttemptTimeout)
-	} else {
-		a = o.client.get(callCtx, o.name, o.policy.AttemptTimeout)
-		if a.err == nil {
-			o.client.learnRTT(a.took)
-		}
-	}
-	obs.err, obs.took, obs.hint = a.err, a.took, a.hint
-	if a.err == nil && a.view.done {
-		obs.done, obs.decodes = true, l.decodes(a.view)
-	}
+	obs, a := o.ask(callCtx, l.decodes, d, number)
 
 	o.mu.Lock()
-	if start.LongPoll {
+	defer o.mu.Unlock()
+	if d.action == doWait {
 		if a.err != nil && callCtx.Err() != nil && ctx.Err() == nil {
 			obs = observation{call: interrupted}
 		}
@@ -292,10 +220,6 @@ func (l *loop) call(ctx context.Context, s pollState, d decision) (observation, 
 	if obs.call != interrupted {
 		l.pollErr = a.err
 	}
-	o.mu.Unlock()
-	if obsv != nil && obsv.PollEnd != nil {
-		obsv.PollEnd(callCtx, PollEnd{PollStart: start, Snapshot: Raw{o.name, a.view}, Err: a.err, Elapsed: a.took})
-	}
 	return obs, a
 }
 
@@ -304,7 +228,7 @@ func (l *loop) publish(s pollState, v view) {
 	l.op.mu.Lock()
 	defer l.op.mu.Unlock()
 	l.op.poll = s
-	if l.op.learn(v) {
+	if l.op.learnLocked(v) {
 		close(l.changed)
 		l.changed = make(chan struct{})
 	}
@@ -316,7 +240,7 @@ func (l *loop) end(s pollState, done view, err error) {
 	defer l.op.mu.Unlock()
 	l.op.poll = s
 	if done.done {
-		l.op.learn(done)
+		l.op.learnLocked(done)
 	}
 	l.err = err
 	l.detachLocked()
@@ -324,9 +248,7 @@ func (l *loop) end(s pollState, done view, err error) {
 
 // finish releases what the loop holds and wakes its waiters.
 func (l *loop) finish(ctx context.Context) {
-	if l.slot {
-		l.op.client.releaseLongPoll()
-	}
+	l.slot.release(l.op)
 	l.stop(nil)
 	if obsv := l.op.client.config.observer; obsv != nil && obsv.WaitEnd != nil {
 		l.op.mu.Lock()

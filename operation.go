@@ -61,7 +61,7 @@ func (o *Operation[R, M]) Poll(ctx context.Context) (Snapshot[R, M], error) {
 		}
 	}
 	o.poll.seen = true
-	if o.learn(a.view) && o.loop != nil {
+	if o.learnLocked(a.view) && o.loop != nil {
 		o.loop.noticeLocked()
 	}
 	return Snapshot[R, M]{o.name, o.view}, nil
