@@ -1,6 +1,7 @@
 package lro
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -38,6 +39,7 @@ type clientConfig struct {
 	metadata    metadata.MD
 	longPolls   int
 	observer    *Observer
+	onStart     func(context.Context, Started) error
 	err         error
 }
 

@@ -11,6 +11,7 @@ type core struct {
 	policy *Policy
 	method string // Method.Name
 	name   string
+	link   any // what Observer.Started returned
 
 	mu   sync.Mutex // never held across a call or a wait
 	view view       // latest state

@@ -20,6 +20,8 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
+type stringValue = *wrapperspb.StringValue
+
 // Strings is the method most tests use.
 var Strings = Method[*wrapperspb.StringValue, *wrapperspb.StringValue]{Name: "test.Strings"}
 

@@ -111,7 +111,7 @@ func (l *loop) pollNowLocked() {
 
 func (l *loop) run(ctx context.Context) {
 	o := l.op
-	ctx = o.client.config.observer.waitStart(ctx, WaitStart{Operation: o.name, Method: o.method})
+	ctx = o.client.config.observer.waitStart(ctx, WaitStart{Operation: o.name, Method: o.method, Link: o.link})
 	defer l.finish(ctx)
 	o.mu.Lock()
 	s, obs := o.poll, o.observeBegin()

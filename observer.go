@@ -12,6 +12,9 @@ import (
 //
 // Package lrootel has one for OpenTelemetry, and [SlogObserver] logs.
 type Observer struct {
+	// Started is called by [Method.Start] with each operation it started. What
+	// it returns comes back in WaitStart.Link of the waits for it.
+	Started func(ctx context.Context, e Started) (link any)
 	// WaitStart is called when waiting for an operation begins: its first
 	// waiter has come. Later waiters join it. The returned context is that of
 	// the polls and of WaitEnd.
@@ -29,6 +32,7 @@ type Observer struct {
 type WaitStart struct {
 	Operation string // its name
 	Method    string // [Method.Name]; may be empty
+	Link      any    // what Started returned; nil for an operation not started by Start
 }
 
 // WaitEnd says how waiting ended.

@@ -74,9 +74,10 @@ func (o *Operation[R, M]) Poll(ctx context.Context) (Snapshot[R, M], error) {
 // Any other end is a [*WaitError], after which the operation may still run:
 // ctx ended, or the service answered with an error that waiting longer does
 // not mend ([Policy] says which). ctx is the only time limit. Shortly before
-// its deadline the state is asked for a last time.
-func (o *Operation[R, M]) Wait(ctx context.Context) (R, error) {
-	if err := o.wait(ctx, o.decodes); err != nil {
+// its deadline the state is asked for a last time. [CancelOnEnd] makes the end
+// of ctx cancel the operation.
+func (o *Operation[R, M]) Wait(ctx context.Context, opts ...WaitOption) (R, error) {
+	if err := o.waitWith(ctx, opts); err != nil {
 		var zero R
 		return zero, err
 	}

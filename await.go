@@ -1,0 +1,80 @@
+package lro
+
+import (
+	"context"
+	"time"
+)
+
+// Outcome is what Wait returns, as one value.
+type Outcome[R any] struct {
+	Result R
+	Err    error
+}
+
+// WaitOption changes what a wait does when its ctx ends.
+type WaitOption func(*waitConfig)
+
+type waitConfig struct {
+	cancelGrace time.Duration // 0: leave the operation alone
+}
+
+// CancelOnEnd makes the wait cancel the operation at the service when ctx ends
+// before it is done, and then wait up to grace for its true outcome, which is
+// returned if it comes: a response if the operation won the race, an
+// [*OperationError] of code CANCELLED if not. Otherwise the [*WaitError] of
+// ctx's end is returned, and unwraps to the cancel request's error if that
+// failed. A grace of 0 or less means none of this.
+func CancelOnEnd(grace time.Duration) WaitOption {
+	return func(c *waitConfig) { c.cancelGrace = grace }
+}
+
+// waitWith waits as the options say.
+func (o *Operation[R, M]) waitWith(ctx context.Context, opts []WaitOption) error {
+	var c waitConfig
+	for _, opt := range opts {
+		opt(&c)
+	}
+	err := o.wait(ctx, o.decodes)
+	stopped, ok := err.(*WaitError)
+	if !ok || ctx.Err() == nil || c.cancelGrace <= 0 {
+		return err
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cancelGrace)
+	defer cancel()
+	if _, err := o.Cancel(grace); err != nil {
+		stopped.cause = append(stopped.cause, err)
+		return stopped
+	}
+	if o.wait(grace, o.decodes) != nil {
+		return stopped
+	}
+	return nil
+}
+
+// Await is Wait for select: it returns a channel that gets the outcome once,
+// and is then closed. The channel need not be read. ctx bounds the wait as it
+// does in Wait; while it lasts, a goroutine waits.
+func (o *Operation[R, M]) Await(ctx context.Context, opts ...WaitOption) <-chan Outcome[R] {
+	ch := make(chan Outcome[R], 1)
+	go func() {
+		defer close(ch)
+		r, err := o.Wait(ctx, opts...)
+		ch <- Outcome[R]{r, err}
+	}()
+	return ch
+}
+
+// OnDone calls f once with what Wait(ctx) returns, on a goroutine of its own,
+// also when the operation is done already and when waiting ended without an
+// outcome. Several calls with functions are independent of each other; no
+// lock is held while f runs. The channel it returns is closed when f has
+// returned, for who must know.
+func (o *Operation[R, M]) OnDone(ctx context.Context, f func(Outcome[R]), opts ...WaitOption) <-chan struct{} {
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		r, err := o.Wait(ctx, opts...)
+		f(Outcome[R]{r, err})
+	}()
+	return returned
+}
