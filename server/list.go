@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/internal/filter"
 )
 
 const (
@@ -74,11 +75,39 @@ func (s *Server) query(parent string, req *longrunningpb.ListOperationsRequest) 
 		}
 		q.After = cursor
 	}
+	f, err := filter.Parse(req.GetFilter(), s.types)
+	if err != nil {
+		return engine.Query{}, s.faults.invalid("filter", reasonInvalidFilter, req.GetFilter(), "%v", err)
+	}
+	q.Where = f.Where(s.view)
 	if pattern := strings.Split(parent, "/"); slices.Contains(pattern, wildcard) {
 		q.Parent, q.AnyParent = "", true
-		q.Where.Match = func(r *engine.Record) bool { return matchesParent(pattern, r.Parent) }
+		rest := q.Where.Match
+		q.Where.Match = func(r *engine.Record) bool {
+			return matchesParent(pattern, r.Parent) && (rest == nil || rest(r))
+		}
 	}
 	return q, nil
+}
+
+// filterTypes are the messages that a filter may look into: those of the
+// registered kinds, or any where a kind has messages of any type.
+func filterTypes(kinds map[string]*kind) filter.Types {
+	var t filter.Types
+	openMetadata, openResponse := false, false
+	for _, k := range kinds {
+		openMetadata = openMetadata || isAny(k.types.metadata)
+		openResponse = openResponse || isAny(k.types.response)
+		t.Metadata = append(t.Metadata, k.types.metadata)
+		t.Response = append(t.Response, k.types.response)
+	}
+	if openMetadata {
+		t.Metadata = nil
+	}
+	if openResponse {
+		t.Response = nil
+	}
+	return t
 }
 
 // fetch gets a page that is not too large to be sent.

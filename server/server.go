@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/internal/filter"
 )
 
 // Server runs the operations of some kinds and serves those of one engine. It
@@ -21,6 +22,7 @@ type Server struct {
 	config Config
 	logger *slog.Logger
 	kinds  map[string]*kind
+	types  filter.Types // of all kinds
 	faults faults
 	tokens sealer
 	build  func(*engine.Record) *longrunningpb.Operation // buildView, bound once: Get makes no closure
@@ -68,6 +70,7 @@ func New(eng engine.Engine, c Config, kinds ...Registration) (*Server, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("new server: %w", err)
 	}
+	s.types = filterTypes(s.kinds)
 	return s, nil
 }
 

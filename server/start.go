@@ -149,7 +149,7 @@ func (s *Server) initialMetadata(k *kind, m proto.Message) (*anypb.Any, error) {
 		return nil, nil
 	}
 	name := m.ProtoReflect().Descriptor().FullName()
-	if name != k.types.metadata && k.types.metadata != anyName {
+	if name != k.types.metadata.FullName() && !isAny(k.types.metadata) {
 		return nil, s.faults.make(fault{
 			code: codes.Internal, reason: reasonInternal,
 			message: fmt.Sprintf("metadata of kind %q is a %s", k.name, name),

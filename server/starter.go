@@ -40,9 +40,9 @@ func (t starter) StartOperation(ctx context.Context, req *lropb.StartOperationRe
 	if packed == nil {
 		packed = k.types.emptyRequest
 	}
-	if name := packed.MessageName(); k.types.request != anyName && name != k.types.request {
+	if name := packed.MessageName(); !isAny(k.types.request) && name != k.types.request.FullName() {
 		return nil, s.faults.invalid("request", reasonInvalidRequest, packed.GetTypeUrl(),
-			"request is a %q, not a %q", name, k.types.request)
+			"request is a %q, not a %q", name, k.types.request.FullName())
 	}
 	return s.start(ctx, k, proto.CloneOf(packed), StartOptions{Parent: parent, RequestID: req.GetRequestId()})
 }
@@ -57,9 +57,9 @@ func (t starter) ListKinds(ctx context.Context, _ *lropb.ListKindsRequest) (*lro
 		types := t.s.kinds[name].types
 		resp.Kinds = append(resp.Kinds, &lropb.Kind{
 			Name:         name,
-			RequestType:  string(types.request),
-			ResponseType: string(types.response),
-			MetadataType: string(types.metadata),
+			RequestType:  string(types.request.FullName()),
+			ResponseType: string(types.response.FullName()),
+			MetadataType: string(types.metadata.FullName()),
 		})
 	}
 	return resp, nil

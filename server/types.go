@@ -10,12 +10,13 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// anyName as a type of a kind stands for a message of any type.
-const anyName protoreflect.FullName = "google.protobuf.Any"
+// isAny reports whether md, as a type of a kind, stands for a message of any
+// type.
+func isAny(md protoreflect.MessageDescriptor) bool { return md.FullName() == "google.protobuf.Any" }
 
-// types are the full names of a kind's messages.
+// types are a kind's messages.
 type types struct {
-	request, response, metadata protoreflect.FullName
+	request, response, metadata protoreflect.MessageDescriptor
 
 	emptyRequest, emptyResponse, emptyMetadata *anypb.Any
 }
@@ -35,23 +36,23 @@ func typesOf[Req, Resp, M proto.Message]() (types, error) {
 	}
 	return types{
 		request: req, response: resp, metadata: meta,
-		emptyRequest: emptyOf[Req](req), emptyResponse: emptyOf[Resp](resp), emptyMetadata: emptyOf[M](meta),
+		emptyRequest: emptyOf[Req](), emptyResponse: emptyOf[Resp](), emptyMetadata: emptyOf[M](),
 	}, nil
 }
 
 // typeOf refuses what cannot be made from its zero value: interfaces, and
 // dynamicpb, whose nil pointer knows no descriptor and panics.
-func typeOf[T proto.Message]() (name protoreflect.FullName, err error) {
+func typeOf[T proto.Message]() (md protoreflect.MessageDescriptor, err error) {
 	t := reflect.TypeFor[T]()
 	if t.Kind() != reflect.Pointer {
-		return "", fmt.Errorf("%s is not a generated message", t)
+		return nil, fmt.Errorf("%s is not a generated message", t)
 	}
 	defer func() {
 		if recover() != nil {
 			err = fmt.Errorf("%s cannot be made from its zero value", t)
 		}
 	}()
-	return newMessage[T]().ProtoReflect().Descriptor().FullName(), nil
+	return newMessage[T]().ProtoReflect().Descriptor(), nil
 }
 
 func newMessage[T proto.Message]() T {
@@ -59,8 +60,8 @@ func newMessage[T proto.Message]() T {
 	return zero.ProtoReflect().New().Interface().(T)
 }
 
-func emptyOf[T proto.Message](name protoreflect.FullName) *anypb.Any {
-	if name == anyName {
+func emptyOf[T proto.Message]() *anypb.Any {
+	if _, ok := any(newMessage[T]()).(*anypb.Any); ok {
 		return mustPack(&emptypb.Empty{})
 	}
 	return mustPack(newMessage[T]())
