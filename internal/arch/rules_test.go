@@ -31,6 +31,7 @@ var directions = []direction{
 	{"temporal/...", []string{"server/engine", "temporal/...", "internal/..."}, "an engine fulfils the contract and knows no service"},
 	{"console/...", []string{"console/..."}, "the console works on the small interface it declares"},
 	{"internal/arch", nil, "has tests only"},
+	{"internal/kinds/...", []string{"server"}, "a handler knows its task, no engine"},
 	{"internal/leak", nil, "is used by the tests of every package"},
 	{"internal/cli/...", []string{"..."}, "the command puts everything together"},
 	{"cmd/...", []string{"..."}, "a program puts everything together"},
