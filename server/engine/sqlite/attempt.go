@@ -1,0 +1,276 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+const (
+	// While the store refuses the end of an attempt, it is tried again after
+	// this long, doubling.
+	minFinishPause = 50 * time.Millisecond
+	maxFinishPause = 5 * time.Second
+
+	// revisionGap lifts a revision above all that were shown for progress that
+	// was never persisted.
+	revisionGap = 1 << 20
+)
+
+var noTime time.Time
+
+// attempt implements [engine.Attempt].
+type attempt struct {
+	e      *Engine
+	worker *worker
+	seq    int64
+	kind   string
+	fence  int64
+
+	rec    *engine.Record // as it was claimed
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	// Guarded by Engine.mu.
+	finishing bool // the handler has returned
+	cancelled bool // was told that cancel is asked for
+	released  bool // its slot was given back
+}
+
+func (a *attempt) Record() *engine.Record { return a.rec }
+
+func (a *attempt) lease() engine.Lease { return engine.Lease{Name: a.rec.Name, Fence: a.fence} }
+
+// run executes the attempt to its end.
+func (a *attempt) run() {
+	outcome := a.worker.Run(a.ctx, a)
+	a.e.mu.Lock()
+	a.finishing = true
+	a.e.mu.Unlock()
+	a.finish(outcome)
+	a.cancel(nil)
+	a.release()
+}
+
+// release gives back the worker's slot, once.
+func (a *attempt) release() {
+	a.e.mu.Lock()
+	released := a.released
+	if !released {
+		a.released = true
+		delete(a.worker.attempts, a)
+		a.worker.release(a.kind)
+	}
+	a.e.mu.Unlock()
+	if !released {
+		a.e.queue.wake()
+	}
+}
+
+// finish records how the attempt ended. It tries until the store takes it, the
+// operation is no longer the attempt's, or the worker gives up: then the
+// operation runs again after the next open.
+func (a *attempt) finish(o engine.Outcome) {
+	o = a.e.checkOutcome(o)
+	for pause := minFinishPause; ; pause = min(2*pause, maxFinishPause) {
+		err := a.e.write(context.Background(), 0, func(b *batch) error { return b.settle(a, o, false) })
+		switch {
+		case err == nil, errors.Is(err, engine.ErrFenced), errors.Is(err, engine.ErrClosed):
+			return
+		}
+		a.e.opts.Logger.Error("end of attempt could not be stored, will try again",
+			"operation", a.rec.Name, "attempt", a.rec.Attempt, "error", err, "after", pause)
+		if waitFor(a.worker.abandoned, pause) {
+			return
+		}
+	}
+}
+
+// abandon takes the operation from an attempt that does not return.
+func (a *attempt) abandon() {
+	a.e.opts.Logger.Error("attempt ignored the end of its context and was abandoned",
+		"operation", a.rec.Name, "attempt", a.rec.Attempt)
+	err := a.e.write(context.Background(), 0, func(b *batch) error {
+		return b.settle(a, engine.Outcome{Release: true}, true)
+	})
+	if err != nil && !errors.Is(err, engine.ErrFenced) {
+		a.e.opts.Logger.Error("abandoned operation could not be handed back",
+			"operation", a.rec.Name, "error", err)
+	}
+	a.release()
+}
+
+// checkOutcome replaces an outcome that cannot be stored by an error.
+func (e *Engine) checkOutcome(o engine.Outcome) engine.Outcome {
+	set := 0
+	for _, is := range []bool{o.Response != nil, o.Error != nil, o.Release} {
+		if is {
+			set++
+		}
+	}
+	if set != 1 {
+		return failure(code.Code_INTERNAL, "the handler ended without exactly one of response, error and release")
+	}
+	if _, err := e.payload("metadata", o.Metadata); err != nil {
+		return failure(code.Code_RESOURCE_EXHAUSTED, err.Error())
+	}
+	if _, err := e.payload("response", o.Response); err != nil {
+		return failure(code.Code_RESOURCE_EXHAUSTED, err.Error())
+	}
+	if err := e.checkSize("error", proto.Size(o.Error)); err != nil {
+		return failure(code.Code_RESOURCE_EXHAUSTED, err.Error())
+	}
+	return o
+}
+
+func failure(c code.Code, message string) engine.Outcome {
+	return engine.Outcome{Error: newStatus(c, message)}
+}
+
+func newStatus(c code.Code, message string) *status.Status {
+	return &status.Status{Code: int32(c), Message: message}
+}
+
+// settle stages the outcome of an attempt. forced says that the attempt goes
+// on without knowing.
+func (b *batch) settle(a *attempt, o engine.Outcome, forced bool) error {
+	r, err := b.load(a.seq)
+	if err != nil {
+		return err
+	}
+	if r == nil || !r.owned(a.lease()) {
+		return engine.ErrFenced
+	}
+	at := now()
+	after := r.edit()
+	if forced {
+		after.rec.Revision += revisionGap
+	}
+	if o.Metadata != nil {
+		after.rec.Metadata = o.Metadata
+	}
+	cancelled := !r.rec.CancelTime.IsZero()
+	switch {
+	case o.Response != nil:
+		return b.succeed(r, after, o.Response, at)
+	case o.Release && cancelled:
+		return b.failWith(r, after, newStatus(code.Code_CANCELLED, "the operation was cancelled"), at)
+	case o.Release && r.atMostOnce():
+		return b.failWith(r, after, newStatus(code.Code_ABORTED,
+			"the attempt was interrupted, and the operation may run at most once"), at)
+	case o.Release:
+		after.addEvent(at, engine.EventAttemptReleased, "")
+		return b.handBack(r, after, at, noTime)
+	case o.Retry && !cancelled && !r.atMostOnce():
+		after.addEvent(at, engine.EventAttemptRetry, o.Error.GetMessage())
+		return b.handBack(r, after, at, at.Add(max(o.RetryAfter, 0)))
+	default:
+		return b.failWith(r, after, o.Error, at)
+	}
+}
+
+// handBack stages that the operation waits for another attempt.
+func (b *batch) handBack(before, after *row, at, due time.Time) error {
+	after.rec.State = engine.Pending
+	after.rec.Revision++
+	after.rec.UpdateTime = at
+	after.due = due
+	_, err := b.update(before, after)
+	return err
+}
+
+func (b *batch) succeed(before, after *row, response *anypb.Any, at time.Time) error {
+	after.rec.State = engine.Succeeded
+	after.rec.Response = response
+	_, err := b.end(before, after, at)
+	return err
+}
+
+// failWith stages the end with an error: CANCELLED when its code says so.
+func (b *batch) failWith(before, after *row, s *status.Status, at time.Time) error {
+	after.rec.State = engine.Failed
+	switch code.Code(s.GetCode()) {
+	case code.Code_OK:
+		s = proto.CloneOf(s)
+		s.Code = int32(code.Code_UNKNOWN)
+	case code.Code_CANCELLED:
+		after.rec.State = engine.Cancelled
+	}
+	after.rec.Error = s
+	_, err := b.end(before, after, at)
+	return err
+}
+
+// Report implements [engine.Attempt]. Metadata over the limit of
+// [Options.MaxPayload] is dropped, with a line in the log.
+func (a *attempt) Report(metadata *anypb.Any) {
+	e := a.e
+	if metadata == nil {
+		return
+	}
+	if err := e.checkSize("metadata", proto.Size(metadata)); err != nil {
+		e.opts.Logger.Warn("progress dropped", "operation", a.rec.Name, "error", err)
+		return
+	}
+	at := now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	en := e.cache.entries[a.seq]
+	if en == nil || en.attempt != a || a.finishing {
+		return
+	}
+	r := en.row.edit()
+	r.rec.Metadata = metadata
+	r.rec.Revision++
+	r.rec.UpdateTime = at
+	en.row = r
+	e.dirty[a.seq] = struct{}{}
+	kick(e.dirtyKick)
+}
+
+// Save implements [engine.Attempt].
+func (a *attempt) Save(ctx context.Context, checkpoint []byte) error {
+	if err := a.e.checkSize("checkpoint", len(checkpoint)); err != nil {
+		return fmt.Errorf("save checkpoint of %q: %w", a.rec.Name, err)
+	}
+	// The record keeps it, and this call may return while it is being written.
+	data := bytes.Clone(checkpoint)
+	if data == nil {
+		data = []byte{}
+	}
+	err := a.e.write(ctx, len(data), func(b *batch) error { return b.save(a, data) })
+	if err != nil {
+		return fmt.Errorf("save checkpoint of %q: %w", a.rec.Name, err)
+	}
+	return nil
+}
+
+func (b *batch) save(a *attempt, data []byte) error {
+	r, err := b.load(a.seq)
+	if err != nil {
+		return err
+	}
+	if r == nil || !r.owned(a.lease()) {
+		return engine.ErrFenced
+	}
+	after := r.edit()
+	after.rec.Checkpoint = data
+	after.flags |= flagCheckpoint
+	after.addEvent(now(), engine.EventCheckpoint, "")
+	err = b.c.execute(`INSERT INTO checkpoint (seq, data) VALUES (?1, ?2)
+		ON CONFLICT (seq) DO UPDATE SET data = ?2`, a.seq, blobArg(data))
+	if err != nil {
+		return b.fail(err)
+	}
+	_, err = b.update(r, after)
+	return err
+}

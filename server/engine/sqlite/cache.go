@@ -1,0 +1,105 @@
+package sqlite
+
+import (
+	"sync/atomic"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// cache keeps operations in memory: all that run, and of the others as many as
+// fit, those used recently. It is guarded by Engine.mu.
+type cache struct {
+	entries map[int64]*entry
+	loads   map[int64]*load
+	recent  []int64 // that do not run, in the order in which they came
+	size    int64   // of those
+	limit   int64
+}
+
+// cached is the cache's part of an entry.
+type cached struct {
+	row    *row
+	size   int64 // counted for the limit; 0 while it runs
+	listed bool  // is in recent
+	used   atomic.Bool
+}
+
+// load is one read of an operation from the database, shared by all who want
+// it at the same time.
+type load struct {
+	done  chan struct{}
+	stale bool // a change was published since; under Engine.mu
+	row   *row
+	err   error
+}
+
+func newCache(limit int64) cache {
+	return cache{
+		entries: make(map[int64]*entry),
+		loads:   make(map[int64]*load),
+		limit:   max(limit, 0),
+	}
+}
+
+// put makes r the latest state of its operation.
+func (c *cache) put(r *row) *entry {
+	en := c.entries[r.seq]
+	if en == nil {
+		en = new(entry)
+		c.entries[r.seq] = en
+	}
+	c.size -= en.size
+	en.row, en.size = r, 0
+	if r.rec.State == engine.Running {
+		return en
+	}
+	en.size = r.size()
+	c.size += en.size
+	if !en.listed {
+		en.listed = true
+		c.recent = append(c.recent, r.seq)
+	}
+	c.evict()
+	return en
+}
+
+// drop forgets an operation. Its place in recent goes when it is looked at.
+func (c *cache) drop(seq int64) {
+	en := c.entries[seq]
+	if en == nil {
+		return
+	}
+	c.size -= en.size
+	delete(c.entries, seq)
+}
+
+// evict makes room: those in recent that were used since they were last looked
+// at get a second chance.
+func (c *cache) evict() {
+	for c.size > c.limit && len(c.recent) > 0 {
+		seq := c.recent[0]
+		c.recent = c.recent[1:]
+		en := c.entries[seq]
+		if en == nil {
+			continue
+		}
+		if en.row.rec.State == engine.Running {
+			en.listed = false
+			continue
+		}
+		if en.used.Swap(false) {
+			c.recent = append(c.recent, seq)
+			continue
+		}
+		en.listed = false
+		c.drop(seq)
+	}
+}
+
+// changed tells those who are reading the operation that what they read may
+// be old.
+func (c *cache) changed(seq int64) {
+	if l := c.loads[seq]; l != nil {
+		l.stale = true
+	}
+}

@@ -1,0 +1,46 @@
+// Package sqlite is the embedded engine: it keeps operations in one SQLite
+// file and runs their handlers in the program that opens it. It needs no
+// server and no C compiler.
+//
+//	eng, err := sqlite.Open(ctx, "operations.db", nil)
+//	if err != nil { … }
+//	defer eng.Close()
+//	srv, err := server.New(eng, …)
+//
+// # Promises
+//
+// It keeps every promise of package engine, loss of power included: a call
+// that has returned is on the disk, because the file is in WAL mode and every
+// commit is synced (PRAGMA synchronous=FULL, and F_FULLFSYNC on darwin). What
+// is reported as progress is shown at once, and persisted at most every 100 ms;
+// the last of it may be lost with the process.
+//
+// When the store fails, the call returns an error that wraps
+// [engine.ErrUnavailable] (or says that the file is damaged), nothing has
+// changed in memory, and the next call tries again.
+//
+// # One owner
+//
+// One engine owns a file at a time. It is kept by a lock on a file beside it,
+// named like the database with ".lock" behind, which the operating system
+// gives back when the process dies. So an operation that is RUNNING when the
+// engine opens belongs to a process that is dead, and is requeued at once,
+// without waiting for a lease to end; and what is in memory needs no check
+// against the file.
+//
+// Put the file on a local disk: network file systems do not lock or sync
+// reliably. Other programs may read it with SQLite's tools while it is in use
+// (the columns are described in its schema), and must not write to it.
+//
+// # How it works
+//
+// One goroutine writes. It takes all changes that wait, executes them in one
+// transaction, commits with one sync, makes them visible in memory and answers
+// their callers; meanwhile the next changes gather. Claims of workers are
+// changes like any other. Waiters, workers and timers are woken by that
+// goroutine: nothing polls the database.
+//
+// All operations that run are in memory, and of the others as many as
+// [Options.CacheBytes] allows. PENDING operations that are not cached take a
+// few bytes each.
+package sqlite

@@ -1,0 +1,85 @@
+package sqlite
+
+import (
+	"sync"
+	"time"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// Engine keeps operations in one SQLite file and runs their handlers. Make it
+// with [Open]; all methods are safe for concurrent use.
+//
+// One goroutine writes to the database, in groups; readers have connections of
+// their own. What the running program needs to know is in memory beside the
+// file, and always equals it, but for progress that is not persisted yet.
+type Engine struct {
+	opts    Options
+	path    string
+	lock    *lockFile
+	writer  *conn // used by the writer's goroutine alone
+	readers *readers
+	queue   *queue
+	nextSeq int64 // used by the writer's goroutine alone
+
+	// committing is held by the writer from just before a commit until what it
+	// changed is in memory. See Engine.settled.
+	committing sync.RWMutex
+
+	mu      sync.RWMutex
+	closed  bool
+	cache   cache
+	waits   map[int64]*waitSet
+	ready   map[string]*seqHeap   // PENDING and due, by kind
+	timers  map[int64]*time.Timer // a retry that is not due, or a lease
+	workers []*worker
+	dirty   map[int64]struct{} // progress is not persisted
+	counts  map[tallyKey]int64
+	expire  time.Time // earliest known expiry; zero for none
+
+	expireKick chan struct{} // expire is earlier now
+	dirtyKick  chan struct{} // dirty is not empty now
+
+	closing    chan struct{} // closed when Close begins
+	closeOnce  sync.Once
+	closeErr   error
+	works      sync.WaitGroup // calls of Work
+	background sync.WaitGroup // goroutines of the engine but the writer
+	stop       chan struct{}  // ends background
+	writerStop chan struct{}
+	writerDone chan struct{}
+}
+
+var _ engine.Engine = (*Engine)(nil)
+
+// entry is what the engine knows about one operation in memory.
+type entry struct {
+	cached
+	attempt  *attempt  // owns the operation and runs here; nil otherwise
+	deadline time.Time // of its lease; zero for none
+}
+
+// visible returns the latest state of an operation in memory, or nil.
+func (e *Engine) visible(seq int64) *row {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if en := e.cache.entries[seq]; en != nil {
+		return en.row
+	}
+	return nil
+}
+
+// settled waits until everything that a reader of the database may have seen
+// is in memory too.
+func (e *Engine) settled() {
+	e.committing.RLock()
+	//lint:ignore SA2001 the lock is a barrier, nothing is done under it
+	e.committing.RUnlock()
+}
+
+func kick(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

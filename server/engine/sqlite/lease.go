@@ -1,0 +1,232 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// leaseRetry is the pause after which the end of a lease is tried again when
+// the store refuses it.
+const leaseRetry = time.Second
+
+// Report implements [engine.Engine]. The metadata is durable when it returns.
+func (e *Engine) Report(ctx context.Context, l engine.Lease, u engine.Update) (*engine.Record, error) {
+	if _, err := e.payload("metadata", u.Metadata); err != nil {
+		return nil, fmt.Errorf("report to operation %q: %w", l.Name, err)
+	}
+	rec, err := e.change(ctx, "report to", l.Name, func(b *batch) (*row, error) {
+		r, err := b.findOwned(l)
+		if err != nil || u.Metadata == nil {
+			return r, err
+		}
+		after := r.edit()
+		after.rec.Metadata = u.Metadata
+		after.rec.UpdateTime = now()
+		after.rec.Revision++
+		return after, b.updateMetadata(r, after)
+	})
+	if err != nil {
+		return nil, err
+	}
+	// The operation may have ended since, but it was this lease's.
+	_, _ = e.heartbeat(l)
+	return rec, nil
+}
+
+// Heartbeat implements [engine.Engine]. It writes nothing: after a restart
+// every lease begins anew.
+func (e *Engine) Heartbeat(_ context.Context, l engine.Lease) (*engine.Record, error) {
+	rec, err := e.heartbeat(l)
+	if err != nil {
+		return nil, fmt.Errorf("heartbeat of operation %q: %w", l.Name, err)
+	}
+	return rec, nil
+}
+
+func (e *Engine) heartbeat(l engine.Lease) (*engine.Record, error) {
+	seq, ok := parseName(l.Name)
+	if !ok {
+		return nil, engine.ErrNotFound
+	}
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil, engine.ErrClosed
+	}
+	if en := e.cache.entries[seq]; en != nil && en.row.rec.Name == l.Name && en.row.owned(l) {
+		defer e.mu.Unlock()
+		if en.row.rec.External {
+			e.renewLease(en)
+		}
+		return en.row.rec, nil
+	}
+	e.mu.Unlock()
+	// All that run are in memory, so this one does not.
+	r, err := e.read(context.Background(), seq)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil || r.rec.Name != l.Name {
+		return nil, engine.ErrNotFound
+	}
+	return nil, engine.ErrFenced
+}
+
+// Complete implements [engine.Engine].
+func (e *Engine) Complete(ctx context.Context, l engine.Lease, c engine.Completion) (*engine.Record, error) {
+	if err := e.checkCompletion(c); err != nil {
+		return nil, fmt.Errorf("complete operation %q: %w", l.Name, err)
+	}
+	return e.change(ctx, "complete", l.Name, func(b *batch) (*row, error) {
+		r, err := b.find(l.Name)
+		if err != nil {
+			return nil, err
+		}
+		if r.rec.State == engine.Succeeded && r.rec.Fence == l.Fence {
+			return r, nil
+		}
+		if !r.owned(l) {
+			return nil, engine.ErrFenced
+		}
+		after := r.takeOver()
+		if c.Metadata != nil {
+			after.rec.Metadata = c.Metadata
+		}
+		return after, b.succeed(r, after, c.Response, now())
+	})
+}
+
+func (e *Engine) checkCompletion(c engine.Completion) error {
+	if c.Response == nil {
+		return fmt.Errorf("%w: response is nil", engine.ErrInvalid)
+	}
+	if _, err := e.payload("response", c.Response); err != nil {
+		return err
+	}
+	_, err := e.payload("metadata", c.Metadata)
+	return err
+}
+
+// Fail implements [engine.Engine]. Failing again with the lease that failed it
+// is no error and changes nothing.
+func (e *Engine) Fail(ctx context.Context, l engine.Lease, f engine.Failure) (*engine.Record, error) {
+	if err := e.checkFailure(f); err != nil {
+		return nil, fmt.Errorf("fail operation %q: %w", l.Name, err)
+	}
+	return e.change(ctx, "fail", l.Name, func(b *batch) (*row, error) {
+		r, err := b.find(l.Name)
+		if err != nil {
+			return nil, err
+		}
+		if (r.rec.State == engine.Failed || r.rec.State == engine.Cancelled) && r.rec.Fence == l.Fence {
+			return r, nil
+		}
+		if !r.owned(l) {
+			return nil, engine.ErrFenced
+		}
+		after := r.takeOver()
+		if f.Metadata != nil {
+			after.rec.Metadata = f.Metadata
+		}
+		return after, b.failWith(r, after, f.Error, now())
+	})
+}
+
+func (e *Engine) checkFailure(f engine.Failure) error {
+	if f.Error == nil {
+		return fmt.Errorf("%w: error is nil", engine.ErrInvalid)
+	}
+	if err := e.checkSize("error", proto.Size(f.Error)); err != nil {
+		return err
+	}
+	_, err := e.payload("metadata", f.Metadata)
+	return err
+}
+
+// takeOver returns a copy of r to be ended by someone who holds its lease, who
+// may not be the attempt that reports its progress.
+func (r *row) takeOver() *row {
+	c := r.edit()
+	if !r.rec.External {
+		c.rec.Revision += revisionGap
+	}
+	return c
+}
+
+// findOwned returns the operation of a lease that is valid.
+func (b *batch) findOwned(l engine.Lease) (*row, error) {
+	r, err := b.find(l.Name)
+	if err != nil {
+		return nil, err
+	}
+	if !r.owned(l) {
+		return nil, engine.ErrFenced
+	}
+	return r, nil
+}
+
+// renewLease starts the time within which the owner of an operation must be
+// heard again. The caller holds Engine.mu.
+func (e *Engine) renewLease(en *entry) {
+	d := en.row.leaseFor
+	if d == 0 {
+		return
+	}
+	en.deadline = time.Now().Add(d)
+	seq := en.row.seq
+	if t := e.timers[seq]; t != nil {
+		t.Reset(d)
+		return
+	}
+	e.timers[seq] = time.AfterFunc(d, func() { e.leaseTimer(seq) })
+}
+
+// leaseTimer runs when the time of a lease is over.
+func (e *Engine) leaseTimer(seq int64) {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return
+	}
+	e.background.Add(1)
+	e.mu.Unlock()
+	defer e.background.Done()
+	err := e.write(context.Background(), 0, func(b *batch) error { return b.endLease(seq) })
+	if err == nil {
+		return
+	}
+	e.opts.Logger.Error("end of lease could not be stored, will try again", "error", err)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t := e.timers[seq]; t != nil && !e.closed {
+		t.Reset(leaseRetry)
+	}
+}
+
+// endLease stages the end of an operation whose owner was not heard of.
+func (b *batch) endLease(seq int64) error {
+	r, err := b.load(seq)
+	if err != nil {
+		return err
+	}
+	if r == nil || r.rec.State != engine.Running || !b.e.leaseIsOver(seq) {
+		return nil
+	}
+	after := r.edit()
+	after.rec.Fence++
+	return b.failWith(r, after, newStatus(code.Code_ABORTED,
+		fmt.Sprintf("nothing was heard of the operation for %v", r.leaseFor)), now())
+}
+
+func (e *Engine) leaseIsOver(seq int64) bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	en := e.cache.entries[seq]
+	return en != nil && !time.Now().Before(en.deadline)
+}

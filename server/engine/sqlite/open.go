@@ -1,0 +1,194 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// Open opens the engine on a file, or creates it; its folder must exist. Nil
+// options mean the defaults.
+//
+// One engine can have a file at a time: the error for a second one names the
+// file and, where it is known, the process that has it. A file of a newer
+// schema, of another application, or that is not a database is refused and
+// left as it is; one of an older schema is brought up to date.
+//
+// What was RUNNING when the last owner died is PENDING again when Open
+// returns, or has ended as its limits say. ctx bounds the opening alone.
+func Open(ctx context.Context, path string, opts *Options) (*Engine, error) {
+	e, err := open(ctx, path, opts.withDefaults())
+	if err != nil {
+		return nil, fmt.Errorf("open engine on %q: %w", path, err)
+	}
+	return e, nil
+}
+
+func open(ctx context.Context, path string, opts Options) (_ *Engine, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if path, err = realPath(path); err != nil {
+		return nil, err
+	}
+	l, err := lock(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.unlock())
+		}
+	}()
+	writer, err := openWriter(ctx, path, opts)
+	if err != nil {
+		return nil, err
+	}
+	e := newEngine(path, opts, l, writer)
+	if err := e.recover(); err != nil {
+		return nil, errors.Join(err, writer.close())
+	}
+	go func() {
+		defer close(e.writerDone)
+		e.runWriter(e.writerStop)
+	}()
+	e.background.Go(e.runProgress)
+	e.background.Go(e.runExpiry)
+	return e, nil
+}
+
+// realPath resolves links, so that one file has one lock.
+func realPath(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	file, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		return file, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, filepath.Base(path)), nil
+}
+
+// openWriter opens the connection that writes, with the schema up to date and
+// all files' names durable.
+func openWriter(ctx context.Context, path string, opts Options) (*conn, error) {
+	// SQLite would let others read a new file.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	c, err := openConn(ctx, path, opts.vfs, writerCache)
+	if err != nil {
+		return nil, openError(err)
+	}
+	err = migrate(c.db)
+	if err == nil {
+		err = c.prepare()
+	}
+	if err == nil {
+		// The driver syncs the files but not the folder that has their names.
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return nil, errors.Join(openError(err), c.close())
+	}
+	return c, nil
+}
+
+// openError says in words what SQLite says in codes.
+func openError(err error) error {
+	switch {
+	case errors.Is(err, sqlite3.NOTADB):
+		return fmt.Errorf("the file is not a SQLite database: %w", err)
+	case errors.Is(err, sqlite3.CORRUPT):
+		return fmt.Errorf("the database file is damaged: %w", err)
+	case errors.Is(err, sqlite3.READONLY), errors.Is(err, sqlite3.CANTOPEN):
+		return fmt.Errorf("the file cannot be written: %w", err)
+	case errors.Is(err, sqlite3.FULL):
+		return fmt.Errorf("the disk is full: %w", err)
+	}
+	return err
+}
+
+func newEngine(path string, opts Options, l *lockFile, writer *conn) *Engine {
+	return &Engine{
+		opts:       opts,
+		path:       path,
+		lock:       l,
+		writer:     writer,
+		readers:    newReaders(path, opts.vfs),
+		queue:      newQueue(),
+		cache:      newCache(opts.CacheBytes),
+		waits:      make(map[int64]*waitSet),
+		ready:      make(map[string]*seqHeap),
+		timers:     make(map[int64]*time.Timer),
+		dirty:      make(map[int64]struct{}),
+		counts:     make(map[tallyKey]int64),
+		expireKick: make(chan struct{}, 1),
+		dirtyKick:  make(chan struct{}, 1),
+		closing:    make(chan struct{}),
+		stop:       make(chan struct{}),
+		writerStop: make(chan struct{}),
+		writerDone: make(chan struct{}),
+	}
+}
+
+// Close implements [engine.Engine]. It waits for every Work to end, with the
+// drain of its worker.
+func (e *Engine) Close() error {
+	e.closeOnce.Do(func() {
+		if err := e.shutDown(); err != nil {
+			e.closeErr = fmt.Errorf("close engine on %q: %w", e.path, err)
+		}
+	})
+	return e.closeErr
+}
+
+func (e *Engine) shutDown() error {
+	e.mu.Lock()
+	close(e.closing)
+	e.mu.Unlock()
+	e.works.Wait()
+	progress := e.persistProgress()
+	e.endAll()
+	close(e.stop)
+	e.queue.close()
+	close(e.writerStop)
+	<-e.writerDone
+	e.background.Wait()
+	// The last connection to close moves the log into the database.
+	return errors.Join(progress, e.readers.close(), e.writer.close(), e.lock.unlock())
+}
+
+// endAll stops what comes from outside: callers and timers.
+func (e *Engine) endAll() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	var todo after
+	for seq := range e.waits {
+		e.endWait(seq, nil, engine.ErrClosed, &todo)
+	}
+	for seq := range e.timers {
+		e.stopTimer(seq)
+	}
+	todo.run()
+}

@@ -1,0 +1,58 @@
+package sqlite
+
+import (
+	"log/slog"
+	"time"
+)
+
+const (
+	defaultCacheBytes = 64 << 20
+	defaultMaxPayload = 16 << 20
+
+	// persistEvery is how often reported progress is written.
+	persistEvery = 100 * time.Millisecond
+
+	// abandonAfter is how long a draining Work waits for attempts that were
+	// told to end. A handler that ignores its context longer than this loses
+	// its operation, so that it cannot keep the program from stopping.
+	abandonAfter = 10 * time.Second
+)
+
+// Options configure [Open]. The zero value, and a nil pointer, mean the
+// defaults.
+type Options struct {
+	// Logger hears of what goes wrong in the background, such as progress that
+	// cannot be persisted. Nil discards.
+	Logger *slog.Logger
+
+	// CacheBytes bounds the memory in which operations that are not running
+	// are kept for Get, roughly. Running operations are always in memory, and
+	// not counted. 0 means 64 MiB; negative keeps only running ones.
+	CacheBytes int64
+
+	// MaxPayload is the greatest size in bytes of one request, metadata,
+	// response, error or checkpoint; [engine.ErrTooLarge] beyond. 0 means
+	// 16 MiB.
+	MaxPayload int
+
+	// vfs names the driver's file system; empty is the operating system's.
+	// Tests inject faults through it.
+	vfs string
+}
+
+func (o *Options) withDefaults() Options {
+	var opts Options
+	if o != nil {
+		opts = *o
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.CacheBytes == 0 {
+		opts.CacheBytes = defaultCacheBytes
+	}
+	if opts.MaxPayload == 0 {
+		opts.MaxPayload = defaultMaxPayload
+	}
+	return opts
+}

@@ -1,0 +1,152 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// after collects what is to be done once Engine.mu is released.
+type after struct {
+	wake   []chan struct{}
+	cancel []lostAttempt
+	start  []*attempt
+}
+
+type lostAttempt struct {
+	attempt *attempt
+	cause   error
+}
+
+func (a *after) run() {
+	for _, c := range a.wake {
+		close(c)
+	}
+	for _, l := range a.cancel {
+		l.attempt.cancel(l.cause)
+	}
+	for _, at := range a.start {
+		go at.run()
+	}
+}
+
+// publish makes a committed batch the state that everybody sees, and tells
+// those who wait for it.
+func (e *Engine) publish(b *batch, claims []claim) {
+	var todo after
+	e.mu.Lock()
+	for _, c := range b.order {
+		e.publishChange(c, &todo)
+	}
+	for k, n := range b.tally {
+		e.counts[k] += n
+	}
+	for _, c := range claims {
+		if ch := b.changes[c.seq]; ch == nil || ch.attempt == nil {
+			c.worker.release(c.kind)
+		}
+	}
+	e.mu.Unlock()
+	todo.run()
+}
+
+func (e *Engine) publishChange(c *change, todo *after) {
+	e.cache.changed(c.seq)
+	en := e.cache.entries[c.seq]
+	var before *row
+	if en != nil {
+		before = en.row
+	}
+	r := c.merge(before)
+	e.detach(en, r, todo)
+	if r == nil {
+		e.stopTimer(c.seq)
+		e.endWait(c.seq, nil, engine.ErrNotFound, todo)
+		e.cache.drop(c.seq)
+		return
+	}
+	en = e.cache.put(r)
+	switch {
+	case r.hidden():
+		e.endWait(c.seq, nil, engine.ErrNotFound, todo)
+	case r.rec.State.Terminal():
+		e.endWait(c.seq, r.rec, nil, todo)
+	}
+	switch {
+	case r.rec.State == engine.Pending:
+		e.enqueue(r)
+	case r.rec.State == engine.Running && r.rec.External:
+		if e.timers[c.seq] == nil {
+			e.renewLease(en)
+		}
+	default:
+		e.stopTimer(c.seq)
+	}
+	if r.rec.State.Terminal() {
+		e.noteExpiry(r.rec.ExpireTime)
+	}
+	if c.attempt != nil {
+		e.begin(en, c.attempt, todo)
+	}
+}
+
+// detach takes an operation from its attempt, when r is no longer the
+// attempt's, and tells the attempt when cancel is asked for.
+func (e *Engine) detach(en *entry, r *row, todo *after) {
+	if en == nil || en.attempt == nil {
+		return
+	}
+	a := en.attempt
+	if r == nil || !r.owned(engine.Lease{Fence: a.fence}) {
+		en.attempt = nil
+		if !a.finishing {
+			todo.cancel = append(todo.cancel, lostAttempt{a, engine.ErrLeaseLost})
+		}
+		return
+	}
+	if !r.rec.CancelTime.IsZero() && !a.cancelled {
+		a.cancelled = true
+		todo.cancel = append(todo.cancel, lostAttempt{a, engine.ErrCancelRequested})
+	}
+}
+
+// enqueue makes a PENDING operation ready to be claimed, now or when it is due.
+func (e *Engine) enqueue(r *row) {
+	e.stopTimer(r.seq)
+	wait := time.Until(r.due)
+	if r.due.IsZero() || wait <= 0 {
+		e.push(r.rec.Kind, r.seq)
+		return
+	}
+	e.timers[r.seq] = time.AfterFunc(wait, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.closed {
+			return
+		}
+		delete(e.timers, r.seq)
+		e.push(r.rec.Kind, r.seq)
+		e.queue.wake()
+	})
+}
+
+func (e *Engine) stopTimer(seq int64) {
+	if t := e.timers[seq]; t != nil {
+		t.Stop()
+		delete(e.timers, seq)
+	}
+}
+
+// begin gives an operation to the attempt that claimed it.
+func (e *Engine) begin(en *entry, a *attempt, todo *after) {
+	en.attempt = a
+	a.rec = en.row.rec
+	w := a.worker
+	a.ctx, a.cancel = context.WithCancelCause(w.ctx)
+	w.attempts[a] = struct{}{}
+	if w.draining {
+		todo.cancel = append(todo.cancel, lostAttempt{a, engine.ErrDraining})
+	}
+	todo.start = append(todo.start, a)
+}

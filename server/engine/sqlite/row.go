@@ -1,0 +1,203 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// Bits of the column flags. They are stored and never change.
+const (
+	flagExternal   = 1 << iota // engine.Spec.External
+	flagAtMostOnce             // engine.Spec.AtMostOnce
+	flagHidden                 // deleted, but has not ended
+	flagBigRequest             // the request is in a table of its own
+	flagCheckpoint             // there is a row in table checkpoint
+)
+
+// inlineRequest is the greatest size in bytes of a request that is kept in its
+// operation's row, and so is rewritten with every change of the row.
+const inlineRequest = 4 << 10
+
+// row is an operation as it is stored: the record, and what the engine alone
+// needs to know. Like the record it is immutable once it is shared.
+type row struct {
+	rec *engine.Record
+	seq int64
+	id  string
+
+	flags      int64
+	caller     string
+	crashLimit int
+	retention  time.Duration
+	leaseFor   time.Duration
+	due        time.Time // when a retry may begin; zero for at once
+	history    []engine.Event
+}
+
+func (r *row) hidden() bool     { return r.flags&flagHidden != 0 }
+func (r *row) atMostOnce() bool { return r.flags&flagAtMostOnce != 0 }
+
+// owned reports whether l is the right to write to r now.
+func (r *row) owned(l engine.Lease) bool {
+	return r.rec.State == engine.Running && r.rec.Fence == l.Fence
+}
+
+// size is what r takes in memory, roughly.
+func (r *row) size() int64 {
+	n := 1024 + len(r.rec.Name) + len(r.rec.Checkpoint)
+	for _, a := range []*anypb.Any{r.rec.Request, r.rec.Metadata, r.rec.Response} {
+		n += len(a.GetValue()) + len(a.GetTypeUrl())
+	}
+	if r.rec.Error != nil {
+		n += proto.Size(r.rec.Error)
+	}
+	for _, e := range r.history {
+		n += 64 + len(e.Text)
+	}
+	return int64(n)
+}
+
+// edit returns a copy of r, with a record of its own, that may be changed
+// until it is shared.
+func (r *row) edit() *row {
+	c := *r
+	c.rec = cloneRecord(r.rec)
+	return &c
+}
+
+// cloneRecord copies all but the cached view.
+func cloneRecord(r *engine.Record) *engine.Record {
+	return &engine.Record{
+		Name: r.Name, Kind: r.Kind, Parent: r.Parent, State: r.State,
+		Request: r.Request, RequestID: r.RequestID,
+		Metadata: r.Metadata, Response: r.Response, Error: r.Error,
+		Checkpoint: r.Checkpoint, Attempt: r.Attempt, Crashes: r.Crashes, Fence: r.Fence,
+		External: r.External, Revision: r.Revision,
+		CreateTime: r.CreateTime, StartTime: r.StartTime, UpdateTime: r.UpdateTime,
+		EndTime: r.EndTime, ExpireTime: r.ExpireTime, CancelTime: r.CancelTime,
+		Trace: r.Trace,
+	}
+}
+
+// rowColumns are the columns that scanRow reads, in its order.
+const rowColumns = `seq, id, parent, kind, state, flags, create_time, end_time, due,
+	attempt, crashes, fence, revision, start_time, update_time, cancel_time, expire_time,
+	crash_limit, retention, lease_for, request_id, caller, trace, history, metadata, result, request`
+
+// scanRow decodes the current row of a statement that selects rowColumns. The
+// checkpoint and a big request are not part of it.
+func scanRow(s *sqlite3.Stmt) (*row, error) {
+	rec := &engine.Record{
+		Parent:     s.ColumnText(2),
+		Kind:       s.ColumnText(3),
+		State:      engine.State(s.ColumnInt64(4)),
+		CreateTime: columnTime(s, 6),
+		EndTime:    columnTime(s, 7),
+		Attempt:    s.ColumnInt(9),
+		Crashes:    s.ColumnInt(10),
+		Fence:      s.ColumnInt64(11),
+		Revision:   s.ColumnInt64(12),
+		StartTime:  columnTime(s, 13),
+		UpdateTime: columnTime(s, 14),
+		CancelTime: columnTime(s, 15),
+		ExpireTime: columnTime(s, 16),
+		RequestID:  s.ColumnText(20),
+	}
+	r := &row{
+		rec:        rec,
+		seq:        s.ColumnInt64(0),
+		id:         s.ColumnText(1),
+		flags:      s.ColumnInt64(5),
+		due:        columnTime(s, 8),
+		crashLimit: s.ColumnInt(17),
+		retention:  time.Duration(s.ColumnInt64(18)),
+		leaseFor:   time.Duration(s.ColumnInt64(19)),
+		caller:     s.ColumnText(21),
+	}
+	rec.Name = formatName(rec.Parent, r.id)
+	rec.External = r.flags&flagExternal != 0
+	if err := r.scanPayloads(s); err != nil {
+		return nil, &decodeError{name: rec.Name, err: err}
+	}
+	// Out of memory, for one, while a value was read.
+	return r, s.Err()
+}
+
+// decodeError is one operation whose stored form makes no sense, while the
+// database as such is sound.
+type decodeError struct {
+	name string
+	err  error
+}
+
+func (e *decodeError) Error() string {
+	return fmt.Sprintf("operation %q is damaged: %v", e.name, e.err)
+}
+
+func (e *decodeError) Unwrap() error { return e.err }
+
+func (r *row) scanPayloads(s *sqlite3.Stmt) error {
+	if text := s.ColumnRawText(22); len(text) > 0 {
+		if err := json.Unmarshal(text, &r.rec.Trace); err != nil {
+			return fmt.Errorf("trace: %w", err)
+		}
+	}
+	var err error
+	if r.history, err = decodeHistory(s.ColumnRawText(23)); err != nil {
+		return fmt.Errorf("history: %w", err)
+	}
+	if r.rec.Metadata, err = columnAny(s, 24); err != nil {
+		return fmt.Errorf("metadata: %w", err)
+	}
+	if r.rec.Request, err = columnAny(s, 26); err != nil {
+		return fmt.Errorf("request: %w", err)
+	}
+	switch r.rec.State {
+	case engine.Succeeded:
+		r.rec.Response, err = columnAny(s, 25)
+	case engine.Failed, engine.Cancelled:
+		r.rec.Error = new(status.Status)
+		err = proto.Unmarshal(s.ColumnRawBlob(25), r.rec.Error)
+	}
+	if err != nil {
+		return fmt.Errorf("result: %w", err)
+	}
+	return nil
+}
+
+// columnAny returns nil for NULL.
+func columnAny(s *sqlite3.Stmt, col int) (*anypb.Any, error) {
+	if s.ColumnType(col) == sqlite3.NULL {
+		return nil, nil
+	}
+	return decodeAny(s.ColumnRawBlob(col))
+}
+
+func decodeAny(b []byte) (*anypb.Any, error) {
+	a := new(anypb.Any)
+	if err := proto.Unmarshal(b, a); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func columnTime(s *sqlite3.Stmt, col int) time.Time {
+	if s.ColumnType(col) == sqlite3.NULL {
+		return time.Time{}
+	}
+	return time.Unix(0, s.ColumnInt64(col)).UTC()
+}
+
+// now returns the time as it is stored, so that a record does not change when
+// it is read back.
+func now() time.Time {
+	return time.Unix(0, time.Now().UnixNano()).UTC()
+}

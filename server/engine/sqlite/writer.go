@@ -1,0 +1,163 @@
+package sqlite
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+const (
+	// maxGroup bounds the requests in one transaction, so that the first of
+	// them does not wait long for the last.
+	maxGroup = 128
+	// maxGroupBytes bounds their payloads.
+	maxGroupBytes = 8 << 20
+
+	// While the store refuses writes, claims are tried again after this long,
+	// doubling.
+	minClaimPause = 50 * time.Millisecond
+	maxClaimPause = 5 * time.Second
+)
+
+// request is a change that waits for the writer.
+type request struct {
+	ctx   context.Context
+	apply func(*batch) error
+	size  int        // of its payloads, in bytes
+	done  chan error // buffered
+}
+
+// queue hands requests to the writer. Only its writer takes from it.
+type queue struct {
+	mu     sync.Mutex
+	items  []*request
+	closed bool
+	kick   chan struct{} // buffered: something may be there to do
+}
+
+func newQueue() *queue { return &queue{kick: make(chan struct{}, 1)} }
+
+func (q *queue) add(r *request) error {
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return engine.ErrClosed
+	}
+	q.items = append(q.items, r)
+	first := len(q.items) == 1
+	q.mu.Unlock()
+	if first {
+		q.wake()
+	}
+	return nil
+}
+
+func (q *queue) wake() {
+	select {
+	case q.kick <- struct{}{}:
+	default:
+	}
+}
+
+// take removes the requests of the next group.
+func (q *queue) take() []*request {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n, size := 0, 0
+	for n < len(q.items) && n < maxGroup && (n == 0 || size+q.items[n].size <= maxGroupBytes) {
+		size += q.items[n].size
+		n++
+	}
+	if n == len(q.items) {
+		group := q.items
+		q.items = nil
+		return group
+	}
+	group := q.items[:n:n]
+	q.items = q.items[n:]
+	return group
+}
+
+// close makes add refuse, and answers what waits.
+func (q *queue) close() {
+	q.mu.Lock()
+	left := q.items
+	q.items, q.closed = nil, true
+	q.mu.Unlock()
+	for _, r := range left {
+		r.done <- engine.ErrClosed
+	}
+}
+
+// write has apply run on the writer's goroutine, in a transaction it shares
+// with other requests, and returns when that is durable. apply checks first
+// and changes the batch last: when it returns an error it must have changed
+// nothing. When ctx ends while the change is under way, write returns before
+// it is known whether it happened, so apply must own what it refers to.
+func (e *Engine) write(ctx context.Context, size int, apply func(*batch) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r := &request{ctx: ctx, apply: apply, size: size, done: make(chan error, 1)}
+	if err := e.queue.add(r); err != nil {
+		return err
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// runWriter is the one goroutine that changes the database.
+func (e *Engine) runWriter(stop <-chan struct{}) {
+	var pause time.Duration
+	var retry <-chan time.Time
+	for {
+		group := e.queue.take()
+		var claims []claim
+		if retry == nil {
+			claims = e.pickClaims()
+		}
+		if len(group) == 0 && len(claims) == 0 {
+			select {
+			case <-e.queue.kick:
+			case <-retry:
+				retry = nil
+			case <-stop:
+				return
+			}
+			continue
+		}
+		err := e.commit(group, claims)
+		switch {
+		case err == nil:
+			pause = 0
+		case len(claims) > 0:
+			pause = min(max(2*pause, minClaimPause), maxClaimPause)
+			retry = time.After(pause)
+		}
+	}
+}
+
+// commit executes a group and answers its requests. It returns the store's
+// error; errors of single requests are theirs alone.
+func (e *Engine) commit(group []*request, claims []claim) error {
+	b := newBatch(e)
+	results := make([]error, len(group))
+	err := b.execute(group, claims, results)
+	if err != nil {
+		e.unclaim(claims)
+		for _, r := range group {
+			r.done <- err
+		}
+		return err
+	}
+	for i, r := range group {
+		r.done <- results[i]
+	}
+	return nil
+}
