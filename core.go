@@ -1,6 +1,7 @@
 package lro
 
 import (
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -13,11 +14,11 @@ type core struct {
 	name   string
 	link   any // what Observer.Started returned
 
-	mu   sync.Mutex // never held across a call or a wait
-	view view       // latest state
-	poll pollState
-	loop *loop // nil while nobody waits for this operation alone
-
+	mu    sync.Mutex // never held across a call or a wait
+	view  view       // latest state
+	poll  pollState
+	loop  *loop       // nil while nobody waits for this operation alone
+	entry *groupEntry // first of those by which groups wait for it; nil for none
 }
 
 // resultChecker tells whether a done answer holds the result that the
@@ -52,4 +53,32 @@ func (c *core) observeBegin() observation {
 		age = max(0, time.Duration(time.Now().UnixNano()-at))
 	}
 	return observation{call: beginOfWait, age: age}
+}
+
+// decide takes what was observed through the policy, and lets the client learn
+// from it.
+func (c *core) decide(s pollState, o observation) (pollState, decision) {
+	if s.confirm && o.call == calledGet && o.done {
+		c.client.longPollTrust.Store(true)
+	}
+	o.trusted = c.client.longPollTrust.Load()
+	o.jitter = 2*rand.Float64() - 1
+	s, d := c.policy.next(s, o)
+	if d.noLongPoll > 0 {
+		c.client.pauseLongPoll(d.noLongPoll)
+	}
+	return s, d
+}
+
+// tellGroups ends the entries of a done operation. c.mu must not be held.
+func (c *core) tellGroups() {
+	var entries []*groupEntry
+	c.mu.Lock()
+	for e := c.entry; e != nil; e = e.next {
+		entries = append(entries, e)
+	}
+	c.mu.Unlock()
+	for _, e := range entries {
+		e.group.finish(e)
+	}
 }

@@ -41,6 +41,8 @@ type observation struct {
 	asked time.Duration // what WaitOperation was asked to wait
 	hint  time.Duration // when the service asked to be called again; 0 for no word
 
+	aim time.Duration // what Policy.Hint proposes; 0 for no word
+
 	done    bool // the answer is done
 	decodes bool // and its result is what the caller expects
 
@@ -227,12 +229,15 @@ type causes []error
 func (c causes) Error() string   { return joinText(c) }
 func (c causes) Unwrap() []error { return c }
 
-// delay is the time until the next poll: what the service asked for, else the
-// schedule's next interval.
+// delay is the time until the next poll: what the service asked for, else what
+// the policy's hint proposes, else the schedule's next interval.
 func (p *Policy) delay(s *pollState, o observation) time.Duration {
 	d := p.step(s, o)
-	if o.hint > 0 {
+	switch {
+	case o.hint > 0:
 		return o.hint
+	case o.aim > 0:
+		return o.aim
 	}
 	return d
 }

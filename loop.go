@@ -3,7 +3,6 @@ package lro
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 )
 
@@ -116,17 +115,13 @@ func (l *loop) run(ctx context.Context) {
 	o.mu.Lock()
 	s, obs := o.poll, o.observeBegin()
 	o.mu.Unlock()
+	s.confirm, s.suspect = false, false
+	hint := o.policy.newHint()
 	var held view // what WaitOperation said, to be confirmed
 	for {
 		l.prepare(&obs)
-		if s.confirm && obs.call == calledGet && obs.done {
-			o.client.longPollTrust.Store(true)
-		}
 		var d decision
-		s, d = o.policy.next(s, obs)
-		if d.noLongPoll > 0 {
-			o.client.pauseLongPoll(d.noLongPoll)
-		}
+		s, d = o.decide(s, obs)
 		switch d.action {
 		case doFinish:
 			l.end(s, held, nil)
@@ -154,6 +149,7 @@ func (l *loop) run(ctx context.Context) {
 			held = a.view
 		case a.err == nil:
 			l.publish(s, a.view)
+			obs.aim = hint(Raw{o.name, a.view}, time.Since(l.began))
 		}
 	}
 }
@@ -162,8 +158,6 @@ func (l *loop) run(ctx context.Context) {
 func (l *loop) prepare(o *observation) {
 	l.slot.update(l.op, true)
 	o.longPoll = l.slot.held
-	o.trusted = l.op.client.longPollTrust.Load()
-	o.jitter = 2*rand.Float64() - 1
 	l.op.mu.Lock()
 	o.watched = l.watchers > 0
 	l.op.mu.Unlock()
@@ -267,4 +261,7 @@ func (l *loop) finish(ctx context.Context) {
 		obsv.WaitEnd(ctx, e)
 	}
 	close(l.ended)
+	if l.op.known().done {
+		l.op.tellGroups()
+	}
 }

@@ -53,18 +53,27 @@ func (o *Operation[R, M]) Poll(ctx context.Context) (Snapshot[R, M], error) {
 	}
 	begin := time.Now()
 	a := o.client.get(ctx, o.name, o.policy.AttemptTimeout)
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	err := o.takeOver(ctx, a, begin)
+	if a.err == nil && a.view.done {
+		o.tellGroups()
+	}
+	return o.Snapshot(), err
+}
+
+// takeOver makes a single poll's answer known, or its failure an error.
+func (c *core) takeOver(ctx context.Context, a answer, begin time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if a.err != nil {
-		return Snapshot[R, M]{o.name, o.view}, &WaitError{
-			Name: o.name, Last: Raw{o.name, o.view}, PollErr: a.err, Polls: 1, Elapsed: time.Since(begin), cause: o.pollCauses(ctx, a.err),
+		return &WaitError{
+			Name: c.name, Last: Raw{c.name, c.view}, PollErr: a.err, Polls: 1, Elapsed: time.Since(begin), cause: c.pollCauses(ctx, a.err),
 		}
 	}
-	o.poll.seen = true
-	if o.learnLocked(a.view) && o.loop != nil {
-		o.loop.noticeLocked()
+	c.poll.seen = true
+	if c.learnLocked(a.view) && c.loop != nil {
+		c.loop.noticeLocked()
 	}
-	return Snapshot[R, M]{o.name, o.view}, nil
+	return nil
 }
 
 // Wait blocks until the operation is done and returns its response, or an

@@ -34,6 +34,14 @@ type Policy struct {
 	// it offers that method. Default 30 s; negative means never to use it.
 	LongPoll time.Duration
 
+	// Hint, where set, is called once for each wait with the whole policy, and
+	// the function it returns after each GetOperation that found the operation
+	// running, with how long has been waited. That proposes how long to wait
+	// until the next poll; 0 leaves it to the schedule. More than MaxInterval
+	// counts as MaxInterval, and what the service asks for wins over it.
+	// [AimByProgress] is one. Default nil.
+	Hint func(p Policy) func(s Raw, waited time.Duration) time.Duration
+
 	// SoftErrors is how many polls in a row may fail with INTERNAL, UNKNOWN,
 	// ABORTED, CANCELLED (by the service), or RESOURCE_EXHAUSTED without a hint
 	// when to come back, before waiting ends. Default 5; negative means none.
@@ -95,6 +103,19 @@ func setDefault[T comparable](v *T, def T) {
 		*v = def
 	}
 }
+
+// newHint returns what proposes the pauses of one wait.
+func (p *Policy) newHint() func(Raw, time.Duration) time.Duration {
+	if p.Hint == nil {
+		return noHint
+	}
+	hint := p.Hint(*p)
+	return func(s Raw, waited time.Duration) time.Duration {
+		return min(max(hint(s, waited), 0), p.MaxInterval)
+	}
+}
+
+func noHint(Raw, time.Duration) time.Duration { return 0 }
 
 // grow returns the plain interval that follows last, before jitter.
 func (p *Policy) grow(last time.Duration) time.Duration {

@@ -1,0 +1,307 @@
+package lro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// fleet is a service of many operations, each with an end of its own.
+type fleet struct {
+	begin time.Time
+	end   func(name string) time.Duration
+	took  time.Duration // of a call
+
+	mu    sync.Mutex
+	open  int
+	most  int // open at once
+	calls []time.Time
+}
+
+func (f *fleet) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	f.mu.Lock()
+	f.open++
+	f.most = max(f.most, f.open)
+	f.calls = append(f.calls, time.Now())
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		f.open--
+		f.mu.Unlock()
+	}()
+	if f.took > 0 {
+		time.Sleep(f.took)
+	}
+	if end := f.end(req.GetName()); end < 0 {
+		return nil, status.Error(codes.PermissionDenied, "not yours")
+	} else if time.Since(f.begin) < end {
+		return &longrunningpb.Operation{Name: req.GetName()}, nil
+	}
+	op := succeeded(req.GetName())
+	op.Name = req.GetName()
+	return op, nil
+}
+
+func handles(t *testing.T, c *Client, n int) []Handle {
+	t.Helper()
+	ops := make([]Handle, n)
+	for i := range ops {
+		op, err := Strings.Resume(c, fmt.Sprintf("operations/%d", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ops[i] = op
+	}
+	return ops
+}
+
+func TestWaitAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{begin: time.Now(), took: 10 * time.Millisecond}
+		f.end = func(name string) time.Duration {
+			var i int
+			fmt.Sscanf(name, "operations/%d", &i)
+			return time.Duration(i) * 10 * time.Millisecond
+		}
+		ops := handles(t, NewClient(f), 1000)
+		if err := WaitAll(t.Context(), ops...); err != nil {
+			t.Fatalf("WaitAll: %v", err)
+		}
+		for _, op := range ops {
+			if err := op.Err(); err != nil {
+				t.Errorf("%s: %v", op.Name(), err)
+			}
+			if op.untyped().entry != nil {
+				t.Errorf("%s still belongs to a group", op.Name())
+			}
+		}
+		if f.most > DefaultGroupInFlight {
+			t.Errorf("%d calls were open at once, want at most %d", f.most, DefaultGroupInFlight)
+		}
+		for i := range f.calls {
+			if i+DefaultGroupQPS >= len(f.calls) {
+				break
+			}
+			if span := f.calls[i+DefaultGroupQPS].Sub(f.calls[i]); span < 980*time.Millisecond {
+				t.Errorf("%d calls within %v, want at most that many a second", DefaultGroupQPS, span)
+				break
+			}
+		}
+	})
+}
+
+func TestWaitAllErrors(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := NewClient(&fakeService{get: endsAt(time.Second)})
+		good, err := Strings.Resume(c, testName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := NewClient((&fakeService{get: func(context.Context, int) (*longrunningpb.Operation, error) {
+			return failed(codes.Aborted, "broke"), nil
+		}}).pollOnly())
+		bad, err := Method[*emptypb.Empty, *emptypb.Empty]{}.Resume(other, "operations/bad")
+		if err != nil {
+			t.Fatal(err)
+		}
+		lost, err := Strings.Resume(NewClient(&fleet{end: func(string) time.Duration { return -1 }}), "operations/lost")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = WaitAll(t.Context(), good, bad, lost)
+		if end, ok := errors.AsType[*OperationError](err); !ok || end.Name != "operations/bad" {
+			t.Errorf("WaitAll: %v, want the *OperationError", err)
+		}
+		if stopped, ok := errors.AsType[*WaitError](err); !ok || stopped.Name != "operations/lost" || stopped.Polls != 1 {
+			t.Errorf("WaitAll: %v, want the *WaitError of operations/lost", err)
+		}
+		if err := WaitAll(t.Context()); err != nil {
+			t.Errorf("WaitAll of nothing: %v", err)
+		}
+	})
+}
+
+func TestWaitAllContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{begin: time.Now(), end: func(name string) time.Duration {
+			if name == "operations/0" {
+				return 0
+			}
+			return time.Hour
+		}}
+		ops := handles(t, NewClient(f), 3)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		begin := time.Now()
+		err := WaitAll(ctx, ops...)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Minute {
+			t.Errorf("WaitAll: %v after %v, want the deadline after a minute", err, time.Since(begin))
+		}
+		if ops[0].Err() != nil || ops[1].Done() {
+			t.Errorf("first %v, second done %v", ops[0].Err(), ops[1].Done())
+		}
+		for _, op := range ops {
+			if op.untyped().entry != nil {
+				t.Errorf("%s still belongs to a group", op.Name())
+			}
+		}
+	})
+}
+
+func TestWaitAny(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{begin: time.Now(), end: func(name string) time.Duration {
+			if name == "operations/7" {
+				return time.Second
+			}
+			return time.Hour
+		}}
+		ops := handles(t, NewClient(f), 10)
+		op, err := WaitAny(t.Context(), ops...)
+		if err != nil || op != ops[7] || op.Err() != nil {
+			t.Errorf("WaitAny = %v, %v, want operations/7", op, err)
+		}
+		if _, err := WaitAny(t.Context()); err == nil {
+			t.Error("WaitAny of nothing: no error")
+		}
+	})
+}
+
+func TestGroupGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{begin: time.Now(), end: func(name string) time.Duration {
+			var i int
+			fmt.Sscanf(name, "operations/%d", &i)
+			return time.Duration(i) * time.Minute
+		}}
+		ops := handles(t, NewClient(f), 5)
+		var g Group
+		g.Add(ops[:3]...)
+		seen := map[Handle]bool{}
+		for op, err := range g.Completed(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[op] = true
+			break
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+		defer cancel()
+		for op, err := range g.Completed(ctx) {
+			if op == nil {
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Completed: %v, want the deadline", err)
+				}
+				continue
+			}
+			seen[op] = true
+		}
+		if len(seen) != 2 || g.Len() != 1 {
+			t.Fatalf("%d ended and %d left, want 2 and 1", len(seen), g.Len())
+		}
+		g.Add(ops[3:]...)
+		for op, err := range g.Completed(t.Context()) {
+			if err != nil || seen[op] {
+				t.Errorf("Completed yields %v, %v", op, err)
+			}
+			seen[op] = true
+		}
+		if len(seen) != 5 || g.Len() != 0 {
+			t.Errorf("%d ended and %d left, want 5 and 0", len(seen), g.Len())
+		}
+	})
+}
+
+// Whoever finds the end first, everybody hears of it.
+func TestGroupAndWaitTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{get: endsAt(10 * time.Second), wait: waitsUntil(10 * time.Second)}
+		op := wrap(t, f)
+		slow := Group{QPS: 0.001} // one call in 1000 s
+		slow.Add(op, wrap(t, (&fakeService{get: endsAt(0)}).pollOnly()))
+		var wg sync.WaitGroup
+		begin := time.Now()
+		wg.Go(func() {
+			if _, err := op.Wait(t.Context()); err != nil {
+				t.Errorf("Wait: %v", err)
+			}
+		})
+		for got, err := range slow.Completed(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(begin); got == op && took > 20*time.Second {
+				t.Errorf("the group saw the end after %v, although Wait knew it after 10s", took)
+			}
+		}
+		wg.Wait()
+	})
+}
+
+func TestGroupLongPollsWhatFits(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		inFlight  int
+		longPolls int
+	}{{10, 5}, {4, 0}} {
+		t.Run(fmt.Sprint(test.inFlight), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeService{get: endsAt(time.Minute), wait: waitsUntil(time.Minute)}
+				c := NewClient(f)
+				g := Group{InFlight: test.inFlight}
+				for range 5 {
+					op, err := Strings.Wrap(c, running(""))
+					if err != nil {
+						t.Fatal(err)
+					}
+					g.Add(op)
+				}
+				time.AfterFunc(time.Second, func() {
+					if open := c.longPolls.Load(); open != int64(test.longPolls) {
+						t.Errorf("%d long polls are open, want %d", open, test.longPolls)
+					}
+				})
+				for op, err := range g.Completed(t.Context()) {
+					if err != nil || op.Err() != nil {
+						t.Errorf("Completed: %v, %v", err, op.Err())
+					}
+				}
+				if open := c.longPolls.Load(); open != 0 {
+					t.Errorf("%d long polls still count as open", open)
+				}
+			})
+		})
+	}
+}
+
+func TestGroupIsIteratedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var g Group
+		g.Add(wrap(t, &fakeService{get: endsAt(0)}))
+		for range g.Completed(t.Context()) {
+			for _, err := range g.Completed(t.Context()) {
+				if !errors.Is(err, errIterated) {
+					t.Errorf("second iteration: %v, want an error", err)
+				}
+			}
+		}
+	})
+}
