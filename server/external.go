@@ -22,7 +22,7 @@ type External[Resp, M proto.Message] struct {
 	lease  engine.Lease
 }
 
-// ErrNotExternal: the operation is of another kind, or has a handler.
+// ErrNotExternal says that the operation is of another kind, or has a handler.
 var ErrNotExternal = errors.New("not an external operation of this kind")
 
 // Attach returns the operation of this name, which [Kind.Start] of a kind
