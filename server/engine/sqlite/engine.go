@@ -37,6 +37,8 @@ type Engine struct {
 	counts  map[tallyKey]int64
 	expire  time.Time // earliest known expiry; zero for none
 
+	subscriptions map[*subscription]struct{}
+
 	expireKick chan struct{} // expire is earlier now
 	dirtyKick  chan struct{} // dirty is not empty now
 

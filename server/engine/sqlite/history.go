@@ -1,11 +1,18 @@
 package sqlite
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-lro/lro/server/engine"
 )
+
+var _ engine.Historian = (*Engine)(nil)
 
 // maxEvents bounds the stored events of one operation. The oldest go first.
 const maxEvents = 100
@@ -29,9 +36,7 @@ func (r *row) addEvent(at time.Time, typ engine.EventType, text string) {
 	if typ == engine.EventAttemptStarted && r.rec.Attempt == 1 {
 		return
 	}
-	if len(text) > maxEventText {
-		text = text[:maxEventText]
-	}
+	text = shorten(text)
 	e := engine.Event{Time: at, Type: typ, Attempt: r.rec.Attempt, Text: text}
 	old := r.history
 	if n := len(old); n > 0 && typ == engine.EventCheckpoint && old[n-1].Type == typ && old[n-1].Attempt == e.Attempt {
@@ -69,4 +74,58 @@ func decodeHistory(text []byte) ([]engine.Event, error) {
 		events[i] = engine.Event{Time: time.Unix(0, e.Time).UTC(), Type: e.Type, Attempt: e.Attempt, Text: e.Text}
 	}
 	return events, nil
+}
+
+func shorten(text string) string {
+	if len(text) <= maxEventText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxEventText], "")
+}
+
+// History implements [engine.Historian]. Of the checkpoints of an attempt that
+// follow each other it has the last one, and of very many events the latest.
+func (e *Engine) History(ctx context.Context, name string) ([]engine.Event, error) {
+	r, err := e.find(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("read history of operation %q: %w", name, err)
+	}
+	return r.events(), nil
+}
+
+// events joins what is stored with what the columns of the row tell.
+func (r *row) events() []engine.Event {
+	rec := r.rec
+	events := []engine.Event{{Time: rec.CreateTime, Type: engine.EventCreated}}
+	if !rec.StartTime.IsZero() {
+		events = append(events, engine.Event{Time: rec.StartTime, Type: engine.EventAttemptStarted, Attempt: 1})
+	}
+	events = append(events, r.history...)
+	if !rec.CancelTime.IsZero() {
+		at := engine.Event{Time: rec.CancelTime, Type: engine.EventCancelRequested, Attempt: r.attemptAt(rec.CancelTime)}
+		i, _ := slices.BinarySearchFunc(events, at, func(e, at engine.Event) int {
+			return cmp.Or(e.Time.Compare(at.Time), -1)
+		})
+		events = slices.Insert(events, max(i, 1), at)
+	}
+	if rec.State.Terminal() {
+		events = append(events, engine.Event{
+			Time: rec.EndTime, Type: engine.EventEnded, Attempt: rec.Attempt, Text: shorten(rec.Error.GetMessage()),
+		})
+	}
+	return events
+}
+
+// attemptAt returns the attempt that had begun by then.
+func (r *row) attemptAt(at time.Time) int {
+	n := 0
+	if !r.rec.StartTime.IsZero() && !r.rec.StartTime.After(at) {
+		n = 1
+	}
+	for _, e := range r.history {
+		if e.Type == engine.EventAttemptStarted && !e.Time.After(at) {
+			n = e.Attempt
+		}
+	}
+	return n
 }

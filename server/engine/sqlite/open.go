@@ -130,18 +130,21 @@ func openError(err error) error {
 
 func newEngine(path string, opts Options, l *lockFile, writer *conn) *Engine {
 	return &Engine{
-		opts:       opts,
-		path:       path,
-		lock:       l,
-		writer:     writer,
-		readers:    newReaders(path, opts.vfs),
-		queue:      newQueue(),
-		cache:      newCache(opts.CacheBytes),
-		waits:      make(map[int64]*waitSet),
-		ready:      make(map[string]*seqHeap),
-		timers:     make(map[int64]*time.Timer),
-		dirty:      make(map[int64]struct{}),
-		counts:     make(map[tallyKey]int64),
+		opts:    opts,
+		path:    path,
+		lock:    l,
+		writer:  writer,
+		readers: newReaders(path, opts.vfs),
+		queue:   newQueue(),
+		cache:   newCache(opts.CacheBytes),
+		waits:   make(map[int64]*waitSet),
+		ready:   make(map[string]*seqHeap),
+		timers:  make(map[int64]*time.Timer),
+		dirty:   make(map[int64]struct{}),
+		counts:  make(map[tallyKey]int64),
+
+		subscriptions: make(map[*subscription]struct{}),
+
 		expireKick: make(chan struct{}, 1),
 		dirtyKick:  make(chan struct{}, 1),
 		closing:    make(chan struct{}),
@@ -190,5 +193,9 @@ func (e *Engine) endAll() {
 	for seq := range e.timers {
 		e.stopTimer(seq)
 	}
+	for s := range e.subscriptions {
+		s.end(engine.ErrClosed)
+	}
+	clear(e.subscriptions)
 	todo.run()
 }

@@ -59,6 +59,10 @@ func (e *Engine) publishChange(c *change, todo *after) {
 		before = en.row
 	}
 	r := c.merge(before)
+	if before == nil {
+		before = c.base
+	}
+	e.notify(c.seq, before, r)
 	e.detach(en, r, todo)
 	if r == nil {
 		e.stopTimer(c.seq)

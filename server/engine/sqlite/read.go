@@ -12,18 +12,27 @@ import (
 
 // Get implements [engine.Engine]. An operation in memory costs no read.
 func (e *Engine) Get(ctx context.Context, name string) (*engine.Record, error) {
-	seq, ok := parseName(name)
-	if !ok {
-		return nil, fmt.Errorf("get operation %q: %w", name, engine.ErrNotFound)
-	}
-	r, err := e.read(ctx, seq)
+	r, err := e.find(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("get operation %q: %w", name, err)
 	}
-	if r == nil || r.hidden() || r.rec.Name != name {
-		return nil, fmt.Errorf("get operation %q: %w", name, engine.ErrNotFound)
-	}
 	return r.rec, nil
+}
+
+// find returns the operation of a name that was not deleted.
+func (e *Engine) find(ctx context.Context, name string) (*row, error) {
+	seq, ok := parseName(name)
+	if !ok {
+		return nil, engine.ErrNotFound
+	}
+	r, err := e.read(ctx, seq)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil || r.hidden() || r.rec.Name != name {
+		return nil, engine.ErrNotFound
+	}
+	return r, nil
 }
 
 // read returns the latest state of an operation, nil when there is none.
