@@ -40,7 +40,7 @@ type aim struct {
 type reading struct{ t, p float64 }
 
 const (
-	aimFrom     = 3.0  // percent below which speed is not known
+	aimFrom     = 1.0  // percent below which speed is not known
 	aimMinGap   = 0.75 // seconds
 	aimReadings = 64   // kept; thinned out beyond
 )
@@ -83,14 +83,17 @@ func (a *aim) after(t, p, waited float64) time.Duration {
 		}
 		fastest = max(fastest, (dp-tolerance)/dt)
 	}
+	gap := max(aimMinGap, 0.01*t)
 	early := t // before which the end is not to be expected
+	target := t + max(gap*math.Pow(1.3, float64(a.unchanged)), (99.5-p)/speed+0.5*gap)
 	if !doubt {
 		early = t + (99-p)/(1.1*fastest)
-	}
-	gap := max(aimMinGap, 0.01*t)
-	target := early
-	if doubt || early-t <= max(3*gap, 0.05*t) {
-		target = t + max(gap*math.Pow(1.3, float64(a.unchanged)), (99.5-p)/speed+0.3*gap)
+		// Far from an end that is not known to within a gap and a half, look once more
+		// before it.
+		soonest := t + (99-p)/fastest
+		if early-t > max(3*gap, 0.05*t) && target-soonest > 1.5*gap {
+			target = early
+		}
 	}
 	begin := t - waited // of waiting, from which the plain schedule counts
 	plain := begin + a.plainAfter(max(early-begin, math.Nextafter(waited, math.Inf(1))))
