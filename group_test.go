@@ -40,7 +40,7 @@ func (f *fleet) GetOperation(ctx context.Context, req *longrunningpb.GetOperatio
 		f.mu.Unlock()
 	}()
 	if f.took > 0 {
-		time.Sleep(f.took)
+		time.Sleep(f.took) // sleep: a fleet serves in bubbles only
 	}
 	if end := f.end(req.GetName()); end < 0 {
 		return nil, status.Error(codes.PermissionDenied, "not yours")
