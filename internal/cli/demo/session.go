@@ -1,0 +1,206 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/internal/kinds/checksum"
+	"github.com/go-lro/lro/lropb"
+)
+
+// method is the RPC that starts the operation, as a client declares it. What
+// moves on a screen has to be asked for more often than the default.
+var method = lro.Method[*lropb.ChecksumResponse, *lropb.OperationMetadata]{
+	Name:   "lro.v1.Starter.StartOperation",
+	Policy: &lro.Policy{MaxInterval: 200 * time.Millisecond},
+}
+
+// session is the client's part of a demo.
+type session struct {
+	*options
+	conn *grpc.ClientConn
+	op   *lro.Operation[*lropb.ChecksumResponse, *lropb.OperationMetadata]
+
+	kept  bool  // op was begun by an earlier run
+	after int32 // the last attempt of that run
+}
+
+// begin finds the operation that an earlier run left, or starts one.
+func (s *session) begin(ctx context.Context) error {
+	client := lro.NewClientConn(s.conn)
+	found, err := s.unfinished(ctx, client)
+	if err != nil {
+		return err
+	}
+	s.kept = found != nil
+	if found == nil {
+		if found, err = s.start(ctx); err != nil {
+			return err
+		}
+	}
+	if s.op, err = method.Wrap(client, found); err != nil {
+		return err
+	}
+	if s.kept {
+		m, _ := s.op.Metadata()
+		s.after = m.GetAttempt()
+		fmt.Fprintf(s.io.Err, "found %s of an earlier run unfinished: going on with %s\n", term.Clean(s.op.Name()), term.Clean(s.dir))
+		if s.pace > 0 {
+			fmt.Fprintln(s.io.Err, "it keeps the pace it was started with")
+		}
+		return nil
+	}
+	fmt.Fprintf(s.io.Err, "started %s: checksums of %s\n", term.Clean(s.op.Name()), term.Clean(s.dir))
+	return nil
+}
+
+// unfinished returns an operation that an earlier run left, nil when there is
+// none: one for the directory that was asked for, or for any when none was.
+func (s *session) unfinished(ctx context.Context, client *lro.Client) (*longrunningpb.Operation, error) {
+	if s.temp {
+		return nil, nil
+	}
+	var found *longrunningpb.Operation
+	dir := s.dir
+	for op, err := range client.List(ctx, &longrunningpb.ListOperationsRequest{Name: "operations", Filter: "done:false"}) {
+		if err != nil {
+			return nil, err
+		}
+		m := &lropb.OperationMetadata{}
+		if op.GetMetadata().UnmarshalTo(m) != nil || m.GetVerb() != checksum.Kind.Name {
+			continue
+		}
+		// Its own metadata says which directory once it has run; before that
+		// nobody but the server knows.
+		target := m.GetTarget()
+		switch {
+		case target == s.dir || target == "" && !s.chosen:
+			s.note(found)
+			found, dir = op, s.dir
+		case !s.chosen && found == nil:
+			found, dir = op, target
+		default:
+			s.note(op)
+		}
+	}
+	s.dir = dir
+	return found, nil
+}
+
+// note tells of an operation that is finished beside the one that is shown.
+func (s *session) note(op *longrunningpb.Operation) {
+	if op != nil {
+		fmt.Fprintf(s.io.Err, "%s is unfinished too, and goes on while this runs\n", term.Clean(op.GetName()))
+	}
+}
+
+func (s *session) start(ctx context.Context) (*longrunningpb.Operation, error) {
+	req := &lropb.ChecksumRequest{Dir: s.dir}
+	if s.pace > 0 {
+		req.Pace = durationpb.New(s.pace)
+	}
+	packed, err := anypb.New(req)
+	if err != nil {
+		return nil, fmt.Errorf("directory %q: %w", s.dir, err)
+	}
+	op, err := lropb.NewStarterClient(s.conn).StartOperation(ctx, &lropb.StartOperationRequest{
+		Kind: checksum.Kind.Name, Request: packed,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start operation: %w", err)
+	}
+	return op, nil
+}
+
+// wait shows the operation until it is done, and prints its result.
+func (s *session) wait(ctx context.Context) error {
+	meter := term.NewMeter(s.io, false)
+	defer meter.Stop()
+	told := !s.kept
+	for snapshot, err := range s.op.Progress(ctx) {
+		if err != nil {
+			return err
+		}
+		m, ok := snapshot.Metadata()
+		if !ok {
+			continue
+		}
+		if !told && m.GetAttempt() > s.after && m.GetStatusMessage() != "" && m.GetProgress().GetTotal() > 0 {
+			told = true
+			if err := meter.Println(s.io.Err, fmt.Sprintf("%s %s", term.Clean(snapshot.Name()), term.Clean(m.GetStatusMessage()))); err != nil {
+				return err
+			}
+		}
+		meter.Update(progressOf(m))
+	}
+	meter.Stop()
+	result, err := s.op.Result()
+	if err != nil {
+		return err
+	}
+	return s.print(result, meter.Elapsed())
+}
+
+func progressOf(m *lropb.OperationMetadata) term.Progress {
+	p := term.Progress{
+		Percent: -1,
+		Done:    m.GetProgress().GetDone(),
+		Total:   m.GetProgress().GetTotal(),
+		Unit:    m.GetProgress().GetUnit(),
+		Text:    m.GetProgress().GetMessage(),
+	}
+	if p.Total > 0 {
+		p.Percent = int(m.GetProgressPercent())
+		return p
+	}
+	if p.Text = m.GetStatusMessage(); p.Text == "" {
+		p.Text = "waiting for its turn"
+	}
+	return p
+}
+
+// result is the output for programs; see docs/cli_json.md.
+type result struct {
+	Operation     string  `json:"operation"`
+	Dir           string  `json:"dir"`
+	Files         int64   `json:"files"`
+	Bytes         int64   `json:"bytes"`
+	Digest        string  `json:"digest"`
+	Attempts      int32   `json:"attempts"`
+	Resumed       bool    `json:"resumed"`
+	StatusMessage string  `json:"statusMessage"`
+	Elapsed       float64 `json:"elapsedSeconds"`
+}
+
+func (s *session) print(resp *lropb.ChecksumResponse, elapsed time.Duration) error {
+	m, _ := s.op.Metadata()
+	if s.output.JSON() {
+		text, err := json.Marshal(result{
+			Operation: s.op.Name(), Dir: s.dir,
+			Files: resp.GetFiles(), Bytes: resp.GetBytes(), Digest: resp.GetDigest(),
+			Attempts: m.GetAttempt(), Resumed: s.kept, StatusMessage: m.GetStatusMessage(),
+			Elapsed: elapsed.Seconds(),
+		})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(s.io.Out, "%s\n", term.CleanJSON(text))
+		return err
+	}
+	fmt.Fprintf(s.io.Err, "done in %s\n", term.Duration(elapsed))
+	for _, e := range m.GetPartialErrors() {
+		fmt.Fprintf(s.io.Err, "not counted: %s\n", term.Clean(e.GetMessage()))
+	}
+	_, err := fmt.Fprintf(s.io.Out, "files   %s\nbytes   %s\ndigest  %s\n",
+		term.Count(resp.GetFiles()), term.Count(resp.GetBytes()), resp.GetDigest())
+	return err
+}

@@ -1,0 +1,73 @@
+package term
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// IO is the surroundings of a command. Results go to Out, everything else to
+// Err. The zero value of each field but the streams is usable: no terminal, no
+// environment.
+type IO struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+
+	// OutTerminal and ErrTerminal tell whether people watch the streams on
+	// something that understands escape sequences.
+	OutTerminal bool
+	ErrTerminal bool
+	// Color allows colour on streams that are terminals.
+	Color bool
+	// Columns returns the width of the terminal now, 0 when it is not known.
+	// Nil means never known.
+	Columns func() int
+	// Getenv looks up the environment. Nil finds nothing.
+	Getenv func(string) string
+}
+
+// System returns the surroundings of this process. TERM=dumb makes terminals
+// plain streams, NO_COLOR (no-color.org) switches colour off.
+func System() *IO {
+	smart := os.Getenv("TERM") != "dumb"
+	return &IO{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		OutTerminal: smart && term.IsTerminal(int(os.Stdout.Fd())) && prepare(os.Stdout),
+		ErrTerminal: smart && term.IsTerminal(int(os.Stderr.Fd())) && prepare(os.Stderr),
+		Color:       os.Getenv("NO_COLOR") == "",
+		Columns: func() int {
+			for _, f := range []*os.File{os.Stderr, os.Stdout} {
+				if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
+					return columns
+				}
+			}
+			return 0
+		},
+		Getenv: os.Getenv,
+	}
+}
+
+// Env returns a variable of the environment, empty when it is not set.
+func (io *IO) Env(name string) string {
+	if io.Getenv == nil {
+		return ""
+	}
+	return io.Getenv(name)
+}
+
+const (
+	defaultColumns = 80
+	minColumns     = 20
+)
+
+// Width returns how many columns a line may have.
+func (io *IO) Width() int {
+	if io.Columns != nil {
+		if n := io.Columns(); n > 0 {
+			return max(n, minColumns)
+		}
+	}
+	return defaultColumns
+}
