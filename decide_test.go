@@ -1,0 +1,133 @@
+package lro
+
+import (
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+func mustPolicy(t testing.TB, p Policy) *Policy {
+	t.Helper()
+	p, err := p.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &p
+}
+
+// Each row is one decision: what is known, what happened, what follows.
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	p := mustPolicy(t, Policy{Jitter: -1})
+	fail := func(c codes.Code) error { return status.Error(c, "x") }
+	const ms = time.Millisecond
+	for _, test := range []struct {
+		name  string
+		state pollState
+		obs   observation
+		want  decision // err is not compared
+		after func(pollState) bool
+	}{
+		{name: "started", obs: observation{call: beginOfWait}, want: decision{action: doGet, after: 100 * ms}},
+		{name: "started a while ago", obs: observation{call: beginOfWait, age: 30 * ms}, want: decision{action: doGet, after: 70 * ms}},
+		{name: "started long ago", obs: observation{call: beginOfWait, age: time.Hour}, want: decision{action: doGet}},
+		{name: "resumed", obs: observation{call: beginOfWait, age: -1, longPoll: true}, want: decision{action: doGet}},
+		{name: "started, long poll", obs: observation{call: beginOfWait, longPoll: true}, want: decision{action: doWait, timeout: 30 * time.Second}},
+		{name: "started, long poll, watched", obs: observation{call: beginOfWait, longPoll: true, watched: true},
+			want: decision{action: doWait, timeout: 100 * ms}},
+
+		{name: "running", state: pollState{interval: time.Second}, obs: observation{call: calledGet}, want: decision{action: doGet, after: 1300 * ms}},
+		{name: "running, at most", state: pollState{interval: 19 * time.Second}, obs: observation{call: calledGet}, want: decision{action: doGet, after: 20 * time.Second}},
+		{name: "running, hint", obs: observation{call: calledGet, hint: time.Minute}, want: decision{action: doGet, after: time.Minute}},
+		{name: "running, hint beats long poll", obs: observation{call: calledGet, longPoll: true, hint: time.Minute}, want: decision{action: doGet, after: time.Minute}},
+		{name: "running, aim", obs: observation{call: calledGet, aim: 3 * time.Second}, want: decision{action: doGet, after: 3 * time.Second}},
+		{name: "running, hint beats aim", obs: observation{call: calledGet, aim: 3 * time.Second, hint: time.Second}, want: decision{action: doGet, after: time.Second}},
+		{name: "running, long poll", obs: observation{call: calledGet, longPoll: true}, want: decision{action: doWait, timeout: 30 * time.Second}},
+		{name: "success forgives", state: pollState{soft: 4, missing: 2}, obs: observation{call: calledGet}, want: decision{action: doGet, after: 100 * ms},
+			after: func(s pollState) bool { return s.soft == 0 && s.missing == 0 && s.seen }},
+
+		{name: "long poll over", obs: observation{call: calledWait, longPoll: true, asked: 30 * time.Second, took: 30 * time.Second},
+			want: decision{action: doWait, timeout: 30 * time.Second}},
+		{name: "long poll at once", obs: observation{call: calledWait, longPoll: true, asked: 30 * time.Second, took: 10 * ms},
+			want: decision{action: doWait, after: 90 * ms, timeout: 30 * time.Second}},
+		{name: "long poll after a while", state: pollState{interval: 10 * time.Second}, obs: observation{call: calledWait, longPoll: true, asked: 30 * time.Second, took: 5 * time.Second},
+			want: decision{action: doWait, timeout: 30 * time.Second}},
+		{name: "long poll, no more budget", obs: observation{call: calledWait, asked: 30 * time.Second, took: 30 * time.Second},
+			want: decision{action: doGet, after: 100 * ms}},
+		{name: "long poll, hint", obs: observation{call: calledWait, longPoll: true, asked: time.Second, took: time.Second, hint: time.Minute},
+			want: decision{action: doWait, after: time.Minute, timeout: 30 * time.Second}},
+
+		{name: "done", obs: observation{call: calledGet, done: true}, want: decision{action: doFinish}},
+		{name: "done, first by long poll", obs: observation{call: calledWait, done: true, decodes: true}, want: decision{action: doGet},
+			after: func(s pollState) bool { return s.confirm }},
+		{name: "done by trusted long poll", obs: observation{call: calledWait, done: true, decodes: true, trusted: true}, want: decision{action: doFinish}},
+		{name: "done by trusted long poll, unreadable", obs: observation{call: calledWait, done: true, trusted: true}, want: decision{action: doGet}},
+		{name: "confirmed", state: pollState{confirm: true}, obs: observation{call: calledGet, done: true}, want: decision{action: doFinish}},
+		{name: "denied", state: pollState{confirm: true}, obs: observation{call: calledGet, longPoll: true},
+			want: decision{action: doGet, after: 100 * ms, noLongPoll: forever}},
+		{name: "gone before confirmed", state: pollState{confirm: true, seen: true}, obs: observation{call: calledGet, err: fail(codes.NotFound)}, want: decision{action: doFinish}},
+		{name: "unavailable before confirmed", state: pollState{confirm: true}, obs: observation{call: calledGet, err: fail(codes.Unavailable)}, want: decision{action: doGet, after: 100 * ms},
+			after: func(s pollState) bool { return s.confirm }},
+
+		{name: "long poll unimplemented", obs: observation{call: calledWait, err: fail(codes.Unimplemented)}, want: decision{action: doGet, noLongPoll: forever}},
+		{name: "long poll refused", obs: observation{call: calledWait, err: fail(codes.PermissionDenied)}, want: decision{action: doGet},
+			after: func(s pollState) bool { return s.suspect }},
+		{name: "long poll was to blame", state: pollState{suspect: true}, obs: observation{call: calledGet, longPoll: true},
+			want: decision{action: doGet, after: 100 * ms, noLongPoll: longPollPause}, after: func(s pollState) bool { return !s.suspect }},
+		{name: "long poll timed out as error", obs: observation{call: calledWait, asked: time.Second, took: time.Second, err: fail(codes.DeadlineExceeded)}, want: decision{action: doGet}},
+		{name: "long poll lost", obs: observation{call: calledWait, asked: time.Minute, took: time.Second, err: fail(codes.Unavailable)}, want: decision{action: doGet, after: 100 * ms}},
+		{name: "long poll reset", obs: observation{call: calledWait, asked: time.Minute, took: time.Second, err: fail(codes.Internal)}, want: decision{action: doGet, after: 100 * ms}},
+		{name: "interrupted", obs: observation{call: interrupted}, want: decision{action: doGet}},
+
+		{name: "unavailable", state: pollState{soft: 5, missing: 3}, obs: observation{call: calledGet, err: fail(codes.Unavailable)}, want: decision{action: doGet, after: 100 * ms}},
+		{name: "unavailable, hint", obs: observation{call: calledGet, err: fail(codes.Unavailable), hint: time.Minute}, want: decision{action: doGet, after: time.Minute}},
+		{name: "internal", state: pollState{soft: 4}, obs: observation{call: calledGet, err: fail(codes.Internal)}, want: decision{action: doGet, after: 100 * ms}},
+		{name: "internal too often", state: pollState{soft: 5}, obs: observation{call: calledGet, err: fail(codes.Internal)}, want: decision{action: doFail}},
+		{name: "unknown yet", state: pollState{missing: 2}, obs: observation{call: calledGet, err: fail(codes.NotFound)}, want: decision{action: doGet, after: 100 * ms}},
+		{name: "unknown too often", state: pollState{missing: 3}, obs: observation{call: calledGet, err: fail(codes.NotFound)}, want: decision{action: doFail}},
+		{name: "gone", state: pollState{seen: true}, obs: observation{call: calledGet, err: fail(codes.NotFound)}, want: decision{action: doFail}},
+		{name: "denied for good", obs: observation{call: calledGet, err: fail(codes.PermissionDenied)}, want: decision{action: doFail}},
+		{name: "data loss", obs: observation{call: calledGet, err: fail(codes.DataLoss)}, want: decision{action: doFail}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s, got := p.next(test.state, test.obs)
+			if (got.err != nil) != (test.want.action == doFail) {
+				t.Errorf("next: error %v for action %d", got.err, got.action)
+			}
+			got.err = nil
+			if got != test.want {
+				t.Errorf("next = %+v, want %+v", got, test.want)
+			}
+			if test.after != nil && !test.after(s) {
+				t.Errorf("state afterwards is %+v", s)
+			}
+		})
+	}
+}
+
+func TestPolicyDefaults(t *testing.T) {
+	t.Parallel()
+	zero := mustPolicy(t, Policy{})
+	if zero.Hint != nil || zero.FirstPoll != 100*time.Millisecond || zero.MaxInterval != 20*time.Second ||
+		zero.Multiplier != 1.3 || zero.Jitter != 0.1 || zero.AttemptTimeout != 20*time.Second ||
+		zero.LongPoll != 30*time.Second || zero.SoftErrors != 5 || zero.NotFoundGrace != 3 {
+		t.Errorf("the zero Policy is %+v", zero)
+	}
+	if p := mustPolicy(t, Policy{MaxInterval: time.Millisecond}); p.FirstPoll != time.Millisecond {
+		t.Errorf("FirstPoll is %v, more than MaxInterval", p.FirstPoll)
+	}
+	none := mustPolicy(t, Policy{Jitter: -1, LongPoll: -1, SoftErrors: -1, NotFoundGrace: -1})
+	if none.Jitter != 0 || none.LongPoll > 0 || none.SoftErrors > 0 || none.NotFoundGrace > 0 {
+		t.Errorf("negative means none, but is %+v", none)
+	}
+	for _, bad := range []Policy{
+		{FirstPoll: -1}, {MaxInterval: -1}, {AttemptTimeout: -1}, {Multiplier: 0.9}, {Multiplier: -1}, {Jitter: 1.1},
+	} {
+		if _, err := bad.withDefaults(); err == nil {
+			t.Errorf("%+v: no error", bad)
+		}
+	}
+}
