@@ -238,3 +238,13 @@ func wantStatus(t testing.TB, call string, st *spb.Status, code codes.Code, reas
 		t.Errorf("%s = %v, want code %s and one ErrorInfo with reason %s", call, st, code, reason)
 	}
 }
+
+// waitLong is wait without a limit of time, for bubbles.
+func (r *rig) waitLong(t testing.TB, name string) *longrunningpb.Operation {
+	t.Helper()
+	op, err := r.ops.WaitOperation(t.Context(), &longrunningpb.WaitOperationRequest{Name: name})
+	if err != nil || !op.GetDone() {
+		t.Fatalf("WaitOperation(%q) = %v, %v, want a done operation", name, op, err)
+	}
+	return op
+}

@@ -111,13 +111,9 @@ func (s *Server) Work(ctx context.Context) error {
 	}
 	s.begin()
 	defer s.end()
-	err := s.engine.Work(ctx, engine.Worker{
+	return s.engine.Work(ctx, engine.Worker{
 		Run: s.run, Kinds: limits, Concurrency: s.config.Concurrency, Drain: s.config.Drain,
 	})
-	if err != nil {
-		return fmt.Errorf("work: %w", err)
-	}
-	return nil
 }
 
 func (s *Server) begin() {
