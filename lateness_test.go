@@ -62,6 +62,24 @@ func simulate(p *Policy, takes time.Duration, s shape, rnd *rand.Rand) (found ti
 	}
 }
 
+// simulateGoLongrunning does the same for the default of
+// cloud.google.com/go/longrunning v1.5.0: polls at once, then after pauses of
+// up to 1 s, 2 s, 4 s and so on to 60 s, each drawn between nothing and that.
+func simulateGoLongrunning(_ *Policy, takes time.Duration, _ shape, rnd *rand.Rand) (found time.Duration, polls int, gap time.Duration) {
+	longest := time.Second
+	for now := time.Duration(0); ; longest = min(2*longest, time.Minute) {
+		polls++
+		if now >= takes {
+			return now, polls, gap
+		}
+		pause := 1 + time.Duration(rnd.Int64N(int64(longest)))
+		now, gap = now+pause, max(gap, pause)
+	}
+}
+
+// simulation plays the life of one operation.
+type simulation func(*Policy, time.Duration, shape, *rand.Rand) (found time.Duration, polls int, gap time.Duration)
+
 // lateness is what waiting for many operations came to.
 type lateness struct {
 	mean, p95, worst, gap time.Duration
@@ -69,7 +87,7 @@ type lateness struct {
 }
 
 // measureLateness simulates n operations that take length ±10 %.
-func measureLateness(p Policy, n int, length time.Duration, s shape) lateness {
+func measureLateness(simulate simulation, p Policy, n int, length time.Duration, s shape) lateness {
 	p, err := p.withDefaults()
 	if err != nil {
 		panic(err)
@@ -124,7 +142,7 @@ func TestSimulationIsTheLoop(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		want := measureLateness(Policy{}, 20_000, length, nil)
+		want := measureLateness(simulate, Policy{}, 20_000, length, nil)
 		if got := (sum / n).Seconds(); math.Abs(got-want.mean.Seconds()) > 0.15*want.mean.Seconds() {
 			t.Errorf("the loop is %.2fs late, the simulation %v", got, want.mean)
 		}
@@ -140,7 +158,7 @@ func TestAimByProgressIsNeverWorse(t *testing.T) {
 	t.Parallel()
 	for name, s := range shapes {
 		for _, length := range []time.Duration{2 * time.Second, 10 * time.Second, time.Minute, 10 * time.Minute} {
-			l := measureLateness(Policy{Hint: AimByProgress}, 300, length, s)
+			l := measureLateness(simulate, Policy{Hint: AimByProgress}, 300, length, s)
 			if l.gap > 20*time.Second || l.worst > 20*time.Second {
 				t.Errorf("%s, %v: longest pause %v, worst lateness %v, want at most 20s", name, length, l.gap, l.worst)
 			}
@@ -173,7 +191,10 @@ func TestAimByProgressSlowingIsNotLater(t *testing.T) {
 
 func BenchmarkLateness(b *testing.B) {
 	for _, length := range []time.Duration{200 * time.Millisecond, 2 * time.Second, 10 * time.Second, time.Minute, 10 * time.Minute} {
-		b.Run(fmt.Sprintf("plain/%v", length), func(b *testing.B) { benchLateness(b, Policy{}, length, nil) })
+		b.Run(fmt.Sprintf("plain/%v", length), func(b *testing.B) { benchLateness(b, simulate, Policy{}, length, nil) })
+		b.Run(fmt.Sprintf("go-longrunning/%v", length), func(b *testing.B) {
+			benchLateness(b, simulateGoLongrunning, Policy{}, length, nil)
+		})
 	}
 	for _, name := range slices.Sorted(func(yield func(string) bool) {
 		for name := range shapes {
@@ -183,15 +204,15 @@ func BenchmarkLateness(b *testing.B) {
 		}
 	}) {
 		b.Run("aimed/"+name+"/1m0s", func(b *testing.B) {
-			benchLateness(b, Policy{Hint: AimByProgress}, time.Minute, shapes[name])
+			benchLateness(b, simulate, Policy{Hint: AimByProgress}, time.Minute, shapes[name])
 		})
 	}
 }
 
-func benchLateness(b *testing.B, p Policy, length time.Duration, s shape) {
+func benchLateness(b *testing.B, play simulation, p Policy, length time.Duration, s shape) {
 	var l lateness
 	for b.Loop() {
-		l = measureLateness(p, 20_000, length, s)
+		l = measureLateness(play, p, 20_000, length, s)
 	}
 	b.ReportMetric(l.mean.Seconds(), "s-late")
 	b.ReportMetric(l.p95.Seconds(), "s-late-p95")
