@@ -88,6 +88,9 @@ func TestConformanceAIP155(t *testing.T) {
 		if y := r.start(t, k, b, &server.StartOptions{RequestID: id, Caller: "eve"}); y.GetName() != x.GetName() {
 			t.Errorf("second Start of eve = %q, want %q", y.GetName(), x.GetName())
 		}
+		if z := r.start(t, k, b, &server.StartOptions{RequestID: id, Caller: "fay"}); z.GetName() == x.GetName() {
+			t.Error("Start of fay returned the operation of eve")
+		}
 	})
 	t.Run("hostile_ids", func(t *testing.T) {
 		t.Parallel()
@@ -159,6 +162,19 @@ func TestConformanceAIP158(t *testing.T) {
 		}
 		if d := cmp.Diff(started, got); d != "" {
 			t.Errorf("pages (-want +got):\n%s", d)
+		}
+	})
+	t.Run("filtered_pages", func(t *testing.T) {
+		t.Parallel()
+		r, started := setup(t, 4, server.Config{})
+		for range 3 {
+			r.start(t, b, nil, nil)
+		}
+		first := r.list(t, list(2, "", "kind=a"))
+		second := r.list(t, list(2, first.GetNextPageToken(), "kind=a"))
+		got := append(names(first.GetOperations()), names(second.GetOperations())...)
+		if d := cmp.Diff(started, got); d != "" {
+			t.Errorf("two pages of kind a (-want +got):\n%s", d)
 		}
 	})
 	t.Run("new_size_with_old_token", func(t *testing.T) {

@@ -230,10 +230,8 @@ func TestPanicKeepsItsStack(t *testing.T) {
 	for name, h := range map[string]handler{
 		"panic":  func(context.Context, task, request) (response, error) { panic("hunter2") },
 		"Goexit": func(context.Context, task, request) (response, error) { runtime.Goexit(); return nil, nil },
-		"nil": func(context.Context, task, request) (response, error) {
-			var m map[string]int
-			m["a"] = 1
-			return nil, nil
+		"index": func(_ context.Context, _ task, req request) (response, error) {
+			return nil, []error{}[req.GetSteps()]
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
