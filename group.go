@@ -137,15 +137,16 @@ func (g *Group) Completed(ctx context.Context) iter.Seq2[Handle, error] {
 		defer func() {
 			stop(errNobodyWaits)
 			<-scheduled
+			g.observePause()
 			g.mu.Lock()
 			g.iterated = false
 			g.mu.Unlock()
 		}()
 		for {
-			e, left := g.take()
+			op, left, err := g.take()
 			switch {
-			case e != nil:
-				if !yield(e.op, e.err()) {
+			case op != nil:
+				if !yield(op, err) {
 					return
 				}
 				continue
@@ -173,18 +174,18 @@ func (g *Group) begin() bool {
 	return true
 }
 
-// take removes and returns an entry that has ended, if there is one, and how
-// many are left to wait for.
-func (g *Group) take() (*groupEntry, int) {
+// take removes an entry that has ended, if there is one. It returns its
+// operation, how many are left to wait for, and what waiting for it ended with.
+func (g *Group) take() (op Handle, left int, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.ended) == 0 {
-		return nil, g.waiting
+		return nil, g.waiting, nil
 	}
 	e := g.ended[0]
 	g.ended[0] = nil
 	g.ended = g.ended[1:]
-	return e, g.waiting
+	return e.op, g.waiting, e.err()
 }
 
 // WaitAll waits until all operations are done, within the limits of a [Group]

@@ -2,7 +2,6 @@ package lro
 
 import (
 	"container/heap"
-	"context"
 	"time"
 )
 
@@ -24,12 +23,13 @@ type groupEntry struct {
 	action  action
 	slot    longPollSlot
 	decided bool
+	calling bool // a call is under way
 	over    bool // ended: yielded, or to be
 }
 
 // entryRare is what an entry has only when something special is set or happens.
 type entryRare struct {
-	ctx   context.Context // what the observer returned
+	seen  observedWait
 	hint  func(Raw, time.Duration) time.Duration
 	held  view // what WaitOperation said, to be confirmed
 	last  error

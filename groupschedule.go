@@ -48,6 +48,7 @@ func (g *Group) pick() (*groupEntry, time.Duration) {
 		g.spend(now)
 		g.due.remove(e)
 		g.calling++
+		e.calling = true
 		return e, 0
 	}
 	return nil, forever
@@ -108,6 +109,7 @@ func (g *Group) decide(e *groupEntry, obs observation, now time.Duration) time.D
 	g.due.remove(e)
 	switch d.action {
 	case doFinish:
+		g.learnHeld(e)
 		g.end(e, nil)
 		return forever
 	case doFail:
@@ -125,18 +127,18 @@ func (g *Group) decide(e *groupEntry, obs observation, now time.Duration) time.D
 func (g *Group) call(ctx context.Context, e *groupEntry) {
 	c := e.op.untyped()
 	if e.began == 0 {
-		g.observeBegin(ctx, e)
+		e.began = max(1, time.Since(g.base))
 	}
-	if e.rare != nil && e.rare.ctx != nil {
-		ctx = valuesOf{ctx, e.rare.ctx}
+	g.observeBegin(ctx, e)
+	number := e.polls + 1
+	if e.rare != nil && e.rare.seen.ctx != nil {
+		ctx = valuesOf{ctx, e.rare.seen.ctx}
+		number -= e.rare.seen.polls
 	}
 	e.polls++
-	obs, a := c.ask(ctx, e.op.decodes, decision{action: e.action, timeout: e.timeout}, int(e.polls))
-	if g.settle(ctx, e, obs, a) {
-		g.observeEnd(e)
-		if c.known().done {
-			c.tellGroups()
-		}
+	obs, a := c.ask(ctx, e.op.decodes, decision{action: e.action, timeout: e.timeout}, int(number))
+	if g.settle(ctx, e, obs, a) && c.known().done {
+		c.tellGroups()
 	}
 }
 
@@ -155,20 +157,29 @@ func (g *Group) settle(ctx context.Context, e *groupEntry, obs observation, a an
 	defer g.mu.Unlock()
 	defer signal(g.wake)
 	g.calling--
-	if e.over {
-		return false
-	}
+	e.calling = false
 	now := time.Since(g.base)
-	if ctx.Err() != nil && !obs.done {
-		// The iteration has ended, not the wait: the next iteration begins by
-		// deciding anew.
+	paused := ctx.Err() != nil && !obs.done // the iteration has ended, not the wait
+	if paused || e.over {
+		g.observeEnd(e)
+	}
+	switch {
+	case e.over:
+		return false
+	case paused:
+		// The next iteration begins by deciding anew.
 		e.slot.release(e.op.untyped())
 		e.decided, e.due = false, now
 		g.due.push(e)
 		return false
 	}
 	g.takeOver(e, &obs, a, now)
-	return g.decide(e, obs, now) == forever
+	if g.decide(e, obs, now) != forever {
+		return false
+	}
+	g.observeEnd(e)
+	g.hand(e)
+	return true
 }
 
 // takeOver keeps what an answer told. g.mu must be held.
@@ -199,35 +210,47 @@ func (g *Group) takeOver(e *groupEntry, obs *observation, a answer, now time.Dur
 	obs.aim = r.hint(Raw{c.name, a.view}, now-e.began)
 }
 
-// finish ends an entry whose operation somebody else has found done.
-func (g *Group) finish(e *groupEntry) {
-	g.mu.Lock()
-	ended := !e.over
-	if ended {
-		g.due.remove(e)
-		g.end(e, nil)
+// learnHeld makes the answer with which e ends known. g.mu must be held.
+func (g *Group) learnHeld(e *groupEntry) {
+	if e.rare == nil || !e.rare.held.done {
+		return
 	}
-	g.mu.Unlock()
-	if ended {
-		g.observeEnd(e)
+	c := e.op.untyped()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.learnLocked(e.rare.held) && c.loop != nil {
+		c.loop.noticeLocked()
 	}
 }
 
-// end moves an entry to those that are to be yielded. g.mu must be held.
+// finish ends an entry whose operation somebody else has found done.
+func (g *Group) finish(e *groupEntry) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if e.over {
+		return
+	}
+	g.due.remove(e)
+	g.end(e, nil)
+	if !e.calling { // else settle does
+		g.observeEnd(e)
+	}
+	g.hand(e)
+}
+
+// end takes an entry out of the scheduler. g.mu must be held.
 func (g *Group) end(e *groupEntry, err error) {
-	c := e.op.untyped()
 	e.over = true
-	e.slot.release(c)
+	e.slot.release(e.op.untyped())
 	if err != nil {
 		e.more().final = err
-	} else if e.rare != nil && e.rare.held.done {
-		c.mu.Lock()
-		if c.learnLocked(e.rare.held) && c.loop != nil {
-			c.loop.noticeLocked()
-		}
-		c.mu.Unlock()
 	}
 	e.unlink()
+}
+
+// hand moves an entry that has ended to those that are to be yielded. g.mu must
+// be held.
+func (g *Group) hand(e *groupEntry) {
 	g.waiting--
 	g.ended = append(g.ended, e)
 	signal(g.news)
@@ -246,27 +269,4 @@ func (g *Group) waitError(e *groupEntry, err error) error {
 		Name: c.name, Last: Raw{c.name, c.known()}, PollErr: e.more().last, Polls: int(e.polls),
 		Elapsed: time.Since(g.base) - e.began, cause: cs,
 	}
-}
-
-// observeBegin tells the observer that waiting for an operation begins.
-func (g *Group) observeBegin(ctx context.Context, e *groupEntry) {
-	e.began = max(1, time.Since(g.base))
-	c := e.op.untyped()
-	if c.client.config.observer == nil {
-		return
-	}
-	e.more().ctx = c.client.config.observer.waitStart(context.WithoutCancel(ctx), WaitStart{Operation: c.name, Method: c.method, Link: c.link})
-}
-
-// observeEnd tells it that waiting has ended.
-func (g *Group) observeEnd(e *groupEntry) {
-	c := e.op.untyped()
-	obsv := c.client.config.observer
-	if obsv == nil || obsv.WaitEnd == nil || e.began == 0 {
-		return
-	}
-	obsv.WaitEnd(e.more().ctx, WaitEnd{
-		Operation: c.name, Method: c.method, Snapshot: Raw{c.name, c.known()}, Err: e.more().final,
-		Polls: int(e.polls), Elapsed: time.Since(g.base) - e.began,
-	})
 }

@@ -2,10 +2,17 @@ package lro
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // Not parallel: AllocsPerRun counts the allocations of the whole process.
@@ -31,4 +38,146 @@ func TestObserverCostsNothingWhenUnset(t *testing.T) {
 			t.Errorf("observer %s: a poll with the hook allocates %v times, want the %v of one without", test.name, hooked, bare)
 		}
 	}
+}
+
+// eventLog is an observer that writes down what it is told.
+type eventLog struct {
+	mu    sync.Mutex
+	lines []string
+	waits int // begun so far
+}
+
+type waitNumber struct{} // key of the wait's number in a context
+
+func (l *eventLog) add(ctx context.Context, format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, fmt.Sprintf("wait %v ", ctx.Value(waitNumber{}))+fmt.Sprintf(format, args...))
+}
+
+func (l *eventLog) observer() *Observer {
+	return &Observer{
+		WaitStart: func(ctx context.Context, e WaitStart) context.Context {
+			l.mu.Lock()
+			l.waits++
+			ctx = context.WithValue(ctx, waitNumber{}, l.waits)
+			l.mu.Unlock()
+			l.add(ctx, "begins")
+			return ctx
+		},
+		WaitEnd: func(ctx context.Context, e WaitEnd) {
+			l.add(ctx, "ends after %v and %d polls, done %t, %v", e.Elapsed, e.Polls, e.Snapshot.Done(), e.Err)
+		},
+		PollEnd: func(ctx context.Context, e PollEnd) {
+			l.add(ctx, "poll %d", e.Number)
+		},
+	}
+}
+
+func (l *eventLog) want(t *testing.T, lines ...string) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if diff := cmp.Diff(lines, l.lines); diff != "" {
+		t.Errorf("observed (-want +got):\n%s", diff)
+	}
+}
+
+func TestObserverOfGroup(t *testing.T) {
+	t.Parallel()
+	t.Run("done", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			var log eventLog
+			op := wrap(t, (&fakeService{get: endsAt(1500 * time.Millisecond)}).pollOnly(), WithPolicy(eachSecond), WithObserver(log.observer()))
+			if err := WaitAll(t.Context(), op); err != nil {
+				t.Fatalf("WaitAll: %v", err)
+			}
+			// Not after synctest.Wait: the end is told before it is yielded.
+			log.want(t, "wait 1 begins", "wait 1 poll 1", "wait 1 poll 2", "wait 1 ends after 1s and 2 polls, done true, <nil>")
+		})
+	})
+	t.Run("failed for good", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			var log eventLog
+			service := &fakeService{get: func(context.Context, int) (*longrunningpb.Operation, error) {
+				return nil, status.Error(codes.PermissionDenied, "not yours")
+			}}
+			op := wrap(t, service.pollOnly(), WithPolicy(eachSecond), WithObserver(log.observer()))
+			if err := WaitAll(t.Context(), op); status.Code(err) == codes.OK {
+				t.Fatalf("WaitAll: got %v, want an error", err)
+			}
+			log.want(t, "wait 1 begins", "wait 1 poll 1",
+				"wait 1 ends after 0s and 1 polls, done false, rpc error: code = PermissionDenied desc = not yours")
+		})
+	})
+	t.Run("two iterations", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			var log eventLog
+			op := wrap(t, (&fakeService{get: endsAt(3500 * time.Millisecond)}).pollOnly(), WithPolicy(eachSecond), WithObserver(log.observer()))
+			var g Group
+			g.Add(op)
+			ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+			defer cancel()
+			for _, err := range g.Completed(ctx) {
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Completed yields %v, want the end of ctx", err)
+				}
+			}
+			for _, err := range g.Completed(t.Context()) {
+				if err != nil {
+					t.Errorf("Completed yields %v, want a done operation", err)
+				}
+			}
+			log.want(t,
+				"wait 1 begins", "wait 1 poll 1", "wait 1 poll 2", "wait 1 ends after 1.5s and 2 polls, done false, <nil>",
+				"wait 2 begins", "wait 2 poll 1", "wait 2 poll 2", "wait 2 ends after 1s and 2 polls, done true, <nil>")
+		})
+	})
+	t.Run("left during a call", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			var log eventLog
+			service := &fakeService{get: func(ctx context.Context, _ int) (*longrunningpb.Operation, error) {
+				<-ctx.Done()
+				return nil, status.FromContextError(ctx.Err()).Err()
+			}}
+			op := wrap(t, service.pollOnly(), WithPolicy(eachSecond), WithObserver(log.observer()))
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			if _, err := WaitAny(ctx, op); err == nil {
+				t.Error("WaitAny of an operation that hangs: got no error")
+			}
+			synctest.Wait()
+			log.want(t, "wait 1 begins", "wait 1 poll 1", "wait 1 ends after 1s and 1 polls, done false, <nil>")
+		})
+	})
+	t.Run("done elsewhere during the first call", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			var log eventLog
+			service := &fakeService{get: func(_ context.Context, n int) (*longrunningpb.Operation, error) {
+				if n > 1 {
+					time.Sleep(time.Minute)
+				}
+				return succeeded("x"), nil
+			}}
+			observer := log.observer()
+			op := wrap(t, service.pollOnly(), WithPolicy(Policy{AttemptTimeout: time.Hour}), WithObserver(observer))
+			begin := observer.WaitStart
+			observer.WaitStart = func(ctx context.Context, e WaitStart) context.Context {
+				if _, err := op.Poll(t.Context()); err != nil {
+					t.Errorf("Poll: %v", err)
+				}
+				return begin(ctx, e)
+			}
+			if err := WaitAll(t.Context(), op); err != nil {
+				t.Fatalf("WaitAll: %v", err)
+			}
+			time.Sleep(2 * time.Minute) // for the call under way
+			log.want(t, "wait 1 begins", "wait 1 poll 1", "wait 1 ends after 1m0s and 1 polls, done true, <nil>")
+		})
+	})
 }
