@@ -32,10 +32,11 @@ func (c *core) known() view {
 	return c.view
 }
 
-// learnLocked takes over a newer state and reports whether it differs. What is
-// done stays as it is: an answer that was overtaken on its way changes nothing.
+// learnLocked takes over a state and reports whether it differs from the known
+// one. What is done stays as it is: an answer that was overtaken on its way
+// changes nothing.
 func (c *core) learnLocked(v view) bool {
-	if c.view.done || c.view.at > v.at {
+	if c.view.done {
 		return false
 	}
 	if c.view.same(v) {
