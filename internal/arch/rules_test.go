@@ -33,6 +33,7 @@ var directions = []direction{
 	{"internal/arch", nil, "has tests only"},
 	{"internal/kinds/...", []string{"server"}, "a handler knows its task, no engine"},
 	{"internal/leak", nil, "is used by the tests of every package"},
+	{"internal/transporttest", []string{"."}, "the suite must fit every transport"},
 	{"internal/cli/...", []string{"..."}, "the command puts everything together"},
 	{"cmd/...", []string{"..."}, "a program puts everything together"},
 	{"examples/...", []string{"..."}, "a program puts everything together"},
@@ -53,7 +54,7 @@ type link struct {
 }
 
 var links = []link{
-	{"testing", []string{"server/engine/enginetest"}, "a program must not carry test flags and helpers"},
+	{"testing", []string{"server/engine/enginetest", "internal/transporttest"}, "a program must not carry test flags and helpers"},
 	{modulePath + "/internal/leak", nil, "it ends the process"},
 	{"github.com/spf13", composers, "a library is no command"},
 	{"go.opentelemetry.io", append([]string{"lrootel", "lrogax"}, composers...), "telemetry is opted into; gax brings it along"},

@@ -1,0 +1,277 @@
+package lrohttp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// timeoutHeader carries how many seconds the client waits for an answer.
+const timeoutHeader = "X-Server-Timeout"
+
+// callOptions are the gRPC call options that mean something over HTTP.
+type callOptions struct {
+	header, trailer []*metadata.MD
+	creds           []credentials.PerRPCCredentials
+	maxBody         int64
+}
+
+func (c *Client) optionsOf(opts []grpc.CallOption) callOptions {
+	o := callOptions{maxBody: c.maxBody}
+	for _, opt := range opts {
+		switch opt := opt.(type) {
+		case grpc.HeaderCallOption:
+			o.header = append(o.header, opt.HeaderAddr)
+		case grpc.TrailerCallOption:
+			o.trailer = append(o.trailer, opt.TrailerAddr)
+		case grpc.PerRPCCredsCallOption:
+			o.creds = append(o.creds, opt.Creds)
+		case grpc.MaxRecvMsgSizeCallOption:
+			o.maxBody = int64(opt.MaxRecvMsgSize)
+		}
+	}
+	return o
+}
+
+func (c *Client) empty(ctx context.Context, m *method, req proto.Message, opts []grpc.CallOption) (*emptypb.Empty, error) {
+	if err := c.call(ctx, m, req, &emptypb.Empty{}, opts); err != nil {
+		return nil, err
+	}
+	return &emptypb.Empty{}, nil
+}
+
+// call sends req and reads the answer into resp. Its errors are of type
+// *Error.
+func (c *Client) call(ctx context.Context, m *method, req, resp proto.Message, opts []grpc.CallOption) error {
+	o := c.optionsOf(opts)
+	r, err := c.newRequest(ctx, m, req, o)
+	if err != nil {
+		return err
+	}
+	if err := c.do(ctx, r, m, resp, o); err != nil {
+		err.Method, err.URL = r.Method, withoutSecrets(r.URL)
+		return err
+	}
+	return nil
+}
+
+// newRequest makes the HTTP request of a call.
+func (c *Client) newRequest(ctx context.Context, m *method, req proto.Message, o callOptions) (*http.Request, error) {
+	var bad error
+	b, path, ok := c.table.find(m, func(field string) string {
+		text := fieldText(req, field)
+		if hasDots(text) {
+			bad = newError(codes.InvalidArgument, "%s %q has a segment \".\" or \"..\"", field, text)
+		} else if !utf8.ValidString(text) {
+			bad = newError(codes.InvalidArgument, "%s %q is not UTF-8", field, text)
+		}
+		return text
+	})
+	if bad != nil {
+		return nil, bad
+	}
+	if !ok {
+		name := fieldText(req, "name")
+		return nil, newError(codes.InvalidArgument, "name %q fits no path of %s: %s", name, m.name(), c.table.paths(m))
+	}
+	var query string
+	var body io.Reader
+	rest := without(req, b.template)
+	if b.body {
+		text, err := c.codec.toJSON(rest)
+		if err != nil {
+			return nil, newError(codes.InvalidArgument, "%v", err)
+		}
+		body = bytes.NewReader(text)
+	} else {
+		text, err := encodeQuery(rest)
+		if err != nil {
+			return nil, newError(codes.InvalidArgument, "encode %s: %v", m.desc.Input().FullName(), err)
+		}
+		query = text
+	}
+	u, err := c.join(path, query)
+	if err != nil {
+		return nil, newError(codes.Internal, "make URL: %v", err)
+	}
+	r, err := http.NewRequestWithContext(ctx, b.verb, u.String(), body)
+	if err != nil {
+		return nil, newError(codes.Internal, "make request: %v", err)
+	}
+	return r, c.setHeaders(ctx, r, m, o)
+}
+
+func (c *Client) setHeaders(ctx context.Context, r *http.Request, m *method, o callOptions) error {
+	for key, values := range c.header {
+		r.Header[key] = values
+	}
+	r.Header.Set("Accept", "application/json")
+	if r.Body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if m == operations["CancelOperation"] || m == operations["WaitOperation"] {
+		// Not sent: tells net/http that the POST may be repeated on a new
+		// connection when the server has just closed the old one.
+		r.Header["Idempotency-Key"] = []string{}
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		left := max(time.Until(deadline).Seconds(), 0)
+		r.Header.Set(timeoutHeader, strconv.FormatFloat(left, 'f', 3, 64))
+	}
+	md, _ := metadata.FromOutgoingContext(ctx)
+	if err := addMetadata(r.Header, md); err != nil {
+		return newError(codes.Internal, "outgoing metadata: %v", err)
+	}
+	for _, creds := range o.creds {
+		if err := c.authorize(ctx, r, creds); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// authorize adds the headers of credentials given for one call.
+func (c *Client) authorize(ctx context.Context, r *http.Request, creds credentials.PerRPCCredentials) error {
+	if creds.RequireTransportSecurity() && r.URL.Scheme != "https" {
+		return newError(codes.Unauthenticated, "credentials that need transport security cannot be sent over %s", r.URL.Scheme)
+	}
+	secrets, err := creds.GetRequestMetadata(ctx, c.base.Scheme+"://"+c.base.Host)
+	if err != nil {
+		if st, ok := status.FromError(err); ok {
+			return &Error{status: st, cause: err}
+		}
+		return &Error{status: status.Newf(codes.Unauthenticated, "credentials of the call: %v", err), cause: err}
+	}
+	if err := addMetadata(r.Header, metadata.New(secrets)); err != nil {
+		return newError(codes.Unauthenticated, "credentials of the call: %v", err)
+	}
+	return nil
+}
+
+// do sends a request and reads the answer into resp.
+func (c *Client) do(ctx context.Context, r *http.Request, m *method, resp proto.Message, o callOptions) *Error {
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return transportError(ctx, err)
+	}
+	defer answer.Body.Close()
+	for _, md := range o.header {
+		*md = toMetadata(answer.Header)
+	}
+	ok := 200 <= answer.StatusCode && answer.StatusCode < 300
+	body, err := io.ReadAll(io.LimitReader(answer.Body, o.maxBody+1))
+	for _, md := range o.trailer {
+		*md = toMetadata(answer.Trailer)
+	}
+	switch {
+	case err != nil:
+		failed := transportError(ctx, fmt.Errorf("read answer: %w", err))
+		failed.StatusCode = answer.StatusCode
+		return failed
+	case int64(len(body)) > o.maxBody && ok:
+		return &Error{
+			StatusCode: answer.StatusCode,
+			status:     status.Newf(codes.ResourceExhausted, "answer is larger than the limit of %d bytes", o.maxBody),
+		}
+	case !ok:
+		return c.failure(answer, m, body)
+	}
+	if err := c.decode(answer, body, resp); err != nil {
+		return err
+	}
+	return nil
+}
+
+// failure makes an error of an answer that is not a success.
+func (c *Client) failure(answer *http.Response, m *method, body []byte) *Error {
+	st, proper := c.codec.decodeError(answer.StatusCode, body)
+	if m == operations["WaitOperation"] && missingRoute(answer.StatusCode, proper) {
+		st.Code = int32(codes.Unimplemented)
+	}
+	if to := answer.Header.Get("Location"); to != "" && answer.StatusCode < 400 {
+		st.Message = fmt.Sprintf("the service redirects to %q, which is not followed", clip(to))
+	}
+	return &Error{StatusCode: answer.StatusCode, status: status.FromProto(st)}
+}
+
+// decode reads the body of a success.
+func (c *Client) decode(answer *http.Response, body []byte, resp proto.Message) *Error {
+	_, isEmpty := resp.(*emptypb.Empty)
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 && isEmpty {
+		return nil
+	}
+	if failed := c.hiddenError(answer, body, resp); failed != nil {
+		return failed
+	}
+	var err error
+	switch {
+	case isEmpty && !json.Valid(body):
+		err = errors.New("it is not JSON")
+	case isEmpty:
+		return nil
+	default:
+		err = c.codec.unmarshal(body, resp)
+	}
+	if err == nil && foreign(body, resp) {
+		err = fmt.Errorf("it has no field of %s", resp.ProtoReflect().Descriptor().FullName())
+	}
+	if err == nil {
+		return nil
+	}
+	if !json.Valid(body) {
+		err = fmt.Errorf("%w (%s, %s)", err, answer.Header.Get("Content-Type"), textOf(body))
+	}
+	return &Error{StatusCode: answer.StatusCode, status: status.Newf(codes.Internal, "answer cannot be used: %v", err)}
+}
+
+// hiddenError finds the error of a gateway that answers 200 with one: read as
+// an operation, it would be one that never ends.
+func (c *Client) hiddenError(answer *http.Response, body []byte, resp proto.Message) *Error {
+	var object map[string]json.RawMessage
+	if !bytes.Contains(body, []byte(`"status"`)) || json.Unmarshal(body, &object) != nil {
+		return nil
+	}
+	if len(object) != 1 || object["error"] == nil {
+		return nil
+	}
+	st, proper := c.codec.decodeError(http.StatusInternalServerError, body)
+	if !proper {
+		return nil
+	}
+	return &Error{StatusCode: answer.StatusCode, status: status.FromProto(st)}
+}
+
+// foreign reports whether a JSON object that was read as resp has nothing of
+// it. It would be an operation that never ends, or the end of a list.
+func foreign(body []byte, resp proto.Message) bool {
+	if proto.Size(resp) > 0 {
+		return false
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(body, &object) != nil || len(object) == 0 {
+		return false
+	}
+	fields := resp.ProtoReflect().Descriptor().Fields()
+	for key := range object {
+		if fields.ByJSONName(key) != nil || fields.ByTextName(key) != nil {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,71 @@
+package lrohttp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Error is what every failed call of a [Client] returns. It has a gRPC status,
+// which status.FromError, status.Code and lro.Detail find: the service's own
+// where the body of the answer holds one, else one made of the HTTP status and
+// what the body says.
+type Error struct {
+	// Method and URL are those of the request, the URL without password and
+	// query. Empty when none could be made.
+	Method, URL string
+	// StatusCode is the HTTP status; 0 when there was no answer.
+	StatusCode int
+
+	status *status.Status
+	cause  error
+}
+
+// Error names the request, the HTTP status, the code and the message.
+func (e *Error) Error() string {
+	var parts []string
+	if e.Method != "" {
+		parts = append(parts, e.Method+" "+e.URL)
+	}
+	if e.StatusCode != 0 {
+		parts = append(parts, strings.TrimSpace(fmt.Sprintf("%d %s", e.StatusCode, http.StatusText(e.StatusCode))))
+	}
+	parts = append(parts, codeName(e.status.Code()))
+	if text := e.status.Message(); text != "" {
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ": ")
+}
+
+// GRPCStatus returns the status; its code is never OK.
+func (e *Error) GRPCStatus() *status.Status { return e.status }
+
+// Unwrap returns why there was no answer, such as the error of the network or
+// of ctx; nil when there was one.
+func (e *Error) Unwrap() error { return e.cause }
+
+// newError makes an error of a request that was not sent.
+func newError(code codes.Code, format string, args ...any) *Error {
+	return &Error{status: status.Newf(code, format, args...)}
+}
+
+// transportError makes an error of a request that has no complete answer.
+func transportError(ctx context.Context, err error) *Error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err // its text repeats method and URL
+	}
+	if ended := ctx.Err(); ended != nil {
+		return &Error{status: status.FromContextError(ended), cause: ended}
+	}
+	code := codes.Unavailable
+	if errors.Is(err, context.DeadlineExceeded) {
+		code = codes.DeadlineExceeded // http.Client.Timeout
+	}
+	return &Error{status: status.New(code, err.Error()), cause: err}
+}

@@ -1,0 +1,178 @@
+package lrohttp
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+)
+
+// errorBody is the body of an error in HTTP/JSON (AIP-193).
+type errorBody struct {
+	Error errorObject `json:"error"`
+}
+
+type errorObject struct {
+	Code    int               `json:"code"` // HTTP status
+	Message string            `json:"message"`
+	Status  string            `json:"status"` // name of the canonical code
+	Details []json.RawMessage `json:"details,omitempty"`
+}
+
+// encodeError returns the HTTP status and body for an error. httpCode is 0 but
+// for errors that have an HTTP status of their own.
+func (c codec) encodeError(st *spb.Status, httpCode int) (int, []byte) {
+	code := codes.Code(st.GetCode())
+	if httpCode == 0 {
+		httpCode = httpStatus(code)
+	}
+	o := errorObject{Code: httpCode, Message: st.GetMessage(), Status: codeName(code)}
+	for _, d := range st.GetDetails() {
+		if text, err := c.marshalAny(d); err == nil {
+			o.Details = append(o.Details, text)
+		}
+	}
+	body, err := json.Marshal(errorBody{o})
+	if err != nil { // cannot be: all details are JSON
+		body = []byte(`{"error":{"code":500,"message":"encode error","status":"INTERNAL"}}`)
+	}
+	return httpCode, body
+}
+
+// decodeError makes a status of an answer's HTTP status and body, whoever wrote
+// it. proper reports whether the body is a google.rpc.Status in one of its JSON
+// forms, as opposed to the page of a proxy or framework.
+func (c codec) decodeError(httpCode int, body []byte) (st *spb.Status, proper bool) {
+	st = &spb.Status{Code: int32(codeOfHTTP(httpCode))}
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
+	if len(body) == 0 {
+		st.Message = "the answer has no body"
+		return st, false
+	}
+	var list []json.RawMessage
+	if body[0] == '[' && json.Unmarshal(body, &list) == nil && len(list) > 0 {
+		body = list[0] // some of Google's services answer with a list of one
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(body, &object) != nil || object == nil {
+		st.Message = textOf(body)
+		return st, false
+	}
+	if inner := map[string]json.RawMessage(nil); json.Unmarshal(object["error"], &inner) == nil && inner != nil {
+		object, proper = inner, c.fill(st, inner)
+	} else {
+		proper = isBareStatus(httpCode, object) && c.fill(st, object)
+	}
+	if !proper {
+		st.Message = clip(firstText(object, "message", "error_description", "detail", "title", "error", "msg"))
+	}
+	if st.Message == "" {
+		st.Message = textOf(body)
+	}
+	return st, proper
+}
+
+// isBareStatus reports whether a JSON object is a google.rpc.Status as
+// grpc-gateway sends it. Other frameworks have a "code" of their own.
+func isBareStatus(httpCode int, object map[string]json.RawMessage) bool {
+	var number int
+	if json.Unmarshal(object["code"], &number) != nil || number <= 0 || number > int(codes.Unauthenticated) {
+		return false
+	}
+	return object["details"] != nil || httpStatus(codes.Code(number)) == httpCode
+}
+
+// fill sets what the JSON of a status says. It reports whether it is one: has a
+// code, by name or number.
+func (c codec) fill(st *spb.Status, object map[string]json.RawMessage) bool {
+	var name string
+	var number int
+	var details []json.RawMessage
+	hasName := json.Unmarshal(object["status"], &name) == nil
+	hasNumber := json.Unmarshal(object["code"], &number) == nil
+	named, isCode := codeNamed(name)
+	switch {
+	case hasName && isCode:
+		st.Code = int32(named)
+	case hasNumber && 0 < number && number <= int(codes.Unauthenticated):
+		st.Code = int32(number)
+	case hasNumber && 300 <= number && number < 600:
+		st.Code = int32(codeOfHTTP(number))
+	default:
+		return false
+	}
+	st.Message = firstText(object, "message")
+	if json.Unmarshal(object["details"], &details) == nil {
+		for _, d := range details {
+			if a, err := c.unmarshalAny(d); err == nil {
+				st.Details = append(st.Details, a)
+			}
+		}
+	}
+	return true
+}
+
+// firstText returns the first of the fields that is a string with text.
+func firstText(object map[string]json.RawMessage, fields ...string) string {
+	for _, f := range fields {
+		var text string
+		if json.Unmarshal(object[f], &text) == nil && text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// textOf makes a message of a body that is no status: a page's title, or the
+// beginning of a text.
+func textOf(body []byte) string {
+	text := strings.ToValidUTF8(string(body[:min(len(body), 64<<10)]), "\ufffd")
+	if !strings.HasPrefix(text, "<") {
+		return clip(text)
+	}
+	lower := strings.ToLower(text)
+	if len(lower) != len(text) {
+		lower = text // offsets would not fit
+	}
+	begin := strings.Index(lower, "<title>")
+	end := strings.Index(lower, "</title>")
+	if begin < 0 || end < begin {
+		return "the answer is a page of HTML or XML"
+	}
+	return fmt.Sprintf("the answer is a page titled %q", clip(text[begin+len("<title>"):end]))
+}
+
+// maxMessage bounds messages that are made of foreign text, in bytes.
+const maxMessage = 500
+
+// clip makes one line of text, without control characters and not too long.
+func clip(text string) string {
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
+	if len(text) <= maxMessage {
+		return text
+	}
+	cut := maxMessage
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + "..."
+}
+
+// isJSON reports whether a Content-Type is JSON's. An absent one counts.
+func isJSON(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	media = strings.ToLower(strings.TrimSpace(media))
+	return media == "" || media == "application/json" || media == "text/json" ||
+		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
+}
+
+// missingRoute reports whether an error means that the service has no such path
+// at all, rather than no such operation.
+func missingRoute(httpCode int, proper bool) bool {
+	return httpCode == http.StatusNotFound && !proper
+}
