@@ -47,7 +47,7 @@ func newBatch(e *Engine) *batch {
 
 // execute runs the requests, commits and publishes. When it returns an error
 // nothing has changed, on disk or in memory.
-func (b *batch) execute(group []*request, claims []claim, results []error) error {
+func (b *batch) execute(group []*request, claims []*claim, results []error) error {
 	// A transaction is left when it could not be rolled back.
 	if err := b.rollback(); err != nil {
 		return err

@@ -10,9 +10,10 @@ import (
 // claim is a PENDING operation that was picked for a worker, and a slot of the
 // worker that was taken for it.
 type claim struct {
-	seq    int64
-	kind   string
-	worker *worker
+	seq     int64
+	kind    string
+	worker  *worker
+	attempt *attempt // that it has led to; nil when the operation was not to be had
 }
 
 // seqHeap orders sequence numbers, oldest first.
@@ -40,14 +41,14 @@ func (e *Engine) push(kind string, seq int64) {
 }
 
 // pickClaims takes ready operations for workers with free slots, in turns.
-func (e *Engine) pickClaims() []claim {
+func (e *Engine) pickClaims() []*claim {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var claims []claim
+	var claims []*claim
 	for len(claims) < maxGroup {
 		picked := false
 		for _, w := range e.workers {
-			if c, ok := e.pick(w); ok {
+			if c := e.pick(w); c != nil {
 				claims = append(claims, c)
 				picked = true
 			}
@@ -59,10 +60,10 @@ func (e *Engine) pickClaims() []claim {
 	return claims
 }
 
-// pick takes the oldest operation that w may run now.
-func (e *Engine) pick(w *worker) (claim, bool) {
+// pick takes the oldest operation that w may run now, nil for none.
+func (e *Engine) pick(w *worker) *claim {
 	if w.active >= w.concurrency {
-		return claim{}, false
+		return nil
 	}
 	var best *seqHeap
 	var kind string
@@ -76,19 +77,19 @@ func (e *Engine) pick(w *worker) (claim, bool) {
 		}
 	}
 	if best == nil {
-		return claim{}, false
+		return nil
 	}
-	c := claim{seq: heap.Pop(best).(int64), kind: kind, worker: w}
+	c := &claim{seq: heap.Pop(best).(int64), kind: kind, worker: w}
 	if best.Len() == 0 {
 		delete(e.ready, kind)
 	}
 	w.active++
 	w.running[kind]++
-	return c, true
+	return c
 }
 
 // unclaim gives back what a failed batch had claimed.
-func (e *Engine) unclaim(claims []claim) {
+func (e *Engine) unclaim(claims []*claim) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, c := range claims {
@@ -99,7 +100,7 @@ func (e *Engine) unclaim(claims []claim) {
 
 // claim stages that a worker's attempt owns an operation. An operation that
 // cannot be claimed any more is left alone.
-func (b *batch) claim(c claim) {
+func (b *batch) claim(c *claim) {
 	if b.err != nil {
 		return
 	}
@@ -129,5 +130,6 @@ func (b *batch) claim(c claim) {
 		b.fail(err)
 		return
 	}
-	change.attempt = &attempt{e: b.e, worker: c.worker, seq: c.seq, fence: rec.Fence, kind: c.kind}
+	c.attempt = &attempt{e: b.e, worker: c.worker, seq: c.seq, fence: rec.Fence, kind: c.kind}
+	change.attempt = c.attempt
 }

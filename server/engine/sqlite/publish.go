@@ -33,7 +33,7 @@ func (a *after) run() {
 
 // publish makes a committed batch the state that everybody sees, and tells
 // those who wait for it.
-func (e *Engine) publish(b *batch, claims []claim) {
+func (e *Engine) publish(b *batch, claims []*claim) {
 	var todo after
 	e.mu.Lock()
 	for _, c := range b.order {
@@ -43,7 +43,7 @@ func (e *Engine) publish(b *batch, claims []claim) {
 		e.counts[k] += n
 	}
 	for _, c := range claims {
-		if ch := b.changes[c.seq]; ch == nil || ch.attempt == nil {
+		if c.attempt == nil {
 			c.worker.release(c.kind)
 		}
 	}
@@ -78,8 +78,9 @@ func (e *Engine) publishChange(c *change, todo *after) {
 		e.endWait(c.seq, r.rec, nil, todo)
 	}
 	switch {
-	case r.rec.State == engine.Pending:
+	case r.rec.State == engine.Pending && (c.base == nil || c.base.rec.State != engine.Pending):
 		e.enqueue(r)
+	case r.rec.State == engine.Pending: // it is there already
 	case r.rec.State == engine.Running && r.rec.External:
 		if e.timers[c.seq] == nil {
 			e.renewLease(en)

@@ -118,7 +118,7 @@ func (e *Engine) runWriter(stop <-chan struct{}) {
 	var retry <-chan time.Time
 	for {
 		group := e.queue.take()
-		var claims []claim
+		var claims []*claim
 		if retry == nil {
 			claims = e.pickClaims()
 		}
@@ -145,7 +145,7 @@ func (e *Engine) runWriter(stop <-chan struct{}) {
 
 // commit executes a group and answers its requests. It returns the store's
 // error; errors of single requests are theirs alone.
-func (e *Engine) commit(group []*request, claims []claim) error {
+func (e *Engine) commit(group []*request, claims []*claim) error {
 	b := newBatch(e)
 	results := make([]error, len(group))
 	err := b.execute(group, claims, results)
