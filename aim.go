@@ -129,8 +129,9 @@ func (a *aim) plainAfter(t float64) float64 {
 	interval := a.policy.FirstPoll
 	at := interval.Seconds()
 	for at < t {
-		interval = a.policy.grow(interval)
-		if interval == a.policy.MaxInterval {
+		last := interval
+		interval = a.policy.grow(last)
+		if interval == last { // and stays so
 			steps := math.Ceil((t - at) / interval.Seconds())
 			return at + max(steps, 1)*interval.Seconds()
 		}
