@@ -27,30 +27,41 @@ const wildcard = "-"
 
 // ListOperations returns a page of the operations under a parent, newest first.
 func (o operations) ListOperations(ctx context.Context, req *longrunningpb.ListOperationsRequest) (*longrunningpb.ListOperationsResponse, error) {
-	s := o.s
+	records, next, err := o.s.list(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	resp := &longrunningpb.ListOperationsResponse{
+		Operations:    make([]*longrunningpb.Operation, len(records)),
+		NextPageToken: next,
+	}
+	for i, rec := range records {
+		resp.Operations[i] = o.s.view(rec)
+	}
+	return resp, nil
+}
+
+// list returns the records of a page, and the token of the next.
+func (s *Server) list(ctx context.Context, req *longrunningpb.ListOperationsRequest) ([]*engine.Record, string, error) {
 	parent, err := parentOf(req.GetName())
 	if err != nil {
-		return nil, s.faults.invalid("name", reasonInvalidName, req.GetName(), "%v", err)
+		return nil, "", s.faults.invalid("name", reasonInvalidName, req.GetName(), "%v", err)
 	}
 	if err := s.authorize(ctx, Access{Method: "ListOperations", Name: parent}); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	q, err := s.query(parent, req)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	page, err := s.fetch(ctx, q)
 	if err != nil {
-		return nil, s.engineError(ctx, parent, err)
+		return nil, "", s.engineError(ctx, parent, err)
 	}
-	resp := &longrunningpb.ListOperationsResponse{Operations: make([]*longrunningpb.Operation, len(page.Records))}
-	for i, rec := range page.Records {
-		resp.Operations[i] = s.view(rec)
+	if page.Next == "" {
+		return page.Records, "", nil
 	}
-	if page.Next != "" {
-		resp.NextPageToken = s.tokens.seal(page.Next, parent, req.GetFilter())
-	}
-	return resp, nil
+	return page.Records, s.tokens.seal(page.Next, parent, req.GetFilter()), nil
 }
 
 func (s *Server) query(parent string, req *longrunningpb.ListOperationsRequest) (engine.Query, error) {

@@ -19,15 +19,22 @@ type operations struct {
 
 // GetOperation returns the latest state of an operation.
 func (o operations) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest) (*longrunningpb.Operation, error) {
-	name := req.GetName()
-	if err := o.s.admit(ctx, "GetOperation", name); err != nil {
+	rec, err := o.s.get(ctx, req.GetName())
+	if err != nil {
 		return nil, err
 	}
-	rec, err := o.s.engine.Get(ctx, name)
-	if err != nil {
-		return nil, o.s.engineError(ctx, name, err)
-	}
 	return o.s.view(rec), nil
+}
+
+func (s *Server) get(ctx context.Context, name string) (*engine.Record, error) {
+	if err := s.admit(ctx, "GetOperation", name); err != nil {
+		return nil, err
+	}
+	rec, err := s.engine.Get(ctx, name)
+	if err != nil {
+		return nil, s.engineError(ctx, name, err)
+	}
+	return rec, nil
 }
 
 // CancelOperation asks an operation to stop. To cancel one that has ended does

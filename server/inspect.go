@@ -1,0 +1,101 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// Inspector shows what a server knows of its operations beyond what
+// google.longrunning.Operations can tell: their records, counts, history and
+// changes. It is for tools of those who run the server, such as a console.
+//
+// Every method asks [Config].Authorize, as the named RPC, and returns the
+// errors that this RPC does. What the engine cannot give is an error that
+// wraps [errors.ErrUnsupported]. All methods are safe for concurrent use.
+type Inspector struct {
+	s *Server
+}
+
+// Inspect returns an inspector of the server.
+func (s *Server) Inspect() Inspector { return Inspector{s} }
+
+// List is ListOperations, with records instead of messages. It also returns
+// the token of the next page, empty at the end.
+func (i Inspector) List(ctx context.Context, req *longrunningpb.ListOperationsRequest) ([]*engine.Record, string, error) {
+	return i.s.list(ctx, req)
+}
+
+// Get is GetOperation, with a record instead of a message.
+func (i Inspector) Get(ctx context.Context, name string) (*engine.Record, error) {
+	return i.s.get(ctx, name)
+}
+
+// View returns the operation that clients see of a record. It is shared and
+// must not be modified. It asks nobody: whoever has the record may see it.
+func (i Inspector) View(rec *engine.Record) *longrunningpb.Operation { return i.s.view(rec) }
+
+// Stats counts the operations under all parents. It is authorised as
+// ListOperations of the parent "-".
+func (i Inspector) Stats(ctx context.Context) (engine.Stats, error) {
+	eng, ok := i.s.engine.(engine.Statser)
+	if !ok {
+		return engine.Stats{}, errUnsupported
+	}
+	if err := i.s.authorize(ctx, Access{Method: "ListOperations", Name: wildcard}); err != nil {
+		return engine.Stats{}, err
+	}
+	stats, err := eng.Stats(ctx)
+	if err != nil {
+		return engine.Stats{}, i.unlessUnsupported(ctx, "", err)
+	}
+	return stats, nil
+}
+
+// History returns what happened to an operation, oldest first. It is
+// authorised as GetOperation.
+func (i Inspector) History(ctx context.Context, name string) ([]engine.Event, error) {
+	eng, ok := i.s.engine.(engine.Historian)
+	if !ok {
+		return nil, errUnsupported
+	}
+	if err := i.s.admit(ctx, "GetOperation", name); err != nil {
+		return nil, err
+	}
+	events, err := eng.History(ctx, name)
+	if err != nil {
+		return nil, i.unlessUnsupported(ctx, name, err)
+	}
+	return events, nil
+}
+
+// Subscribe follows the changes under all parents from the call on; see
+// [engine.Subscriber]. It is authorised as ListOperations of the parent "-".
+// Errors in the iterator are the engine's.
+func (i Inspector) Subscribe(ctx context.Context) (iter.Seq2[engine.Change, error], error) {
+	eng, ok := i.s.engine.(engine.Subscriber)
+	if !ok {
+		return nil, errUnsupported
+	}
+	if err := i.s.authorize(ctx, Access{Method: "ListOperations", Name: wildcard}); err != nil {
+		return nil, err
+	}
+	return eng.Subscribe(ctx), nil
+}
+
+// unlessUnsupported translates an error of the engine, but lets an engine that
+// only wraps another one say that it cannot do this after all.
+func (i Inspector) unlessUnsupported(ctx context.Context, name string, err error) error {
+	if errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return i.s.engineError(ctx, name, err)
+}
+
+// errUnsupported is what the caller of a capability gets that the engine lacks.
+var errUnsupported = fmt.Errorf("%w by this engine", errors.ErrUnsupported)
