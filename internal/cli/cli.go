@@ -7,10 +7,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/go-lro/lro/internal/cli/cancel"
 	"github.com/go-lro/lro/internal/cli/demo"
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/flag"
+	"github.com/go-lro/lro/internal/cli/get"
+	"github.com/go-lro/lro/internal/cli/serve"
+	"github.com/go-lro/lro/internal/cli/start"
 	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/internal/cli/wait"
 )
 
 // Main runs the command as a process and returns its exit status.
@@ -24,16 +29,34 @@ func Main() int {
 // which ctx ends decides the status of what it stopped.
 func Run(ctx context.Context, args []string, io *term.IO) int {
 	root := New(io)
+	ran := markRun(root)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exit.Done
 	}
-	if _, ran := cmd.Annotations[ranAnnotation]; !ran && exit.Of(err) == exit.Unknown {
+	if !*ran && exit.Of(err) == exit.Unknown {
 		err = flag.Wrong(cmd, err) // found by cobra
 	}
 	report(io, err)
-	return exit.Of(err)
+	if code := exit.Of(err); code != exit.Unknown {
+		return code
+	}
+	return exit.OfCause(ctx)
+}
+
+// markRun makes every verb tell when its own code begins to run: errors before
+// that are those of the command line.
+func markRun(cmd *cobra.Command) *bool {
+	ran := new(bool)
+	for _, verb := range cmd.Commands() {
+		run := verb.RunE
+		verb.RunE = func(cmd *cobra.Command, args []string) error {
+			*ran = true
+			return run(cmd, args)
+		}
+	}
+	return ran
 }
 
 // report tells what went wrong and what to do next, in one line each.
@@ -47,10 +70,6 @@ func report(io *term.IO, err error) {
 	}
 }
 
-// ranAnnotation marks a command whose own code has run: its errors are not
-// those of the command line.
-const ranAnnotation = "ran"
-
 // New returns the command with all its verbs.
 func New(io *term.IO) *cobra.Command {
 	root := &cobra.Command{
@@ -63,17 +82,11 @@ func New(io *term.IO) *cobra.Command {
 			_ = cmd.Help()
 			return exit.Silently(exit.Usage)
 		},
-		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
-			if cmd.Annotations == nil {
-				cmd.Annotations = map[string]string{}
-			}
-			cmd.Annotations[ranAnnotation] = ""
-		},
 	}
 	root.SetIn(io.In)
 	root.SetOut(io.Out)
 	root.SetErr(io.Err)
 	root.SetFlagErrorFunc(flag.Wrong)
-	root.AddCommand(demo.New(io))
+	root.AddCommand(cancel.New(io), demo.New(io), get.New(io), serve.New(io), start.New(io), wait.New(io))
 	return root
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -106,16 +105,5 @@ func (o *options) client(ctx context.Context, h *host.Host, addr string) error {
 
 // resumeCommand is what finishes an interrupted demo.
 func (o *options) resumeCommand() string {
-	return "lro demo --db " + quote(o.db) + " " + quote(o.dir)
-}
-
-// quote makes s one word of a shell's command line.
-func quote(s string) string {
-	plain := func(r rune) bool {
-		return strings.ContainsRune("-_./:=@%+,~", r) || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-	}
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return "lro demo --db " + term.Quote(o.db) + " " + term.Quote(o.dir)
 }

@@ -46,7 +46,8 @@ type Meter struct {
 // NewMeter starts a meter. A quiet one shows nothing, but prints lines. Call
 // Stop when it is not needed any more.
 func NewMeter(io *IO, quiet bool) *Meter {
-	m := &Meter{io: io, quiet: quiet, begin: time.Now(), quit: make(chan struct{})}
+	begin := time.Now()
+	m := &Meter{io: io, quiet: quiet, begin: begin, printed: begin, quit: make(chan struct{})}
 	if !quiet {
 		m.ended.Go(m.run)
 	}
@@ -65,6 +66,19 @@ func (m *Meter) run() {
 			m.showLocked()
 			m.mu.Unlock()
 		}
+	}
+}
+
+// patience is how long a call may take before a sign of life is due.
+const patience = time.Second
+
+// Busy shows text, if it takes longer than a moment, until stop is called.
+func Busy(io *IO, text string) (stop func()) {
+	m := NewMeter(io, false)
+	late := time.AfterFunc(patience, func() { m.Update(Progress{Percent: -1, Text: text}) })
+	return func() {
+		late.Stop()
+		m.Stop()
 	}
 }
 
@@ -134,7 +148,7 @@ func (m *Meter) showLocked() {
 		m.drawn = true
 		return
 	}
-	if !m.printed.IsZero() && time.Since(m.printed) < min(max(minLineEvery, elapsed/lineShare), maxLineEvery) {
+	if time.Since(m.printed) < min(max(minLineEvery, elapsed/lineShare), maxLineEvery) {
 		return
 	}
 	m.printed = time.Now()

@@ -3,6 +3,7 @@ package term
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -45,3 +46,14 @@ func Duration(d time.Duration) string {
 
 // Seconds returns d for a clock that runs on the screen: without fractions.
 func Seconds(d time.Duration) string { return Duration(d.Truncate(time.Second)) }
+
+// Quote makes s one word of a shell's command line.
+func Quote(s string) string {
+	plain := func(r rune) bool {
+		return strings.ContainsRune("-_./:=@%+,", r) || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,3 @@
+// Package cancel is "lro cancel": it asks a service to stop operations, and
+// says what became of them.
+package cancel

@@ -1,0 +1,95 @@
+package dial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/go-lro/lro/internal/cli/exit"
+)
+
+// Explain says what was tried, what came back and what to do next. Nil stays
+// nil, and an error without a status keeps its own words.
+func (s *Service) Explain(ctx context.Context, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil && exit.OfCause(ctx) != exit.Unknown {
+		return fmt.Errorf("%s at %s: %w", what, s.Target, context.Cause(ctx))
+	}
+	st, ok := errors.AsType[interface {
+		error
+		GRPCStatus() *status.Status
+	}](err)
+	if !ok {
+		return fmt.Errorf("%s at %s: %w", what, s.Target, err)
+	}
+	code, message := st.GRPCStatus().Code(), plain(st.GRPCStatus().Message())
+	text := CodeName(code)
+	if message != "" {
+		text += ": " + message
+	}
+	return exit.Hint(explained{fmt.Sprintf("%s at %s: %s", what, s.Target, text), err}, hint(code, message))
+}
+
+// explained is an error in other words.
+type explained struct {
+	text string
+	err  error
+}
+
+func (e explained) Error() string { return e.text }
+func (e explained) Unwrap() error { return e.err }
+
+// CodeName returns the canonical name of a code, such as NOT_FOUND.
+func CodeName(c codes.Code) string {
+	if c == codes.Canceled {
+		return "CANCELLED" // as google.rpc.Code spells it
+	}
+	var b strings.Builder
+	for i, r := range c.String() {
+		if i > 0 && r >= 'A' && r <= 'Z' && c != codes.OK {
+			b.WriteByte('_')
+		}
+		b.WriteRune(r)
+	}
+	return strings.ToUpper(b.String())
+}
+
+// plain takes grpc-go's wrapping off the reason of a connection that failed.
+func plain(message string) string {
+	rest, ok := strings.CutPrefix(message, "connection error: desc = ")
+	if !ok {
+		return message
+	}
+	rest = strings.Trim(rest, `"`)
+	return strings.TrimPrefix(rest, "transport: ")
+}
+
+func hint(code codes.Code, message string) string {
+	switch {
+	case strings.Contains(message, "first record does not look like a TLS handshake"):
+		return "the service speaks no TLS: add --plaintext if that is right"
+	case strings.Contains(message, "certificate"):
+		return "--ca FILE names the certificates to trust, --cert and --key the own one"
+	case strings.Contains(message, "error reading server preface"):
+		return "the service does not speak gRPC in plain text here: leave --plaintext out, or use --url for HTTP/JSON"
+	}
+	switch code {
+	case codes.Unavailable:
+		return "is the service running, and is the address right? lro doctor tells what answers there"
+	case codes.NotFound:
+		return "lro list shows the operations that the service knows"
+	case codes.Unauthenticated, codes.PermissionDenied:
+		return "--token-file, --token-env and --google send credentials; --header sends anything else"
+	case codes.Unimplemented:
+		return "lro doctor tells what this service offers"
+	case codes.DeadlineExceeded:
+		return "the service did not answer in time; lro doctor measures how long it takes"
+	}
+	return ""
+}

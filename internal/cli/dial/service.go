@@ -1,0 +1,123 @@
+package dial
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+
+	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/cli/reflect"
+	"github.com/go-lro/lro/lropb"
+)
+
+// Service is a service that was reached.
+type Service struct {
+	lro.Service
+	// Starter starts operations, where the service offers that.
+	Starter lropb.StarterClient
+	// Conn is the connection, nil over HTTP/JSON.
+	Conn *grpc.ClientConn
+	// Reflection asks the service for message types, nil over HTTP/JSON.
+	Reflection *reflect.Client
+	// Target is how people call it.
+	Target string
+}
+
+// maxMessage bounds what a service may send at once. Metadata of megabytes
+// exist; gRPC's own limit of 4 MiB would make them an error.
+const maxMessage = 64 << 20
+
+// userAgent tells services who calls.
+const userAgent = "lro-command"
+
+// Open prepares to call the service. It makes no call itself.
+func (f *Flags) Open(ctx context.Context) (*Service, error) {
+	full, err := f.complete()
+	if err != nil {
+		return nil, usage(err)
+	}
+	headers, err := full.headers()
+	if err != nil {
+		return nil, usage(err)
+	}
+	token, err := full.token(ctx)
+	if err != nil {
+		return nil, usage(err)
+	}
+	if full.URL != "" {
+		return nil, usage(fmt.Errorf("--url is not there yet"))
+	}
+	transport := insecure.NewCredentials()
+	if !full.Plaintext {
+		c, err := full.tlsConfig()
+		if err != nil {
+			return nil, usage(err)
+		}
+		transport = credentials.NewTLS(c)
+	}
+	opts := []grpc.DialOption{
+		grpc.WithTransportCredentials(transport),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+		grpc.WithUserAgent(userAgent),
+		grpc.WithDisableServiceConfig(), // saves a question to the DNS
+	}
+	gate := &reflect.Gate{}
+	opts = append(opts, grpc.WithUnaryInterceptor(gate.Unary))
+	if len(headers) > 0 || token != nil {
+		opts = append(opts, grpc.WithPerRPCCredentials(perCall{headers, token}))
+	}
+	conn, err := grpc.NewClient(full.Addr, opts...)
+	if err != nil {
+		return nil, usage(fmt.Errorf("--addr %q: %w", full.Addr, err))
+	}
+	return &Service{
+		Service:    longrunningpb.NewOperationsClient(conn),
+		Starter:    lropb.NewStarterClient(conn),
+		Conn:       conn,
+		Reflection: reflect.New(conn, gate),
+		Target:     full.target(),
+	}, nil
+}
+
+// Close releases the connection.
+func (s *Service) Close() {
+	if s.Conn != nil {
+		s.Conn.Close()
+	}
+}
+
+// perCall sends headers and credentials with each call, streams included.
+type perCall struct {
+	headers []header
+	token   tokenSource
+}
+
+// GetRequestMetadata implements [credentials.PerRPCCredentials].
+func (p perCall) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+	md := make(map[string]string, len(p.headers)+1)
+	for _, h := range p.headers {
+		if first, ok := md[h.name]; ok {
+			md[h.name] = first + ", " + h.value
+			continue
+		}
+		md[h.name] = h.value
+	}
+	if p.token == nil {
+		return md, nil
+	}
+	value, err := p.token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	md["authorization"] = value
+	return md, nil
+}
+
+// RequireTransportSecurity implements [credentials.PerRPCCredentials]. Flags
+// has seen to it that credentials leave this machine encrypted only.
+func (p perCall) RequireTransportSecurity() bool { return false }

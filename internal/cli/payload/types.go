@@ -1,0 +1,146 @@
+package payload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	// Types that operations of many services carry.
+	_ "cloud.google.com/go/longrunning/autogen/longrunningpb"
+	_ "google.golang.org/genproto/googleapis/rpc/errdetails"
+	_ "google.golang.org/protobuf/types/known/durationpb"
+	_ "google.golang.org/protobuf/types/known/emptypb"
+	_ "google.golang.org/protobuf/types/known/fieldmaskpb"
+	_ "google.golang.org/protobuf/types/known/structpb"
+	_ "google.golang.org/protobuf/types/known/timestamppb"
+	_ "google.golang.org/protobuf/types/known/wrapperspb"
+
+	_ "github.com/go-lro/lro/lropb"
+)
+
+// Source finds the files that define a message, dependencies included. A
+// message it does not know is [protoregistry.NotFound].
+type Source interface {
+	Files(ctx context.Context, message protoreflect.FullName) (*descriptorpb.FileDescriptorSet, error)
+}
+
+// Types finds message types. The zero value knows those that are linked. It
+// is not safe for concurrent use.
+type Types struct {
+	sets   []*dynamicpb.Types // descriptor sets, then what the source told
+	source Source
+	asked  map[protoreflect.FullName]bool // of the source
+	failed error                          // why the source is not asked any more
+}
+
+// AddFile reads a serialised google.protobuf.FileDescriptorSet, as protoc
+// writes it with --descriptor_set_out and --include_imports.
+func (t *Types) AddFile(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	set := &descriptorpb.FileDescriptorSet{}
+	if err := proto.Unmarshal(text, set); err != nil || len(set.GetFile()) == 0 {
+		return fmt.Errorf("%q is not a descriptor set; protoc makes one with --descriptor_set_out and --include_imports", path)
+	}
+	if err := t.add(set); err != nil {
+		return fmt.Errorf("%q: %w", path, err)
+	}
+	return nil
+}
+
+func (t *Types) add(set *descriptorpb.FileDescriptorSet) error {
+	// A set without its imports still defines most of its messages.
+	files, err := protodesc.FileOptions{AllowUnresolvable: true}.NewFiles(set)
+	if err != nil {
+		return err
+	}
+	t.sets = append(t.sets, dynamicpb.NewTypes(files))
+	return nil
+}
+
+// SetSource sets who is asked for types that are not known otherwise.
+func (t *Types) SetSource(s Source) { t.source = s }
+
+// SourceErr returns why the source could not be asked, nil while it answers.
+func (t *Types) SourceErr() error { return t.failed }
+
+// find returns the type that a URL names, asking the source at most once for
+// each. It is [protoregistry.NotFound] when nobody knows it.
+func (t *Types) find(ctx context.Context, url string) (protoreflect.MessageType, error) {
+	name := protoreflect.FullName(url[strings.LastIndexByte(url, '/')+1:])
+	if !name.IsValid() {
+		return nil, protoregistry.NotFound
+	}
+	if mt, err := t.known(name); err == nil {
+		return mt, nil
+	}
+	if t.source == nil || t.failed != nil || t.asked[name] {
+		return nil, protoregistry.NotFound
+	}
+	if t.asked == nil {
+		t.asked = map[protoreflect.FullName]bool{}
+	}
+	t.asked[name] = true
+	set, err := t.source.Files(ctx, name)
+	switch {
+	case errors.Is(err, protoregistry.NotFound):
+		return nil, err
+	case err != nil:
+		t.failed = err
+		return nil, protoregistry.NotFound
+	}
+	if err := t.add(set); err != nil {
+		t.failed = err
+		return nil, protoregistry.NotFound
+	}
+	return t.known(name)
+}
+
+func (t *Types) known(name protoreflect.FullName) (protoreflect.MessageType, error) {
+	if mt, err := protoregistry.GlobalTypes.FindMessageByName(name); err == nil {
+		return mt, nil
+	}
+	for _, set := range t.sets {
+		if mt, err := set.FindMessageByName(name); err == nil {
+			return mt, nil
+		}
+	}
+	return nil, protoregistry.NotFound
+}
+
+// FindExtensionByName implements the resolver of protojson.
+func (t *Types) FindExtensionByName(name protoreflect.FullName) (protoreflect.ExtensionType, error) {
+	if xt, err := protoregistry.GlobalTypes.FindExtensionByName(name); err == nil {
+		return xt, nil
+	}
+	for _, set := range t.sets {
+		if xt, err := set.FindExtensionByName(name); err == nil {
+			return xt, nil
+		}
+	}
+	return nil, protoregistry.NotFound
+}
+
+// FindExtensionByNumber implements the resolver of protojson.
+func (t *Types) FindExtensionByNumber(message protoreflect.FullName, number protoreflect.FieldNumber) (protoreflect.ExtensionType, error) {
+	if xt, err := protoregistry.GlobalTypes.FindExtensionByNumber(message, number); err == nil {
+		return xt, nil
+	}
+	for _, set := range t.sets {
+		if xt, err := set.FindExtensionByNumber(message, number); err == nil {
+			return xt, nil
+		}
+	}
+	return nil, protoregistry.NotFound
+}

@@ -1,0 +1,87 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/cli/dial"
+	"github.com/go-lro/lro/internal/cli/exit"
+	"github.com/go-lro/lro/internal/cli/flag"
+	"github.com/go-lro/lro/internal/cli/payload"
+	"github.com/go-lro/lro/internal/cli/render"
+	"github.com/go-lro/lro/internal/cli/term"
+)
+
+// Flags are those of every verb that talks to a service.
+type Flags struct {
+	dial.Flags
+	Output flag.Output
+	sets   []string
+	io     *term.IO
+}
+
+// AddTo defines the flags on a command.
+func (f *Flags) AddTo(cmd *cobra.Command, io *term.IO) {
+	f.io = io
+	f.Flags.AddTo(cmd, io)
+	f.Output.AddTo(cmd.Flags())
+	cmd.Flags().StringArrayVar(&f.sets, "descriptor-set", nil,
+		"decode payloads by the message types in `FILE`, a FileDescriptorSet; may be repeated")
+}
+
+// Session is a service that was reached, ready for calls.
+type Session struct {
+	*dial.Service
+	Client *lro.Client
+	Types  *payload.Types
+	IO     *term.IO
+}
+
+// Open reaches the service. Close the session when it is not needed any more.
+func (f *Flags) Open(ctx context.Context, opts ...lro.ClientOption) (*Session, error) {
+	types := &payload.Types{}
+	for _, path := range f.sets {
+		if err := types.AddFile(path); err != nil {
+			return nil, exit.AsUsage(fmt.Errorf("--descriptor-set: %w", err))
+		}
+	}
+	service, err := f.Flags.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if service.Reflection != nil {
+		types.SetSource(service.Reflection)
+	}
+	return &Session{service, lro.NewClient(service.Service, opts...), types, f.io}, nil
+}
+
+// Name returns the operation's name that an argument stands for, which may be
+// a resume token.
+func (s *Session) Name(arg string) (string, error) {
+	op, err := lro.Any.Resume(s.Client, arg)
+	if err != nil {
+		return "", exit.AsUsage(err)
+	}
+	return op.Name(), nil
+}
+
+// Read makes an operation readable.
+func (s *Session) Read(ctx context.Context, name string) (*render.Operation, error) {
+	stop := s.Busy()
+	op, err := s.Client.Get(ctx, name)
+	stop()
+	if err != nil {
+		return nil, s.Explain(ctx, fmt.Sprintf("get operation %q", name), err)
+	}
+	if op.GetName() == "" {
+		op.Name = name
+	}
+	return render.Of(ctx, s.Types, op), nil
+}
+
+// Busy shows a sign of life, if it takes longer than a moment, until stop is
+// called.
+func (s *Session) Busy() (stop func()) { return term.Busy(s.IO, "asking "+s.Target) }

@@ -1,0 +1,185 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/go-lro/lro/internal/cli/host"
+)
+
+// TestScripts runs the scripts in testdata: the command as people use it, in
+// processes of its own, away from any terminal. Each has a server of its own
+// with the kinds of "lro serve". See scriptCommands for what they may use
+// besides testscript's own.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	installCommand(t, bin)
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		Setup:               func(e *testscript.Env) error { return setUpScript(e, bin) },
+		Cmds:                scriptCommands,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// installCommand makes this test binary the command lro in a folder.
+func installCommand(t *testing.T, dir string) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "lro")
+	if runtime.GOOS != "windows" {
+		if err := os.Symlink(exe, name); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	content, err := os.ReadFile(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name+".exe", content, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func setUpScript(e *testscript.Env, bin string) error {
+	addr, err := serveForScript(e)
+	if err != nil {
+		return err
+	}
+	e.Setenv("PATH", bin+string(filepath.ListSeparator)+e.Getenv("PATH"))
+	e.Setenv(commandEnv, "1")
+	e.Setenv("LRO_ADDR", addr)
+	e.Setenv("LRO_PLAINTEXT", "1")
+	e.Setenv("TMPDIR", e.WorkDir)
+	return nil
+}
+
+// serveForScript runs a server for as long as a script.
+func serveForScript(e *testscript.Env) (addr string, err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	h, err := host.Open(ctx, host.Config{DB: filepath.Join(e.WorkDir, "script.db"), Drain: -1})
+	if err != nil {
+		cancel()
+		return "", err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		cancel()
+		return "", err
+	}
+	var running sync.WaitGroup
+	running.Go(func() { _ = h.Serve(listener) })
+	running.Go(func() { _ = h.Work(ctx) })
+	e.Defer(func() {
+		cancel()
+		stopping, stopped := context.WithTimeout(context.Background(), time.Second)
+		defer stopped()
+		h.Stop(stopping)
+		running.Wait()
+		_ = h.Close()
+	})
+	return listener.Addr().String(), nil
+}
+
+// scriptCommands are:
+//
+//	status N lro args...    run a command and check its exit status
+//	save NAME [REGEXP]      set $NAME to the first submatch of REGEXP in the
+//	                        last standard output, without one to all of it
+//	json PATH VALUE         check a member of each line of the last standard
+//	                        output that has it, such as operation.done true
+var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	"status": func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) < 2 {
+			ts.Fatalf("usage: status N command args...")
+		}
+		err := ts.Exec(args[1], args[2:]...)
+		got := "0"
+		if err != nil {
+			got = strings.TrimPrefix(err.Error(), "exit status ")
+		}
+		if got != args[0] {
+			ts.Fatalf("%s: exit status %s, want %s", strings.Join(args[1:], " "), got, args[0])
+		}
+	},
+	"save": func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) < 1 {
+			ts.Fatalf("usage: save NAME [REGEXP]")
+		}
+		text := strings.TrimSpace(ts.ReadFile("stdout"))
+		if len(args) > 1 {
+			m := regexp.MustCompile(args[1]).FindStringSubmatch(text)
+			if m == nil {
+				ts.Fatalf("%q does not match %q", args[1], text)
+			}
+			text = m[1]
+		}
+		ts.Setenv(args[0], text)
+	},
+	"json": func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) != 2 {
+			ts.Fatalf("usage: json PATH VALUE")
+		}
+		var got []string
+		for line := range strings.Lines(ts.ReadFile("stdout")) {
+			var v any
+			if err := json.Unmarshal([]byte(line), &v); err != nil {
+				ts.Fatalf("%q: %v", line, err)
+			}
+			text, ok := member(v, strings.Split(args[0], "."))
+			if ok && text == args[1] {
+				return
+			}
+			if ok {
+				got = append(got, text)
+			}
+		}
+		ts.Fatalf("%s is %q, want %q", args[0], got, args[1])
+	},
+}
+
+// member returns the member of a JSON value at a path, as text.
+func member(v any, path []string) (string, bool) {
+	for _, key := range path {
+		switch container := v.(type) {
+		case map[string]any:
+			inner, ok := container[key]
+			if !ok {
+				return "", false
+			}
+			v = inner
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil || i < 0 || i >= len(container) {
+				return "", false
+			}
+			v = container[i]
+		default:
+			return "", false
+		}
+	}
+	if text, ok := v.(string); ok {
+		return text, true
+	}
+	text, err := json.Marshal(v)
+	return fmt.Sprint(string(text)), err == nil
+}

@@ -1,0 +1,152 @@
+package start
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/cli/exit"
+	"github.com/go-lro/lro/internal/cli/flag"
+	"github.com/go-lro/lro/internal/cli/remote"
+	"github.com/go-lro/lro/internal/cli/render"
+	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/lropb"
+)
+
+type options struct {
+	remote.Flags
+	io        *term.IO
+	parent    string
+	requestID string
+}
+
+// New returns the command.
+func New(io *term.IO) *cobra.Command {
+	o := &options{io: io}
+	cmd := &cobra.Command{
+		Use:   "start KIND [JSON]",
+		Short: "Start an operation on a server of lro.v1.Starter",
+		Long: `Start an operation of KIND and print its name once it is durable. JSON is the
+request, of the kind's request type; - reads it from standard input, and without
+it the request is empty.
+
+A start whose answer is lost is repeated with the same request ID, so that it
+starts one operation. With --request-id this also holds across commands.`,
+		Example: `  # An operation that takes a minute, for trying out a client
+  lro start simulate '{"duration": "60s", "steps": 100}'
+
+  # Start, and wait for the end
+  lro wait $(lro start checksum '{"dir": "/usr/share/doc"}')`,
+		Args: flag.Args(cobra.RangeArgs(1, 2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.run(cmd.Context(), args)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.parent, "parent", "", "start it under `NAME`, such as projects/p (default the server's own)")
+	f.StringVar(&o.requestID, "request-id", "", "make starts with the same `ID` start one operation (default a random one)")
+	o.AddTo(cmd, io)
+	return cmd
+}
+
+// maxStart bounds the repetitions of a start whose answers are lost.
+const maxStart = 30 * time.Second
+
+func (o *options) run(ctx context.Context, args []string) error {
+	text, err := o.request(args)
+	if err != nil {
+		return err
+	}
+	s, err := o.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	stop := s.Busy()
+	op, err := o.start(ctx, s, args[0], text)
+	stop()
+	if err != nil {
+		return err
+	}
+	if o.Output.JSON() {
+		return render.WriteJSON(o.io.Out, render.Of(ctx, s.Types, op).JSON(ctx))
+	}
+	_, err = fmt.Fprintln(o.io.Out, term.Clean(op.GetName()))
+	return err
+}
+
+// request returns the JSON of the request.
+func (o *options) request(args []string) ([]byte, error) {
+	switch {
+	case len(args) < 2:
+		return []byte("{}"), nil
+	case args[1] != "-":
+		return []byte(args[1]), nil
+	}
+	text, err := io.ReadAll(o.io.In)
+	if err != nil {
+		return nil, fmt.Errorf("read request from standard input: %w", err)
+	}
+	return text, nil
+}
+
+func (o *options) start(ctx context.Context, s *remote.Session, kind string, text []byte) (*longrunningpb.Operation, error) {
+	requestType, err := requestType(ctx, s, kind)
+	if err != nil {
+		return nil, err
+	}
+	packed, err := s.Types.Pack(ctx, requestType, text)
+	if err != nil {
+		return nil, exit.AsUsage(fmt.Errorf("request of kind %q: %w", kind, err))
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxStart)
+	defer cancel()
+	method := lro.Any
+	method.Name = "lro.v1.Starter.StartOperation"
+	op, err := method.Start(ctx, s.Client, func(ctx context.Context, id string) (*longrunningpb.Operation, error) {
+		if o.requestID != "" {
+			id = o.requestID
+		}
+		return s.Starter.StartOperation(ctx, &lropb.StartOperationRequest{
+			Parent: o.parent, Kind: kind, Request: packed, RequestId: id,
+		})
+	})
+	if err != nil {
+		return nil, s.Explain(ctx, fmt.Sprintf("start operation of kind %q", kind), err)
+	}
+	return op.Proto(), nil
+}
+
+// requestType asks the service what the request of a kind is.
+func requestType(ctx context.Context, s *remote.Session, kind string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, maxStart)
+	defer cancel()
+	resp, err := s.Starter.ListKinds(ctx, &lropb.ListKindsRequest{})
+	if status.Code(err) == codes.Unimplemented {
+		return "", exit.Hint(fmt.Errorf("start operation at %s: the service has no lro.v1.Starter", s.Target),
+			"its operations are started by methods of its own")
+	}
+	if err != nil {
+		return "", s.Explain(ctx, "list kinds", err)
+	}
+	var names []string
+	for _, k := range resp.GetKinds() {
+		if k.GetName() == kind {
+			return k.GetRequestType(), nil
+		}
+		names = append(names, k.GetName())
+	}
+	if len(names) == 0 {
+		return "", errors.New("the service has no kinds")
+	}
+	return "", exit.AsUsage(fmt.Errorf("%s has no kind %q, only %s", s.Target, kind, strings.Join(names, ", ")))
+}

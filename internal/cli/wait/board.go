@@ -1,0 +1,296 @@
+package wait
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/cli/exit"
+	"github.com/go-lro/lro/internal/cli/remote"
+	"github.com/go-lro/lro/internal/cli/render"
+	"github.com/go-lro/lro/internal/cli/term"
+)
+
+// board shows the operations of one run: how far they are while they run, and
+// how each ended. What polls bring is taken quickly and shown by a goroutine of
+// its own, so that a slow terminal or a large message holds no poll up.
+type board struct {
+	io      *term.IO
+	json    bool
+	session *remote.Session
+	meter   *term.Meter
+	total   int
+	news    chan struct{}
+	quit    chan struct{}
+	running sync.WaitGroup
+
+	// Of the polls.
+	mu      sync.Mutex
+	pending map[string]lro.Raw // not shown yet
+	trouble error              // what the last poll failed with; nil when it did not
+	reached bool               // the service has answered once
+
+	// Of what writes: one at a time.
+	show     sync.Mutex
+	seed     maphash.Seed
+	seen     map[string]uint64 // hash of what was shown last, of those that run
+	percent  map[string]int    // of those that run
+	ended    int
+	noted    bool // trouble was shown
+	writeErr error
+	stopping sync.Once
+}
+
+func newBoard(io *term.IO, json bool) *board {
+	return &board{
+		io: io, json: json,
+		news: make(chan struct{}, 1), quit: make(chan struct{}),
+		pending: map[string]lro.Raw{}, seed: maphash.MakeSeed(), seen: map[string]uint64{}, percent: map[string]int{},
+	}
+}
+
+// observer returns the hooks that bring what polls see.
+func (b *board) observer() *lro.Observer {
+	return &lro.Observer{PollEnd: func(ctx context.Context, e lro.PollEnd) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if e.Err != nil {
+			if ctx.Err() == nil {
+				b.trouble = e.Err
+			}
+		} else {
+			b.reached, b.trouble = true, nil
+			b.pending[e.Operation] = e.Snapshot
+		}
+		select {
+		case b.news <- struct{}{}:
+		default:
+		}
+	}}
+}
+
+// start begins to show, for so many operations.
+func (b *board) start(total int) {
+	b.total = total
+	// A terminal that gets JSON needs no bar between the lines.
+	b.meter = term.NewMeter(b.io, b.json && (b.io.OutTerminal || !b.io.ErrTerminal))
+	b.meter.Update(term.Progress{Percent: -1, Text: "asking " + b.session.Target})
+	b.running.Go(func() {
+		for {
+			select {
+			case <-b.quit:
+				return
+			case <-b.news:
+				b.refresh()
+			}
+		}
+	})
+}
+
+// stop ends what start began. Results can still be printed.
+func (b *board) stop() {
+	b.stopping.Do(func() {
+		close(b.quit)
+		b.running.Wait()
+		b.meter.Stop()
+	})
+}
+
+// unreached returns what polls failed with when none was ever answered.
+func (b *board) unreached() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.reached && b.trouble == nil {
+		return errSilence
+	}
+	if !b.reached {
+		return b.trouble
+	}
+	return nil
+}
+
+var errSilence = fmt.Errorf("no answer within %v", firstContact)
+
+// refresh shows what polls have brought since the last time.
+func (b *board) refresh() {
+	b.mu.Lock()
+	pending, trouble := b.pending, b.trouble
+	b.pending = map[string]lro.Raw{}
+	b.mu.Unlock()
+
+	b.show.Lock()
+	defer b.show.Unlock()
+	for name, snapshot := range pending {
+		if !snapshot.Done() {
+			b.progress(name, snapshot.Proto())
+		}
+	}
+	b.note(trouble)
+}
+
+// note shows that the service does not answer, once for each time that happens.
+func (b *board) note(trouble error) {
+	if trouble == nil {
+		b.noted = false
+		return
+	}
+	if status.Code(trouble) == codes.NotFound {
+		return // an answer; asked again a few times, in case a replica lags
+	}
+	text := b.session.Explain(context.Background(), "no answer", trouble).Error() + "; trying again"
+	if b.io.ErrTerminal {
+		b.meter.Note(text)
+		return
+	}
+	if !b.noted {
+		b.sayLocked(text)
+	}
+	b.noted = true
+}
+
+// progress shows how far an operation is. An operation about which nothing
+// changed is not shown again.
+func (b *board) progress(name string, op *longrunningpb.Operation) {
+	if !b.changed(name, op) {
+		return
+	}
+	ctx := context.Background()
+	read := render.Of(ctx, b.session.Types, op)
+	if b.json {
+		b.write(Event{Event: "progress", Time: time.Now().UTC(), Operation: read.JSON(ctx)})
+	}
+	p := read.Meter()
+	b.percent[name] = max(0, p.Percent)
+	if b.total == 1 {
+		b.meter.Update(p)
+		return
+	}
+	b.summary()
+}
+
+func (b *board) changed(name string, op *longrunningpb.Operation) bool {
+	text, err := proto.MarshalOptions{Deterministic: true, AllowPartial: true}.Marshal(op)
+	if err != nil {
+		return true
+	}
+	hash := maphash.Bytes(b.seed, text)
+	if old, ok := b.seen[name]; ok && old == hash {
+		return false
+	}
+	b.seen[name] = hash
+	return true
+}
+
+// summary shows how far several operations are together.
+func (b *board) summary() {
+	sum := 100 * b.ended
+	for _, p := range b.percent {
+		sum += p
+	}
+	b.meter.Update(term.Progress{
+		Percent: sum / b.total, Done: int64(b.ended), Total: int64(b.total), Unit: "operations",
+	})
+}
+
+// forget drops what is shown of an operation that has ended.
+func (b *board) forget(name string) {
+	b.mu.Lock()
+	delete(b.pending, name)
+	b.mu.Unlock()
+	delete(b.seen, name)
+	delete(b.percent, name)
+	b.ended++
+}
+
+// done shows the outcome of an operation and returns its exit status.
+func (b *board) done(ctx context.Context, op *longrunningpb.Operation) (int, error) {
+	b.show.Lock()
+	defer b.show.Unlock()
+	b.forget(op.GetName())
+	ctx = context.WithoutCancel(ctx) // what came in time is shown
+	read := render.Of(ctx, b.session.Types, op)
+	code := read.Exit()
+	switch {
+	case b.json:
+		b.write(Event{Event: "done", Time: time.Now().UTC(), Exit: &code, Operation: read.JSON(ctx)})
+	case b.total == 1:
+		b.meter.Stop()
+		b.fail(read.Text(ctx, b.io))
+	default:
+		b.fail(b.meter.Println(b.io.Out, read.Line(b.io)))
+	}
+	if b.total > 1 {
+		b.summary()
+	}
+	return code, b.writeErr
+}
+
+// unknown shows that the outcome of an operation cannot be learnt, and returns
+// why in words.
+func (b *board) unknown(ctx context.Context, name string, err error) (why, writeErr error) {
+	b.show.Lock()
+	defer b.show.Unlock()
+	b.forget(name)
+	why = b.session.Explain(ctx, fmt.Sprintf("wait for operation %q", name), reason(err))
+	if errors.Is(err, lro.ErrGone) {
+		why = exit.Hint(why, "it was there before: it was deleted, or has expired")
+	}
+	if b.json {
+		b.write(Event{Event: "unknown", Time: time.Now().UTC(), Exit: new(exit.Unknown), Name: name, Reason: why.Error()})
+	}
+	if b.total > 1 {
+		b.sayLocked("lro: " + why.Error())
+		b.summary()
+	}
+	return why, b.writeErr
+}
+
+// reason is what a wait ended with, without what the wait says about itself.
+func reason(err error) error {
+	if stopped, ok := errors.AsType[*lro.WaitError](err); ok && stopped.PollErr != nil {
+		return stopped.PollErr
+	}
+	return err
+}
+
+// stopped shows, for programs, the operations whose end was not waited for.
+func (b *board) stopped(ctx context.Context, names []string, left map[string]*operation, code int, cause error, resume string) error {
+	if !b.json {
+		return b.writeErr
+	}
+	ctx = context.WithoutCancel(ctx)
+	for _, name := range names {
+		e := Event{Event: "stopped", Time: time.Now().UTC(), Exit: &code, Name: name, Reason: cause.Error(), Resume: resume}
+		if s := left[name].Snapshot(); !s.Time().IsZero() {
+			e.Operation = render.Of(ctx, b.session.Types, s.Proto()).JSON(ctx)
+		}
+		b.write(e)
+	}
+	return b.writeErr
+}
+
+// say prints a line for people.
+func (b *board) say(text string) {
+	b.show.Lock()
+	defer b.show.Unlock()
+	b.sayLocked(text)
+}
+
+func (b *board) sayLocked(text string) { b.fail(b.meter.Println(b.io.Err, term.Clean(text))) }
+
+func (b *board) write(e Event) { b.fail(render.WriteJSON(b.io.Out, e)) }
+
+func (b *board) fail(err error) {
+	if b.writeErr == nil {
+		b.writeErr = err
+	}
+}

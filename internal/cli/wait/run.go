@@ -1,0 +1,242 @@
+package wait
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/cli/exit"
+	"github.com/go-lro/lro/internal/cli/remote"
+	"github.com/go-lro/lro/internal/cli/term"
+)
+
+const (
+	// firstContact is how long a service may fail to answer at all before the
+	// address counts as wrong. Once it has answered, it may be away for as long
+	// as the caller waits.
+	firstContact = 10 * time.Second
+	// lastLook is how long the last question may take after --timeout, and
+	// mostLast for how many operations it is asked.
+	lastLook = 2 * time.Second
+	mostLast = 32
+	// cancelGrace is how long cancelled operations are waited for.
+	cancelGrace = 30 * time.Second
+)
+
+type operation = lro.Operation[*anypb.Any, *anypb.Any]
+
+// waiter is one run of the command.
+type waiter struct {
+	*options
+	*remote.Session
+	board  *board
+	group  lro.Group
+	left   map[string]*operation
+	order  []string // names as they were given
+	stdin  bool     // names came from standard input
+	worst  int
+	closed error // the output cannot be written any more
+	why    error // why the outcome of a single operation could not be learnt
+}
+
+func (o *options) run(ctx context.Context, io *term.IO, args []string) error {
+	w := &waiter{options: o, left: map[string]*operation{}}
+	w.board = newBoard(io, o.Output.JSON())
+	policy := lro.Policy{FirstPoll: min(o.interval, 100*time.Millisecond), MaxInterval: o.interval, LongPoll: o.interval}
+	session, err := o.Open(ctx, lro.WithObserver(w.board.observer()), lro.WithPolicy(policy))
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	w.Session, w.board.session = session, session
+	if err := w.names(args); err != nil {
+		return err
+	}
+	if o.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, exit.ErrTimeout)
+		defer cancel()
+	}
+	w.board.start(len(w.order))
+	defer w.board.stop()
+	return w.wait(ctx)
+}
+
+// names takes the operations to wait for, each once.
+func (w *waiter) names(args []string) error {
+	for _, arg := range args {
+		if arg != "-" {
+			if err := w.add(arg); err != nil {
+				return err
+			}
+			continue
+		}
+		w.stdin = true
+		lines := bufio.NewScanner(w.IO.In)
+		for lines.Scan() {
+			if line := strings.TrimSpace(lines.Text()); line != "" {
+				if err := w.add(line); err != nil {
+					return err
+				}
+			}
+		}
+		if err := lines.Err(); err != nil {
+			return fmt.Errorf("read names from standard input: %w", err)
+		}
+	}
+	if len(w.order) == 0 {
+		return exit.AsUsage(errors.New("no names on standard input"))
+	}
+	return nil
+}
+
+func (w *waiter) add(arg string) error {
+	op, err := lro.Any.Resume(w.Client, arg)
+	if err != nil {
+		return exit.AsUsage(err)
+	}
+	if w.left[op.Name()] == nil {
+		w.left[op.Name()] = op
+		w.order = append(w.order, op.Name())
+		w.group.Add(op)
+	}
+	return nil
+}
+
+// wait waits, and says how that ended.
+func (w *waiter) wait(ctx context.Context) error {
+	waiting, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	silence := time.AfterFunc(firstContact, func() {
+		if err := w.board.unreached(); err != nil {
+			stop(err)
+		}
+	})
+	defer silence.Stop()
+	w.collect(waiting)
+	if len(w.left) > 0 && errors.Is(context.Cause(waiting), exit.ErrTimeout) {
+		w.lookAgain(context.WithoutCancel(ctx))
+	}
+	if len(w.left) > 0 && w.cancel && errors.Is(context.Cause(ctx), exit.ErrInterrupted) {
+		w.cancelAll(context.WithoutCancel(ctx))
+	}
+	w.board.stop()
+	if w.closed != nil {
+		return w.closed
+	}
+	if len(w.order) == 1 && w.why != nil {
+		return w.why
+	}
+	if len(w.left) == 0 || waiting.Err() == nil {
+		return exit.Silently(w.worst)
+	}
+	return w.stopped(ctx, context.Cause(waiting))
+}
+
+// collect takes operations as they end until there are none, ctx ends, or,
+// with --any, the first has ended.
+func (w *waiter) collect(ctx context.Context) {
+	for op, err := range w.group.Completed(ctx) {
+		if op == nil {
+			return // ctx ended
+		}
+		code := w.ended(ctx, op.Name(), err)
+		if w.closed != nil || w.any && code != exit.Unknown {
+			w.worst = code
+			return
+		}
+	}
+}
+
+// ended shows how one operation ended, or why that cannot be learnt, and
+// returns its exit status.
+func (w *waiter) ended(ctx context.Context, name string, err error) int {
+	op := w.left[name]
+	delete(w.left, name)
+	code := exit.Unknown
+	if err != nil {
+		w.why, w.closed = w.board.unknown(ctx, name, err)
+	} else {
+		code, w.closed = w.board.done(ctx, op.Proto())
+	}
+	w.worst = exit.Worst(w.worst, code)
+	return code
+}
+
+// lookAgain asks a last time after --timeout, so that an operation that ended
+// between two looks is not reported as running.
+func (w *waiter) lookAgain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastLook)
+	defer cancel()
+	for i, name := range w.remaining() {
+		if i == mostLast || w.closed != nil {
+			return
+		}
+		if s, err := w.left[name].Poll(ctx); err == nil && s.Done() {
+			if code := w.ended(ctx, name, nil); w.any {
+				w.worst = code
+				clear(w.left)
+				return
+			}
+		}
+	}
+}
+
+// cancelAll cancels what is left and waits for what becomes of it.
+func (w *waiter) cancelAll(ctx context.Context) {
+	ctx, cancel := context.WithTimeoutCause(ctx, cancelGrace, exit.ErrInterrupted)
+	defer cancel()
+	names := w.remaining()
+	w.board.say(fmt.Sprintf("cancelling %s; Ctrl-C again leaves at once", plural(len(names), "operation")))
+	for _, name := range names {
+		if _, err := w.left[name].Cancel(ctx); err != nil {
+			w.board.say(w.Explain(ctx, fmt.Sprintf("cancel operation %q", name), err).Error())
+		}
+	}
+	w.collect(ctx)
+}
+
+func (w *waiter) remaining() []string {
+	return slices.DeleteFunc(slices.Clone(w.order), func(name string) bool { return w.left[name] == nil })
+}
+
+// stopped says what is left, and how to go on.
+func (w *waiter) stopped(ctx context.Context, cause error) error {
+	names := w.remaining()
+	resume := w.resumeCommand(names, w.stdin)
+	code := exit.Of(cause)
+	if err := w.board.stopped(ctx, names, w.left, code, cause, resume); err != nil {
+		return err
+	}
+	what := fmt.Sprintf("wait for %s", plural(len(names), "operation"))
+	if len(names) == 1 {
+		what = fmt.Sprintf("wait for operation %q", names[0])
+	}
+	it := "it"
+	if len(names) > 1 {
+		it = "they"
+	}
+	switch code {
+	case exit.TimedOut:
+		cause = fmt.Errorf("%w after %v; %s may still run", cause, w.timeout, it)
+	case exit.Interrupted:
+		cause = fmt.Errorf("%w; %s may still run", cause, it)
+	default:
+		return w.Explain(ctx, what, cause)
+	}
+	return exit.Hint(fmt.Errorf("%s: %w", what, cause), "to go on waiting: "+resume)
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return term.Count(int64(n)) + " " + noun + "s"
+}
