@@ -93,7 +93,7 @@ func (s *Server) outcome(ctx context.Context, k *kind, rec *engine.Record, resp 
 			}, reasonDeadline)
 		}
 	}
-	if !stopped && codes.Code(st.GetCode()) == codes.Unknown || codes.Code(st.GetCode()) == codes.Internal {
+	if code := codes.Code(st.GetCode()); !stopped && (code == codes.Unknown || code == codes.Internal) {
 		s.logger.WarnContext(ctx, "handler failed", "operation", rec.Name, "kind", rec.Kind,
 			"attempt", rec.Attempt, "error", err)
 	}

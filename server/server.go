@@ -35,7 +35,8 @@ type Server struct {
 
 // New returns a server of the given kinds, whose names must differ. It does
 // not own the engine: close that after Work has returned and the gRPC server
-// has stopped.
+// has stopped. Servers that share an engine value must have the same Domain,
+// since they share the messages they answer with.
 func New(eng engine.Engine, c Config, kinds ...Registration) (*Server, error) {
 	if eng == nil {
 		return nil, errors.New("new server: engine is nil")
