@@ -288,6 +288,40 @@ func groupMemory(b *testing.B, n int) (perOp, goroutines float64) {
 	return perOp, goroutines
 }
 
+// 100,000 operations waited for to their end, each found running once.
+func BenchmarkGroupCompleted(b *testing.B) {
+	const n = 100_000
+	var asked sync.Map
+	service := lro.GetFunc(func(_ context.Context, name string) (*longrunningpb.Operation, error) {
+		_, again := asked.LoadOrStore(name, true)
+		return &longrunningpb.Operation{Name: name, Done: again}, nil
+	})
+	client := lro.NewClient(service, lro.WithPolicy(lro.Policy{FirstPoll: time.Millisecond}))
+	method := lro.Method[*emptypb.Empty, *emptypb.Empty]{}
+	for b.Loop() {
+		asked.Clear()
+		g := &lro.Group{QPS: -1}
+		for i := range n {
+			op, err := method.Resume(client, fmt.Sprintf("operations/%d", i))
+			if err != nil {
+				b.Fatal(err)
+			}
+			g.Add(op)
+		}
+		ended := 0
+		for op, err := range g.Completed(b.Context()) {
+			if err != nil || op.Err() != nil {
+				b.Fatal(op, err)
+			}
+			ended++
+		}
+		if ended != n {
+			b.Fatalf("%d ended, want %d", ended, n)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/n, "ns/operation")
+}
+
 func heap() uint64 {
 	runtime.GC()
 	runtime.GC()
