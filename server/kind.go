@@ -56,8 +56,9 @@ type Kind[Req, Resp, M proto.Message] struct {
 
 // Handler does the work of one attempt. ctx ends when the operation is
 // cancelled, the server drains or another attempt owns it; see the package
-// comment. A panic ends the operation as INTERNAL. A handler that returns
-// neither a response nor an error ends it as INTERNAL too.
+// comment. A panic ends the operation as INTERNAL, but one in a goroutine that
+// the handler has started ends the process, as anywhere in Go. A handler that
+// returns neither a response nor an error ends the operation as INTERNAL too.
 type Handler[Req, Resp, M proto.Message] func(ctx context.Context, task *Task[M], req Req) (Resp, error)
 
 const defaultRetention = 30 * 24 * time.Hour

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	grpcmetadata "google.golang.org/grpc/metadata"
-
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -17,8 +17,6 @@ import (
 	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine"
 )
-
-type traceKey struct{}
 
 // recorder is an observer that writes down what it sees.
 type recorder struct {
@@ -30,12 +28,6 @@ type recorder struct {
 
 func (r *recorder) observer() server.Observer {
 	return server.Observer{
-		Inject: func(ctx context.Context, carrier map[string]string) {
-			md, _ := grpcmetadata.FromIncomingContext(ctx)
-			for _, v := range md.Get("traceparent") {
-				carrier["traceparent"] = v
-			}
-		},
 		Started: func(_ context.Context, kind string, err error) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -45,7 +37,7 @@ func (r *recorder) observer() server.Observer {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.attempts = append(r.attempts, a)
-			return context.WithValue(ctx, traceKey{}, a.Trace["traceparent"]), func(e server.AttemptEnd) {
+			return ctx, func(e server.AttemptEnd) {
 				r.mu.Lock()
 				defer r.mu.Unlock()
 				r.ends = append(r.ends, e)
@@ -55,23 +47,34 @@ func (r *recorder) observer() server.Observer {
 }
 
 // The trace of a start is continued by its attempts, also in another process.
+// OpenTelemetry plugs into the hook as it is.
 func TestTraceContinues(t *testing.T) {
 	t.Parallel()
-	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	var rec recorder
-	_, kinds := one(simKind{}, func(ctx context.Context, _ task, _ request) (response, error) {
-		got, _ := ctx.Value(traceKey{}).(string)
-		return &lropb.SimulateResponse{Echo: got}, nil
+	w3c := propagation.TraceContext{}
+	observer := server.Observer{
+		Inject: func(ctx context.Context, carrier map[string]string) {
+			w3c.Inject(ctx, propagation.MapCarrier(carrier))
+		},
+		Attempt: func(ctx context.Context, a server.AttemptStart) (context.Context, func(server.AttemptEnd)) {
+			return w3c.Extract(ctx, propagation.MapCarrier(a.Trace)), nil
+		},
+	}
+	k, kinds := one(simKind{}, func(ctx context.Context, _ task, _ request) (response, error) {
+		return &lropb.SimulateResponse{Echo: trace.SpanContextFromContext(ctx).TraceID().String()}, nil
 	})
-	r := newRig(t, rigOptions{kinds: kinds, idle: true, config: server.Config{Observer: rec.observer()}})
-	op, err := r.starter.StartOperation(grpcmetadata.AppendToOutgoingContext(t.Context(), "traceparent", trace), &lropb.StartOperationRequest{Kind: "sim"})
+	caller := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1, 2, 3}, SpanID: trace.SpanID{4}, TraceFlags: trace.FlagsSampled})
+	r := newRig(t, rigOptions{kinds: kinds, idle: true, config: server.Config{Observer: observer}})
+	op, err := k.Start(trace.ContextWithSpanContext(t.Context(), caller), r.srv, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	plain := r.start(t, k, nil, nil).GetName()
 	r.stop()
-	r = newRig(t, rigOptions{kinds: kinds, path: r.path, config: server.Config{Observer: rec.observer()}})
-	if got := unpacked[response](t, r.wait(t, op.GetName()).GetResponse()).GetEcho(); got != trace {
-		t.Errorf("trace in the handler = %q, want %q", got, trace)
+	r = newRig(t, rigOptions{kinds: kinds, path: r.path, config: server.Config{Observer: observer}})
+	for name, want := range map[string]string{op.GetName(): caller.TraceID().String(), plain: trace.TraceID{}.String()} {
+		if got := unpacked[response](t, r.wait(t, name).GetResponse()).GetEcho(); got != want {
+			t.Errorf("trace in the handler of %q = %s, want %s", name, got, want)
+		}
 	}
 }
 

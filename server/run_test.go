@@ -265,6 +265,28 @@ func TestPanicInHook(t *testing.T) {
 	wantStatus(t, "operation", op.GetError(), codes.Internal, "HANDLER_PANICKED")
 }
 
+// Operations of a kind that is gone are not lost, and can be looked at.
+func TestKindThatIsGone(t *testing.T) {
+	t.Parallel()
+	old, first := one(simKind{Name: "old"}, echo)
+	r := newRig(t, rigOptions{kinds: first, idle: true})
+	stays, cancelled := r.start(t, old, nil, nil).GetName(), r.start(t, old, nil, nil).GetName()
+	r.stop()
+	k, second := one(simKind{Name: "new"}, echo)
+	r = newRig(t, rigOptions{kinds: second, path: r.path})
+	r.wait(t, r.start(t, k, nil, nil).GetName())
+	if md := unpacked[metadata](t, r.get(t, stays).GetMetadata()); md.GetState() != lropb.OperationMetadata_PENDING || md.GetVerb() != "old" {
+		t.Errorf("metadata = %v, want PENDING", md)
+	}
+	r.cancel(t, cancelled)
+	r.wait(t, cancelled)
+	r.stop()
+	r = newRig(t, rigOptions{kinds: first, path: r.path})
+	if op := r.wait(t, stays); op.GetResponse() == nil {
+		t.Errorf("operation after its kind came back = %v, want a response", op)
+	}
+}
+
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
