@@ -1,0 +1,72 @@
+package lrogax
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+)
+
+const (
+	routingHeader = "x-goog-request-params"
+	// binarySuffix ends the keys of metadata whose values are bytes.
+	binarySuffix = "-bin"
+)
+
+// routing is the value of the routing header for a name (AIP-4222).
+func routing(name string) string { return "name=" + url.QueryEscape(name) }
+
+// outgoing makes the outgoing metadata of ctx fit for a generated method: it
+// takes out the routing header that the method adds by itself, empty for none,
+// and encodes what the REST client would send as it is. Other values of the
+// routing header stay.
+func (s *service) outgoing(ctx context.Context, added string) context.Context {
+	md, _ := metadata.FromOutgoingContext(ctx) // a copy
+	changed := false
+	if i := slices.Index(md[routingHeader], added); i >= 0 {
+		md[routingHeader] = slices.Delete(md[routingHeader], i, i+1)
+		changed = true
+	}
+	if s.rest {
+		changed = encodeBinary(md) || changed
+	}
+	if !changed {
+		return ctx
+	}
+	return metadata.NewOutgoingContext(ctx, md)
+}
+
+// encodeBinary encodes values that are bytes as gRPC does, and reports whether
+// there are any.
+func encodeBinary(md metadata.MD) bool {
+	found := false
+	for key, values := range md {
+		if strings.HasSuffix(key, binarySuffix) {
+			found = true
+			for i, v := range values {
+				values[i] = base64.RawStdEncoding.EncodeToString([]byte(v))
+			}
+		}
+	}
+	return found
+}
+
+// setHeader gives the headers of an answer to who asked for them.
+func setHeader(opts []grpc.CallOption, h http.Header) {
+	for _, o := range opts {
+		header, ok := o.(grpc.HeaderCallOption)
+		if !ok {
+			continue
+		}
+		md := metadata.MD{}
+		for key, values := range h {
+			md.Append(key, values...)
+		}
+		*header.HeaderAddr = md
+	}
+}

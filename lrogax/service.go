@@ -1,0 +1,127 @@
+package lrogax
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	lroauto "cloud.google.com/go/longrunning/autogen"
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/go-lro/lro"
+)
+
+// New makes a service for [lro.NewClient] of the LROClient of a generated
+// client, or of one that was made by itself. Over gRPC it has all five methods
+// of google.longrunning.Operations; over REST all but WaitOperation, which the
+// generated code cannot call.
+//
+// The client must stay open while the service is used; closing it is the
+// business of who opened it. New makes no call, and panics when c is nil. The
+// service is safe for concurrent use.
+func New(c *lroauto.OperationsClient, opts ...Option) lro.Service {
+	if c == nil {
+		panic("lrogax: New: client is nil")
+	}
+	s := service{client: c}
+	for _, opt := range opts {
+		opt(&s)
+	}
+	//lint:ignore SA1019 It is deprecated for use, but tells which transport there is: always nil over REST.
+	s.rest = c.Connection() == nil
+	if s.rest {
+		return &s
+	}
+	return &grpcService{s}
+}
+
+// Option sets something of a service made by [New].
+type Option func(*service)
+
+// service has the methods that work over both transports.
+type service struct {
+	client *lroauto.OperationsClient
+	rest   bool
+	prefix string // of paths, with a slash in front; empty for the generated code's own
+}
+
+// grpcService has WaitOperation too.
+type grpcService struct{ service }
+
+func (s *service) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	ctx = s.outgoing(ctx, routing(req.GetName()))
+	op, err := s.client.GetOperation(ctx, req, s.options(s.client.CallOptions.GetOperation, opts, req.GetName())...)
+	if err != nil {
+		return nil, s.failure(err, opts)
+	}
+	return op, nil
+}
+
+func (s *service) CancelOperation(ctx context.Context, req *longrunningpb.CancelOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	ctx = s.outgoing(ctx, routing(req.GetName()))
+	err := s.client.CancelOperation(ctx, req, s.options(s.client.CallOptions.CancelOperation, opts, req.GetName()+":cancel")...)
+	if err != nil {
+		return nil, s.failure(err, opts)
+	}
+	return &emptypb.Empty{}, nil
+}
+
+func (s *service) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	ctx = s.outgoing(ctx, routing(req.GetName()))
+	err := s.client.DeleteOperation(ctx, req, s.options(s.client.CallOptions.DeleteOperation, opts, req.GetName())...)
+	if err != nil {
+		return nil, s.failure(err, opts)
+	}
+	return &emptypb.Empty{}, nil
+}
+
+// ListOperations returns one page.
+func (s *service) ListOperations(ctx context.Context, req *longrunningpb.ListOperationsRequest, opts ...grpc.CallOption) (*longrunningpb.ListOperationsResponse, error) {
+	if s.rest {
+		return s.listREST(ctx, req, opts)
+	}
+	ctx = s.outgoing(ctx, routing(req.GetName()))
+	return fetch(s.client.ListOperations(ctx, req, s.options(s.client.CallOptions.ListOperations, opts, "")...), req)
+}
+
+// WaitOperation keeps the routing header of ctx: the generated method has none.
+func (s *grpcService) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	return s.client.WaitOperation(ctx, req, s.options(s.client.CallOptions.WaitOperation, opts, "")...)
+}
+
+// fetch makes the one call for the page that req asks for. The iterator's Next
+// would skip empty pages, for ever when a service sends nothing else.
+func fetch(it *lroauto.OperationIterator, req *longrunningpb.ListOperationsRequest) (*longrunningpb.ListOperationsResponse, error) {
+	if _, _, err := it.InternalFetch(int(req.GetPageSize()), req.GetPageToken()); err != nil {
+		return nil, err
+	}
+	page, ok := it.Response.(*longrunningpb.ListOperationsResponse)
+	if !ok {
+		return nil, fmt.Errorf("generated ListOperations answered with a %T", it.Response)
+	}
+	return page, nil
+}
+
+var withoutPolicy = []gax.CallOption{gax.WithRetry(nil), gax.WithTimeout(0)}
+
+// options are those of one call. They come after own, those set in the client's
+// CallOptions: they switch off its retry and timeout, and keep its gRPC options,
+// which WithGRPCOptions alone would replace. path is where a REST client with a
+// prefix goes.
+func (s *service) options(own []gax.CallOption, opts []grpc.CallOption, path string) []gax.CallOption {
+	if s.rest {
+		if s.prefix == "" {
+			return withoutPolicy
+		}
+		return append(slices.Clip(withoutPolicy), gax.WithPath(s.prefix+"/"+path))
+	}
+	var settings gax.CallSettings
+	for _, o := range own {
+		o.Resolve(&settings)
+	}
+	all := append(slices.Clip(settings.GRPC), opts...)
+	return append(slices.Clip(withoutPolicy), gax.WithGRPCOptions(all...))
+}
