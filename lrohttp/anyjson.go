@@ -22,6 +22,13 @@ const (
 
 	// maxDepth is how deep Anys within Anys are looked into.
 	maxDepth = 16
+	// maxNesting is how deep messages may be nested to be read: as in protobuf
+	// for C++ and Java. protojson would take 10,000 levels, and time that grows
+	// with the square of them for Anys within Anys.
+	maxNesting = 100
+	// maxPlain is how deep the JSON in a Struct is nested; below, it is text. A
+	// level of JSON is two of maxNesting.
+	maxPlain = 40
 )
 
 // Untyped tells what stands in an Any that was read from JSON and whose type is
@@ -101,14 +108,23 @@ func (c codec) keepField(v any, field protoreflect.FieldDescriptor, depth int) a
 	case field.IsMap() || field.Message() == nil:
 	case field.IsList():
 		if items, ok := v.([]any); ok {
-			for i, item := range items {
-				items[i] = c.keepMessage(item, field.Message(), depth)
-			}
+			return c.keepList(items, field.Message(), depth)
 		}
 	default:
 		return c.keepMessage(v, field.Message(), depth)
 	}
 	return v
+}
+
+// keepList leaves out null, which a list of messages cannot hold.
+func (c codec) keepList(items []any, md protoreflect.MessageDescriptor, depth int) []any {
+	kept := make([]any, 0, len(items))
+	for _, item := range items {
+		if item != nil || md.FullName() == "google.protobuf.Value" {
+			kept = append(kept, c.keepMessage(item, md, depth))
+		}
+	}
+	return kept
 }
 
 // keepAny returns v, the JSON of an Any, or a Struct in its place.
@@ -118,7 +134,7 @@ func (c codec) keepAny(v any, depth int) any {
 	case v == nil:
 		return nil
 	case !ok:
-		return map[string]any{"@type": valueURL, "value": plain(v)}
+		return map[string]any{"@type": valueURL, "value": plain(v, 0)}
 	}
 	url, _ := object["@type"].(string)
 	if url == "" && len(object) == countOf(object, "@type") {
@@ -158,37 +174,56 @@ func asStruct(object map[string]any) any {
 	if _, ok := object["@type"].(string); !ok {
 		object["@type"] = ""
 	}
-	return map[string]any{"@type": structURL, "value": plain(object)}
+	return map[string]any{"@type": structURL, "value": plain(object, 0)}
 }
 
-// plain copies JSON, with strings in the place of the numbers that a Struct
-// cannot hold.
-func plain(v any) any {
+// plain copies JSON, with strings in the place of what a Struct cannot hold:
+// large numbers, and what is nested too deep.
+func plain(v any, depth int) any {
 	switch v := v.(type) {
 	case map[string]any:
+		if depth == maxPlain {
+			return textOfJSON(v)
+		}
 		object := make(map[string]any, len(v))
 		for key, value := range v {
-			object[key] = plain(value)
+			object[key] = plain(value, depth+1)
 		}
 		return object
 	case []any:
+		if depth == maxPlain {
+			return textOfJSON(v)
+		}
 		list := make([]any, len(v))
 		for i, item := range v {
-			list[i] = plain(item)
+			list[i] = plain(item, depth+1)
 		}
 		return list
 	case json.Number:
-		f, err := strconv.ParseFloat(v.String(), 64)
-		if err != nil {
-			return v.String()
-		}
-		if exact, ok := new(big.Int).SetString(v.String(), 10); ok {
-			if back, _ := big.NewFloat(f).Int(nil); back.Cmp(exact) != 0 {
-				return v.String()
-			}
-		}
+		return plainNumber(v)
 	}
 	return v
+}
+
+func plainNumber(n json.Number) any {
+	f, err := strconv.ParseFloat(n.String(), 64)
+	if err != nil {
+		return n.String()
+	}
+	if exact, ok := new(big.Int).SetString(n.String(), 10); ok {
+		if back, _ := big.NewFloat(f).Int(nil); back.Cmp(exact) != 0 {
+			return n.String()
+		}
+	}
+	return n
+}
+
+func textOfJSON(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return "" // cannot be: it was read as JSON
+	}
+	return string(text)
 }
 
 // hasOwnJSON reports whether a message has a JSON form of its own, which in an

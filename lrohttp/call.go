@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -117,9 +118,7 @@ func (c *Client) newRequest(ctx context.Context, m *method, req proto.Message, o
 }
 
 func (c *Client) setHeaders(ctx context.Context, r *http.Request, m *method, o callOptions) error {
-	for key, values := range c.header {
-		r.Header[key] = values
-	}
+	maps.Copy(r.Header, c.header)
 	r.Header.Set("Accept", "application/json")
 	if r.Body != nil {
 		r.Header.Set("Content-Type", "application/json")

@@ -89,7 +89,9 @@ func (c codec) toJSON(m proto.Message) ([]byte, error) {
 }
 
 func (c codec) fromJSON(text []byte, m proto.Message) error {
-	err := protojson.UnmarshalOptions{AllowPartial: true, DiscardUnknown: true, Resolver: c.types}.Unmarshal(text, m)
+	err := protojson.UnmarshalOptions{
+		AllowPartial: true, DiscardUnknown: true, RecursionLimit: maxNesting, Resolver: c.types,
+	}.Unmarshal(text, m)
 	if err != nil {
 		return fmt.Errorf("decode %s: %w", m.ProtoReflect().Descriptor().FullName(), err)
 	}

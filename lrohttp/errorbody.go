@@ -131,7 +131,7 @@ func firstText(object map[string]json.RawMessage, fields ...string) string {
 // textOf makes a message of a body that is no status: a page's title, or the
 // beginning of a text.
 func textOf(body []byte) string {
-	text := strings.ToValidUTF8(string(body[:min(len(body), 64<<10)]), "\ufffd")
+	text := string(body[:min(len(body), 64<<10)])
 	if !strings.HasPrefix(text, "<") {
 		return clip(text)
 	}
@@ -150,8 +150,10 @@ func textOf(body []byte) string {
 // maxMessage bounds messages that are made of foreign text, in bytes.
 const maxMessage = 500
 
-// clip makes one line of text, without control characters and not too long.
+// clip makes one line of UTF-8 of text, without control characters and not too
+// long.
 func clip(text string) string {
+	text = strings.ToValidUTF8(text, "\ufffd")
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
 	if len(text) <= maxMessage {
 		return text

@@ -1,7 +1,6 @@
 package lrohttp
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -14,8 +13,9 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// parameters of a query that are the fields of a request message: strings,
-// booleans, numbers and durations are all that the requests have.
+// This file puts fields of request messages into paths and queries. Strings,
+// booleans, numbers of 32 bits and durations are all that those of Operations
+// have.
 
 // fieldText returns the text of a string field; empty when it is unset or there
 // is none.
@@ -74,14 +74,24 @@ func encodeField(f protoreflect.FieldDescriptor, v protoreflect.Value) (string, 
 	return "", fmt.Errorf("field %q cannot be in a query", f.Name())
 }
 
+// badParameter is a parameter of a query that cannot be a field.
+type badParameter struct {
+	name, value string
+	problem     string // of value
+}
+
+func (b *badParameter) Error() string {
+	return fmt.Sprintf("query: %s: %q %s", b.name, b.value, b.problem)
+}
+
 // decodeQuery sets the fields of m from a query. Names may be those of JSON or
 // of the proto. What is no field is ignored: system parameters such as $alt
 // come with requests of Google's clients. So are fields without text, which are
 // unset ones in the requests of Google's clients for Ruby and Go.
-func decodeQuery(query string, m proto.Message) error {
+func decodeQuery(query string, m proto.Message) *badParameter {
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return fmt.Errorf("query: %w", err)
+		return &badParameter{"the whole", clip(query), err.Error()}
 	}
 	fields := m.ProtoReflect().Descriptor().Fields()
 	for i := range fields.Len() {
@@ -90,55 +100,55 @@ func decodeQuery(query string, m proto.Message) error {
 		if name := string(f.Name()); name != f.JSONName() {
 			given = append(given, values[name]...)
 		}
-		for j, text := range given {
+		for _, text := range given {
 			if text != given[0] {
-				return fmt.Errorf("query: %s is both %q and %q", f.JSONName(), given[0], given[j])
+				return &badParameter{f.JSONName(), clip(text), "contradicts " + strconv.Quote(clip(given[0]))}
 			}
 		}
 		if len(given) == 0 || given[0] == "" {
 			continue
 		}
-		v, err := decodeField(f, given[0])
-		if err != nil {
-			return fmt.Errorf("query: %s: %w", f.JSONName(), err)
+		v, problem := decodeField(f, given[0])
+		if problem != "" {
+			return &badParameter{f.JSONName(), clip(given[0]), problem}
 		}
 		m.ProtoReflect().Set(f, v)
 	}
 	return nil
 }
 
-func decodeField(f protoreflect.FieldDescriptor, text string) (protoreflect.Value, error) {
-	var none protoreflect.Value
+// decodeField returns the value of a field, or what is wrong with its text.
+func decodeField(f protoreflect.FieldDescriptor, text string) (v protoreflect.Value, problem string) {
 	if isDuration(f) {
 		d := &durationpb.Duration{}
 		if err := protojson.Unmarshal([]byte(strconv.Quote(text)), d); err != nil {
-			return none, fmt.Errorf("%q is not a duration in seconds, such as \"1.5s\"", text)
+			return v, `is not a duration in seconds, such as "1.5s"`
 		}
-		return protoreflect.ValueOfMessage(d.ProtoReflect()), nil
+		return protoreflect.ValueOfMessage(d.ProtoReflect()), ""
 	}
 	if f.IsList() {
-		return none, errors.New("field cannot be in a query")
+		return v, "is for a field that cannot be in a query"
 	}
 	switch f.Kind() {
 	case protoreflect.StringKind:
 		if !utf8.ValidString(text) {
-			return none, errors.New("text is not UTF-8")
+			return v, "is not UTF-8"
 		}
-		return protoreflect.ValueOfString(text), nil
+		return protoreflect.ValueOfString(text), ""
 	case protoreflect.BoolKind:
 		b, err := strconv.ParseBool(text)
 		if err != nil {
-			return none, fmt.Errorf("%q is not true or false", text)
+			return v, "is not true or false"
 		}
-		return protoreflect.ValueOfBool(b), nil
+		return protoreflect.ValueOfBool(b), ""
 	case protoreflect.Int32Kind:
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {
-			return none, fmt.Errorf("%q is not a number of 32 bits", text)
+			return v, "is not a number of 32 bits"
 		}
-		return protoreflect.ValueOfInt32(int32(n)), nil
+		return protoreflect.ValueOfInt32(int32(n)), ""
 	}
-	return none, errors.New("field cannot be in a query")
+	return v, "is for a field that cannot be in a query"
 }
 
 func isDuration(f protoreflect.FieldDescriptor) bool {

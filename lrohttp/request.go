@@ -1,6 +1,7 @@
 package lrohttp
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -24,8 +25,9 @@ import (
 // then from the body where the rule has one, and last from the path, which
 // nothing overrides.
 func (h *handler) decode(w http.ResponseWriter, r *http.Request, b *binding, values map[string]string, req proto.Message) error {
-	if err := decodeQuery(r.URL.RawQuery, req); err != nil {
-		return h.fault(0, codes.InvalidArgument, "INVALID_QUERY", nil, "%v", err)
+	if bad := decodeQuery(r.URL.RawQuery, req); bad != nil {
+		return h.fault(0, codes.InvalidArgument, "INVALID_QUERY",
+			map[string]string{"parameter": bad.name, "value": bad.value}, "%v", bad)
 	}
 	if b.body {
 		if err := h.decodeBody(w, r, b, req); err != nil {
@@ -34,7 +36,7 @@ func (h *handler) decode(w http.ResponseWriter, r *http.Request, b *binding, val
 	}
 	for field, text := range values {
 		if !utf8.ValidString(text) {
-			return h.fault(0, codes.InvalidArgument, "INVALID_PATH", nil, "path: %s is not UTF-8", field)
+			return h.fault(0, codes.InvalidArgument, "INVALID_PATH", map[string]string{"variable": field}, "path: %s is not UTF-8", field)
 		}
 		setText(req, field, text)
 	}
@@ -50,9 +52,9 @@ func (h *handler) decodeBody(w http.ResponseWriter, r *http.Request, b *binding,
 			map[string]string{"limit": strconv.FormatInt(large.Limit, 10)}, "body is larger than %d bytes", large.Limit)
 	}
 	if err != nil {
-		return h.fault(0, codes.Canceled, "BODY_INCOMPLETE", nil, "read body: %v", err)
+		return h.fault(0, codes.InvalidArgument, "BODY_INCOMPLETE", map[string]string{"problem": err.Error()}, "read body: %v", err)
 	}
-	if strings.TrimSpace(string(text)) == "" {
+	if len(bytes.TrimSpace(text)) == 0 {
 		return nil
 	}
 	if kind := r.Header.Get("Content-Type"); !isJSON(kind) {
@@ -66,9 +68,12 @@ func (h *handler) decodeBody(w http.ResponseWriter, r *http.Request, b *binding,
 	body := req.ProtoReflect().New().Interface()
 	// Clients of Operations may be newer than this server; a misspelt field of
 	// a request to start something should not go unnoticed.
-	options := protojson.UnmarshalOptions{DiscardUnknown: !b.method.isStarter(), Resolver: h.codec.types}
+	options := protojson.UnmarshalOptions{
+		DiscardUnknown: !b.method.isStarter(), RecursionLimit: maxNesting, Resolver: h.codec.types,
+	}
 	if err := options.Unmarshal(text, body); err != nil {
-		return h.fault(0, codes.InvalidArgument, "INVALID_BODY", nil, "body: %s", clip(err.Error()))
+		problem := clip(err.Error())
+		return h.fault(0, codes.InvalidArgument, "INVALID_BODY", map[string]string{"problem": problem}, "body: %s", problem)
 	}
 	proto.Merge(req, body)
 	return nil

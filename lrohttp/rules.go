@@ -31,8 +31,8 @@ const DefaultPrefix = "v1"
 //
 // and for lro.v1.Starter
 //
-//	StartOperation   POST   /v1/operations:start
-//	                        /v1/{parent=**}/operations:start
+//	StartOperation   POST   /v1/{parent=**}/operations:start
+//	                        /v1/operations:start
 //	ListKinds        GET    /v1/kinds
 //
 // The prefix stands in the place of v1, and may be empty or several segments.
@@ -49,7 +49,7 @@ func DefaultRules(prefix string) []*annotations.HttpRule {
 		rule(operations["DeleteOperation"], del(top), del(below)),
 		rule(operations["CancelOperation"], post(top+":cancel"), post(below+":cancel")),
 		rule(operations["WaitOperation"], post(top+":wait"), post(below+":wait")),
-		rule(starter["StartOperation"], post(root+"operations:start"), post(root+"{parent=**}/operations:start")),
+		rule(starter["StartOperation"], post(root+"{parent=**}/operations:start"), post(root+"operations:start")),
 		rule(starter["ListKinds"], get(root+"kinds")),
 	}
 }
@@ -238,8 +238,21 @@ func (t *table) addWhole(prefix string) error {
 }
 
 // match returns the binding for a request and the values of its variables. When
-// there is none, allowed holds the HTTP methods that would fit the path.
+// there is none, allowed holds the HTTP methods that would fit the path. A path
+// with escaped slashes that fits nothing is taken as if they were not escaped.
 func (t *table) match(verb, path string) (b *binding, values map[string]string, allowed []string) {
+	b, values, allowed = t.matchEscaped(verb, path)
+	if b == nil && allowed == nil && hasEscapedSlash(path) {
+		return t.matchEscaped(verb, strings.NewReplacer("%2F", "/", "%2f", "/").Replace(path))
+	}
+	return b, values, allowed
+}
+
+func hasEscapedSlash(path string) bool {
+	return strings.Contains(path, "%2F") || strings.Contains(path, "%2f")
+}
+
+func (t *table) matchEscaped(verb, path string) (b *binding, values map[string]string, allowed []string) {
 	for _, b := range t.ranked {
 		values, ok := b.template.match(path)
 		if !ok || b.whole && !t.isWhole(b, values, path) {
@@ -260,7 +273,7 @@ func (t *table) match(verb, path string) (b *binding, values map[string]string, 
 // as opposed to an ID with a slash in it: the name must be one that another
 // path of the method has.
 func (t *table) isWhole(b *binding, values map[string]string, path string) bool {
-	if !strings.Contains(strings.ToUpper(path), "%2F") {
+	if !hasEscapedSlash(path) {
 		return false
 	}
 	for _, other := range t.byMethod[b.method] {

@@ -142,7 +142,7 @@ var resultCases = []testCase{
 		}
 	}},
 	{"huge metadata", func(b bench) {
-		huge := strings.Repeat("0123456789abcde\n", 3<<20/16)
+		huge := strings.Repeat("0123456789abcde\n", 1<<20/16)
 		s := &service{get: func(_ context.Context, n int) (*longrunningpb.Operation, error) {
 			if n < 3 {
 				return running(huge), nil
