@@ -99,13 +99,18 @@ func openWriter(ctx context.Context, path string, opts Options) (*conn, error) {
 	if err != nil {
 		return nil, openError(err)
 	}
-	err = migrate(c.db)
+	if opts.checkpointPages > 0 {
+		err = c.db.WALAutoCheckpoint(opts.checkpointPages)
+	}
+	if err == nil {
+		err = migrate(c.db)
+	}
 	if err == nil {
 		err = c.prepare()
 	}
 	if err == nil {
 		// The driver syncs the files but not the folder that has their names.
-		err = syncDir(filepath.Dir(path))
+		err = opts.syncDir(filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, errors.Join(openError(err), c.close())

@@ -35,9 +35,10 @@ type Options struct {
 	// 16 MiB.
 	MaxPayload int
 
-	// vfs names the driver's file system; empty is the operating system's.
-	// Tests inject faults through it.
-	vfs string
+	// For tests that inject faults.
+	vfs             string             // the driver's file system; empty is the operating system's
+	syncDir         func(string) error // nil is the operating system's
+	checkpointPages int                // of the log that are moved at once; 0 is SQLite's default
 }
 
 func (o *Options) withDefaults() Options {
@@ -50,6 +51,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if opts.CacheBytes == 0 {
 		opts.CacheBytes = defaultCacheBytes
+	}
+	if opts.syncDir == nil {
+		opts.syncDir = syncDir
 	}
 	if opts.MaxPayload == 0 {
 		opts.MaxPayload = defaultMaxPayload

@@ -8,24 +8,33 @@ import (
 	"github.com/go-lro/lro/server/engine"
 )
 
+// maxPersistPause bounds the pause while the store refuses progress.
+const maxPersistPause = 5 * time.Second
+
 // runProgress persists reported progress, at most every persistEvery.
 func (e *Engine) runProgress() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	pause := persistEvery
 	for {
 		select {
 		case <-e.dirtyKick:
 		case <-e.stop:
 			return
 		}
-		timer.Reset(persistEvery)
+		timer.Reset(pause)
 		select {
 		case <-timer.C:
 		case <-e.stop:
 			return
 		}
-		if err := e.persistProgress(); err != nil && !errors.Is(err, engine.ErrClosed) {
-			e.opts.Logger.Warn("progress could not be persisted, will try again", "error", err)
+		err := e.persistProgress()
+		switch {
+		case err == nil:
+			pause = persistEvery
+		case !errors.Is(err, engine.ErrClosed):
+			pause = min(2*pause, maxPersistPause)
+			e.opts.Logger.Warn("progress could not be persisted, will try again", "error", err, "after", pause)
 		}
 	}
 }
