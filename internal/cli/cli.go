@@ -8,14 +8,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-lro/lro/internal/cli/cancel"
+	"github.com/go-lro/lro/internal/cli/delete"
 	"github.com/go-lro/lro/internal/cli/demo"
+	"github.com/go-lro/lro/internal/cli/doctor"
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/flag"
 	"github.com/go-lro/lro/internal/cli/get"
+	"github.com/go-lro/lro/internal/cli/list"
 	"github.com/go-lro/lro/internal/cli/serve"
 	"github.com/go-lro/lro/internal/cli/start"
 	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/internal/cli/version"
 	"github.com/go-lro/lro/internal/cli/wait"
+	"github.com/go-lro/lro/internal/cli/watch"
 )
 
 // Main runs the command as a process and returns its exit status.
@@ -87,6 +92,9 @@ func New(io *term.IO) *cobra.Command {
 	root.SetOut(io.Out)
 	root.SetErr(io.Err)
 	root.SetFlagErrorFunc(flag.Wrong)
-	root.AddCommand(cancel.New(io), demo.New(io), get.New(io), serve.New(io), start.New(io), wait.New(io))
+	root.AddCommand(
+		cancel.New(io), delete.New(io), demo.New(io), doctor.New(io), get.New(io), list.New(io),
+		serve.New(io), start.New(io), version.New(io), wait.New(io), watch.New(io),
+	)
 	return root
 }

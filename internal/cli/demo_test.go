@@ -91,7 +91,7 @@ func TestDemoKilled(t *testing.T) {
 	if started[2] != src {
 		t.Errorf("demo without DIR works on %q, want the Go source tree %q", started[2], src)
 	}
-	seen := waitForFiles(t, addr, started[1], 3000)
+	seen := waitForFiles(t, addr, started[1], 2000)
 	if err := first.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -20,55 +19,48 @@ import (
 	"github.com/go-lro/lro/internal/cli/host"
 )
 
-// TestScripts runs the scripts in testdata: the command as people use it, in
-// processes of its own, away from any terminal. Each has a server of its own
-// with the kinds of "lro serve". See scriptCommands for what they may use
-// besides testscript's own.
+// TestScripts runs the scripts in testdata over gRPC and over HTTP/JSON: the
+// command as people use it, in processes of its own, away from any terminal.
+// Each has a server of its own with the kinds of "lro serve". See
+// scriptCommands for what they may use besides testscript's own; [grpc] and
+// [http] are conditions.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	bin := t.TempDir()
-	installCommand(t, bin)
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
-		Setup:               func(e *testscript.Env) error { return setUpScript(e, bin) },
-		Cmds:                scriptCommands,
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-	})
-}
-
-// installCommand makes this test binary the command lro in a folder.
-func installCommand(t *testing.T, dir string) {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(dir, "lro")
-	if runtime.GOOS != "windows" {
-		if err := os.Symlink(exe, name); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	content, err := os.ReadFile(exe)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name+".exe", content, 0o700); err != nil {
-		t.Fatal(err)
+	bin := filepath.Dir(binary(t))
+	for _, transport := range []string{"grpc", "http"} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			testscript.Run(t, testscript.Params{
+				Dir:   "testdata",
+				Setup: func(e *testscript.Env) error { return setUpScript(e, bin, transport) },
+				Cmds:  scriptCommands,
+				Condition: func(cond string) (bool, error) {
+					if cond != "grpc" && cond != "http" {
+						return false, fmt.Errorf("unknown condition %q", cond)
+					}
+					return cond == transport, nil
+				},
+				RequireExplicitExec: true,
+				RequireUniqueNames:  true,
+			})
+		})
 	}
 }
 
-func setUpScript(e *testscript.Env, bin string) error {
+func setUpScript(e *testscript.Env, bin, transport string) error {
 	addr, err := serveForScript(e)
 	if err != nil {
 		return err
 	}
 	e.Setenv("PATH", bin+string(filepath.ListSeparator)+e.Getenv("PATH"))
-	e.Setenv(commandEnv, "1")
-	e.Setenv("LRO_ADDR", addr)
-	e.Setenv("LRO_PLAINTEXT", "1")
+	e.Setenv("SERVER", addr)
+	e.Setenv("PLATFORM", runtime.GOOS+"/"+runtime.GOARCH)
+	if transport == "http" {
+		e.Setenv("LRO_URL", "http://"+addr)
+	} else {
+		e.Setenv("LRO_ADDR", addr)
+		e.Setenv("LRO_PLAINTEXT", "1")
+	}
 	e.Setenv("TMPDIR", e.WorkDir)
 	return nil
 }
@@ -103,6 +95,7 @@ func serveForScript(e *testscript.Env) (addr string, err error) {
 // scriptCommands are:
 //
 //	status N lro args...    run a command and check its exit status
+//	until REGEXP lro args...  run a command until its standard output matches
 //	save NAME [REGEXP]      set $NAME to the first submatch of REGEXP in the
 //	                        last standard output, without one to all of it
 //	json PATH VALUE         check a member of each line of the last standard
@@ -120,6 +113,19 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 		if got != args[0] {
 			ts.Fatalf("%s: exit status %s, want %s", strings.Join(args[1:], " "), got, args[0])
 		}
+	},
+	"until": func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) < 2 {
+			ts.Fatalf("usage: until REGEXP command args...")
+		}
+		pattern := regexp.MustCompile("(?m)" + args[0])
+		for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+			err := ts.Exec(args[1], args[2:]...)
+			if err == nil && pattern.MatchString(ts.ReadFile("stdout")) {
+				return
+			}
+		}
+		ts.Fatalf("%s: never printed %q", strings.Join(args[1:], " "), args[0])
 	},
 	"save": func(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || len(args) < 1 {

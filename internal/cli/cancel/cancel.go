@@ -36,6 +36,7 @@ that was done already, and 1 when one could not be made.`,
 		},
 	}
 	f.AddTo(cmd, io)
+	cmd.ValidArgsFunction = f.CompleteNames
 	return cmd
 }
 

@@ -61,7 +61,7 @@ The digest is that of the sorted list of the files' digests. The same comes from
 	f := cmd.Flags()
 	f.StringVar(&o.db, "db", "", "`FILE` for the records (default a fresh temporary file)")
 	f.DurationVar(&o.pace, "pace", 0, "`DURATION` to spend on each file at least, to watch")
-	o.output.AddTo(f)
+	o.output.AddTo(cmd)
 	return cmd
 }
 

@@ -28,12 +28,17 @@ func (s *Service) Explain(ctx context.Context, what string, err error) error {
 	if !ok {
 		return fmt.Errorf("%s at %s: %w", what, s.Target, err)
 	}
-	code, message := st.GRPCStatus().Code(), plain(st.GRPCStatus().Message())
-	text := CodeName(code)
-	if message != "" {
+	text := fmt.Sprintf("%s at %s: %s", what, s.Target, Describe(st.GRPCStatus()))
+	return exit.Hint(explained{text, err}, hint(st.GRPCStatus().Code(), st.GRPCStatus().Message()))
+}
+
+// Describe returns a status as one text: its code and its message.
+func Describe(st *status.Status) string {
+	text := CodeName(st.Code())
+	if message := plain(st.Message()); message != "" {
 		text += ": " + message
 	}
-	return exit.Hint(explained{fmt.Sprintf("%s at %s: %s", what, s.Target, text), err}, hint(code, message))
+	return text
 }
 
 // explained is an error in other words.

@@ -10,14 +10,14 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 
-	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/internal/cli/reflect"
+	"github.com/go-lro/lro/lrohttp"
 	"github.com/go-lro/lro/lropb"
 )
 
 // Service is a service that was reached.
 type Service struct {
-	lro.Service
+	longrunningpb.OperationsClient
 	// Starter starts operations, where the service offers that.
 	Starter lropb.StarterClient
 	// Conn is the connection, nil over HTTP/JSON.
@@ -26,6 +26,8 @@ type Service struct {
 	Reflection *reflect.Client
 	// Target is how people call it.
 	Target string
+
+	close func()
 }
 
 // maxMessage bounds what a service may send at once. Metadata of megabytes
@@ -35,8 +37,9 @@ const maxMessage = 64 << 20
 // userAgent tells services who calls.
 const userAgent = "lro-command"
 
-// Open prepares to call the service. It makes no call itself.
-func (f *Flags) Open(ctx context.Context) (*Service, error) {
+// Open prepares to call the service. It makes no call itself. types are those
+// that JSON is read with.
+func (f *Flags) Open(ctx context.Context, types lrohttp.Resolver) (*Service, error) {
 	full, err := f.complete()
 	if err != nil {
 		return nil, usage(err)
@@ -49,14 +52,25 @@ func (f *Flags) Open(ctx context.Context) (*Service, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
+	open := full.openGRPC
 	if full.URL != "" {
-		return nil, usage(fmt.Errorf("--url is not there yet"))
+		open = func(headers []header, token tokenSource) (*Service, error) {
+			return full.openHTTP(headers, token, types)
+		}
 	}
+	s, err := open(headers, token)
+	if err != nil {
+		return nil, usage(err)
+	}
+	return s, nil
+}
+
+func (f Flags) openGRPC(headers []header, token tokenSource) (*Service, error) {
 	transport := insecure.NewCredentials()
-	if !full.Plaintext {
-		c, err := full.tlsConfig()
+	if !f.Plaintext {
+		c, err := f.tlsConfig()
 		if err != nil {
-			return nil, usage(err)
+			return nil, err
 		}
 		transport = credentials.NewTLS(c)
 	}
@@ -71,25 +85,22 @@ func (f *Flags) Open(ctx context.Context) (*Service, error) {
 	if len(headers) > 0 || token != nil {
 		opts = append(opts, grpc.WithPerRPCCredentials(perCall{headers, token}))
 	}
-	conn, err := grpc.NewClient(full.Addr, opts...)
+	conn, err := grpc.NewClient(f.Addr, opts...)
 	if err != nil {
-		return nil, usage(fmt.Errorf("--addr %q: %w", full.Addr, err))
+		return nil, fmt.Errorf("--addr %q: %w", f.Addr, err)
 	}
 	return &Service{
-		Service:    longrunningpb.NewOperationsClient(conn),
-		Starter:    lropb.NewStarterClient(conn),
-		Conn:       conn,
-		Reflection: reflect.New(conn, gate),
-		Target:     full.target(),
+		OperationsClient: longrunningpb.NewOperationsClient(conn),
+		Starter:          lropb.NewStarterClient(conn),
+		Conn:             conn,
+		Reflection:       reflect.New(conn, gate),
+		Target:           f.target(),
+		close:            func() { conn.Close() },
 	}, nil
 }
 
 // Close releases the connection.
-func (s *Service) Close() {
-	if s.Conn != nil {
-		s.Conn.Close()
-	}
-}
+func (s *Service) Close() { s.close() }
 
 // perCall sends headers and credentials with each call, streams included.
 type perCall struct {

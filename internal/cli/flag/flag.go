@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/go-lro/lro/internal/cli/exit"
 )
@@ -25,9 +24,13 @@ func Wrong(cmd *cobra.Command, err error) error {
 // Output is the value of --output. The zero value is text.
 type Output struct{ json bool }
 
-// AddTo defines --output, also as -o.
-func (o *Output) AddTo(f *pflag.FlagSet) {
-	f.VarP(o, "output", "o", "`FORMAT`: text for people, json for programs (docs/cli_json.md)")
+// AddTo defines --output on a command, also as -o.
+func (o *Output) AddTo(cmd *cobra.Command) {
+	cmd.Flags().VarP(o, "output", "o", "`FORMAT`: text for people, json for programs (docs/cli_json.md)")
+	formats := cobra.FixedCompletions([]cobra.Completion{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)
+	if err := cmd.RegisterFlagCompletionFunc("output", formats); err != nil {
+		panic(fmt.Sprintf("flag: %v", err)) // it was defined above
+	}
 }
 
 // JSON reports whether the output is for programs.

@@ -35,6 +35,7 @@ one could not be learnt, 3 when one has failed, 4 when one was cancelled.`,
 		},
 	}
 	f.AddTo(cmd, io)
+	cmd.ValidArgsFunction = f.CompleteNames
 	return cmd
 }
 

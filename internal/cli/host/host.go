@@ -2,65 +2,182 @@ package host
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
 	"github.com/go-lro/lro/internal/kinds/checksum"
 	"github.com/go-lro/lro/internal/kinds/simulate"
+	"github.com/go-lro/lro/lrohttp"
 	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine/sqlite"
 )
 
 // Config is what a host runs with.
 type Config struct {
-	DB     string // path of the database file; created where there is none
-	Parent string // see [server.Config]
-	Logger *slog.Logger
-	Drain  time.Duration // see [server.Config]
-	GRPC   []grpc.ServerOption
+	DB      string // path of the database file; created where there is none
+	Parent  string // see [server.Config]
+	Logger  *slog.Logger
+	Drain   time.Duration // see [server.Config]
+	TLS     *tls.Config   // of [TLSFiles]; nil serves plain text
+	Tokens  Tokens        // nil lets everybody in
+	Metrics bool          // serve them at /metrics
 }
 
 // Host serves the operations of one database file. Open makes one.
 type Host struct {
 	engine *sqlite.Engine
 	server *server.Server
+	tls    *tls.Config
 	grpc   *grpc.Server
+	http   *http.Server
+	health *health.Server
+
+	mu       sync.Mutex
+	listener net.Listener // of Serve
+	stopped  bool
 }
+
+const (
+	// headerTimeout keeps a client that says nothing from holding a connection.
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+)
 
 // Open opens the database. Nothing runs and nothing is served yet.
 func Open(ctx context.Context, c Config) (*Host, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
 	eng, err := sqlite.Open(ctx, c.DB, &sqlite.Options{Logger: c.Logger})
 	if err != nil {
 		return nil, err
 	}
-	srv, err := server.New(eng, server.Config{Parent: c.Parent, Logger: c.Logger, Drain: c.Drain},
-		checksum.Handle(), simulate.Handle())
+	h, err := assemble(c, eng)
 	if err != nil {
 		return nil, errors.Join(err, eng.Close())
 	}
-	h := &Host{engine: eng, server: srv, grpc: grpc.NewServer(c.GRPC...)}
-	srv.Register(h.grpc)
-	srv.RegisterStarter(h.grpc)
-	reflection.Register(h.grpc)
 	return h, nil
 }
 
-// Serve answers calls until Stop.
-func (h *Host) Serve(l net.Listener) error { return h.grpc.Serve(l) }
+func assemble(c Config, eng *sqlite.Engine) (*Host, error) {
+	config := server.Config{Parent: c.Parent, Logger: c.Logger, Drain: c.Drain, Caller: caller}
+	var m *metrics
+	if c.Metrics {
+		m = newMetrics(eng.Stats)
+		config.Observer = m.observer()
+	}
+	srv, err := server.New(eng, config, checksum.Handle(), simulate.Handle())
+	if err != nil {
+		return nil, err
+	}
+	var transport credentials.TransportCredentials = insecure.NewCredentials()
+	if c.TLS != nil {
+		transport = handshaken{}
+	}
+	h := &Host{
+		engine: eng, server: srv, tls: c.TLS, health: health.NewServer(),
+		grpc: grpc.NewServer(grpc.Creds(transport),
+			grpc.UnaryInterceptor(c.Tokens.unary), grpc.StreamInterceptor(c.Tokens.stream)),
+	}
+	srv.Register(h.grpc)
+	srv.RegisterStarter(h.grpc)
+	healthpb.RegisterHealthServer(h.grpc, h.health)
+	reflection.Register(h.grpc)
+
+	operations, err := lrohttp.NewHandler(srv.Operations(),
+		lrohttp.WithStarter(srv.Starter()), lrohttp.WithInterceptors(c.Tokens.unary))
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", operations)
+	mux.HandleFunc("GET /healthz", h.serveHealth)
+	if m != nil {
+		mux.Handle("GET /metrics", guarded(c.Tokens, m))
+	}
+	h.http = &http.Server{
+		Handler:           http.NewCrossOriginProtection().Handler(mux), // a page in a browser is not its user
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+	}
+	return h, nil
+}
+
+// guarded admits those to a handler who have a token.
+func guarded(t Tokens, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := t.admit(r.Context(), r.Header["Authorization"]); err != nil {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "a bearer token is required", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (h *Host) serveHealth(w http.ResponseWriter, r *http.Request) {
+	resp, err := h.health.Check(r.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil || resp.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+		http.Error(w, "stopping", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// Serve answers calls until Stop. The error is why it could not go on.
+func (h *Host) Serve(l net.Listener) error {
+	h.mu.Lock()
+	h.listener = l
+	stopped := h.stopped
+	h.mu.Unlock()
+	if stopped {
+		return l.Close()
+	}
+	s := split(l, h.tls)
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = h.grpc.Serve(s.grpc) })
+	serving.Go(func() { _ = h.http.Serve(s.http) })
+	err := s.run()
+	serving.Wait()
+	return err
+}
 
 // Work runs operations until ctx ends and what ran has been handed back.
 func (h *Host) Work(ctx context.Context) error { return h.server.Work(ctx) }
 
 // Stop ends Serve. It lets calls under way finish until ctx ends.
 func (h *Host) Stop(ctx context.Context) {
+	h.mu.Lock()
+	h.stopped = true
+	if h.listener != nil {
+		h.listener.Close()
+	}
+	h.mu.Unlock()
+	h.health.Shutdown()
 	stop := context.AfterFunc(ctx, h.grpc.Stop)
 	defer stop()
-	h.grpc.GracefulStop()
+	var stopping sync.WaitGroup
+	stopping.Go(h.grpc.GracefulStop)
+	stopping.Go(func() {
+		if h.http.Shutdown(ctx) != nil {
+			h.http.Close()
+		}
+	})
+	stopping.Wait()
 }
 
 // Close closes the database, after Work and Serve have returned.

@@ -14,6 +14,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/go-lro/lro/lrohttp"
 )
 
 // maxDepth bounds how deep Any messages may nest; what lies deeper is shown by
@@ -27,7 +29,12 @@ func (t *Types) JSON(ctx context.Context, any *anypb.Any) json.RawMessage {
 	if any == nil {
 		return json.RawMessage("null")
 	}
-	shown := &resolver{Types: t, urls: map[string]protoreflect.MessageType{}}
+	if t.fromJSON {
+		if url, members, ok := lrohttp.Untyped(any); ok {
+			return untyped(url, members)
+		}
+	}
+	shown := &resolver{Types: t, Local: t.Local(), urls: map[string]protoreflect.MessageType{}}
 	text, err := shown.marshal(ctx, any)
 	var compact bytes.Buffer
 	if err != nil || json.Compact(&compact, text) != nil { // protojson varies its white space
@@ -35,6 +42,30 @@ func (t *Types) JSON(ctx context.Context, any *anypb.Any) json.RawMessage {
 		return bare(any)
 	}
 	return compact.Bytes()
+}
+
+// untyped is an Any of an unknown type that was read from JSON: the JSON that
+// the service sent.
+func untyped(url string, members map[string]any) json.RawMessage {
+	head, err := json.Marshal(map[string]string{"@type": url})
+	if err != nil {
+		panic(fmt.Sprintf("payload: encode string: %v", err)) // strings always encode
+	}
+	rest, err := json.Marshal(members)
+	if err != nil || len(members) == 0 { // never an error: it was JSON
+		return head
+	}
+	return append(append(head[:len(head)-1], ','), rest[1:]...)
+}
+
+// TypeURL returns the type of an Any as the service sent it.
+func (t *Types) TypeURL(any *anypb.Any) string {
+	if t.fromJSON {
+		if url, _, ok := lrohttp.Untyped(any); ok {
+			return url
+		}
+	}
+	return any.GetTypeUrl()
 }
 
 // bare is an Any by its type URL and its bytes.
@@ -72,6 +103,7 @@ var lenient = proto.UnmarshalOptions{AllowPartial: true}
 // messages, with a stand-in for those that are not known.
 type resolver struct {
 	*Types
+	Local
 	urls     map[string]protoreflect.MessageType
 	conflict bool // a URL turned out to need the stand-in after it was used without
 }
@@ -85,11 +117,6 @@ func (r *resolver) marshal(ctx context.Context, any *anypb.Any) ([]byte, error) 
 		safe = r.readable(ctx, any, 0)
 	}
 	return protojson.MarshalOptions{Resolver: r, AllowPartial: true}.Marshal(safe)
-}
-
-// FindMessageByName implements the resolver of protojson.
-func (r *resolver) FindMessageByName(name protoreflect.FullName) (protoreflect.MessageType, error) {
-	return r.known(name)
 }
 
 // FindMessageByURL implements the resolver of protojson.

@@ -18,7 +18,7 @@ func (t *Types) Pack(ctx context.Context, name string, text []byte) (*anypb.Any,
 		return nil, fmt.Errorf("message type %q is not known: give --descriptor-set", name)
 	}
 	m := mt.New().Interface()
-	if err := (protojson.UnmarshalOptions{Resolver: &finder{t, ctx}}).Unmarshal(text, m); err != nil {
+	if err := (protojson.UnmarshalOptions{Resolver: &finder{t.Local(), t, ctx}}).Unmarshal(text, m); err != nil {
 		return nil, fmt.Errorf("JSON of %s: %w", name, err)
 	}
 	if packed, ok := m.(*anypb.Any); ok {
@@ -33,16 +33,17 @@ func (t *Types) Pack(ctx context.Context, name string, text []byte) (*anypb.Any,
 
 // finder finds the types that JSON names by "@type".
 type finder struct {
-	*Types
-	ctx context.Context
+	Local
+	types *Types
+	ctx   context.Context
 }
 
 // FindMessageByName implements the resolver of protojson.
 func (f *finder) FindMessageByName(name protoreflect.FullName) (protoreflect.MessageType, error) {
-	return f.find(f.ctx, string(name))
+	return f.types.find(f.ctx, string(name))
 }
 
 // FindMessageByURL implements the resolver of protojson.
 func (f *finder) FindMessageByURL(url string) (protoreflect.MessageType, error) {
-	return f.find(f.ctx, url)
+	return f.types.find(f.ctx, url)
 }

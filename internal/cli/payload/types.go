@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -36,10 +36,11 @@ type Source interface {
 // Types finds message types. The zero value knows those that are linked. It
 // is not safe for concurrent use.
 type Types struct {
-	sets   []*dynamicpb.Types // descriptor sets, then what the source told
-	source Source
-	asked  map[protoreflect.FullName]bool // of the source
-	failed error                          // why the source is not asked any more
+	local    Local
+	source   Source
+	asked    map[protoreflect.FullName]bool // of the source
+	failed   error                          // why the source is not asked any more
+	fromJSON bool
 }
 
 // AddFile reads a serialised google.protobuf.FileDescriptorSet, as protoc
@@ -65,9 +66,16 @@ func (t *Types) add(set *descriptorpb.FileDescriptorSet) error {
 	if err != nil {
 		return err
 	}
-	t.sets = append(t.sets, dynamicpb.NewTypes(files))
+	t.local.sets = append(t.local.sets, dynamicpb.NewTypes(files))
 	return nil
 }
+
+// Local returns the types that are known now, without asking anybody.
+func (t *Types) Local() Local { return Local{slices.Clip(t.local.sets)} }
+
+// FromJSON says that payloads were read from JSON, so that those of unknown
+// types are kept as package lrohttp keeps them.
+func (t *Types) FromJSON() { t.fromJSON = true }
 
 // SetSource sets who is asked for types that are not known otherwise.
 func (t *Types) SetSource(s Source) { t.source = s }
@@ -78,7 +86,7 @@ func (t *Types) SourceErr() error { return t.failed }
 // find returns the type that a URL names, asking the source at most once for
 // each. It is [protoregistry.NotFound] when nobody knows it.
 func (t *Types) find(ctx context.Context, url string) (protoreflect.MessageType, error) {
-	name := protoreflect.FullName(url[strings.LastIndexByte(url, '/')+1:])
+	name := nameOf(url)
 	if !name.IsValid() {
 		return nil, protoregistry.NotFound
 	}
@@ -107,40 +115,7 @@ func (t *Types) find(ctx context.Context, url string) (protoreflect.MessageType,
 	return t.known(name)
 }
 
+// known looks a type up without asking anybody.
 func (t *Types) known(name protoreflect.FullName) (protoreflect.MessageType, error) {
-	if mt, err := protoregistry.GlobalTypes.FindMessageByName(name); err == nil {
-		return mt, nil
-	}
-	for _, set := range t.sets {
-		if mt, err := set.FindMessageByName(name); err == nil {
-			return mt, nil
-		}
-	}
-	return nil, protoregistry.NotFound
-}
-
-// FindExtensionByName implements the resolver of protojson.
-func (t *Types) FindExtensionByName(name protoreflect.FullName) (protoreflect.ExtensionType, error) {
-	if xt, err := protoregistry.GlobalTypes.FindExtensionByName(name); err == nil {
-		return xt, nil
-	}
-	for _, set := range t.sets {
-		if xt, err := set.FindExtensionByName(name); err == nil {
-			return xt, nil
-		}
-	}
-	return nil, protoregistry.NotFound
-}
-
-// FindExtensionByNumber implements the resolver of protojson.
-func (t *Types) FindExtensionByNumber(message protoreflect.FullName, number protoreflect.FieldNumber) (protoreflect.ExtensionType, error) {
-	if xt, err := protoregistry.GlobalTypes.FindExtensionByNumber(message, number); err == nil {
-		return xt, nil
-	}
-	for _, set := range t.sets {
-		if xt, err := set.FindExtensionByNumber(message, number); err == nil {
-			return xt, nil
-		}
-	}
-	return nil, protoregistry.NotFound
+	return t.local.FindMessageByName(name)
 }

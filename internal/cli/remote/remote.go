@@ -27,7 +27,7 @@ type Flags struct {
 func (f *Flags) AddTo(cmd *cobra.Command, io *term.IO) {
 	f.io = io
 	f.Flags.AddTo(cmd, io)
-	f.Output.AddTo(cmd.Flags())
+	f.Output.AddTo(cmd)
 	cmd.Flags().StringArrayVar(&f.sets, "descriptor-set", nil,
 		"decode payloads by the message types in `FILE`, a FileDescriptorSet; may be repeated")
 }
@@ -48,14 +48,16 @@ func (f *Flags) Open(ctx context.Context, opts ...lro.ClientOption) (*Session, e
 			return nil, exit.AsUsage(fmt.Errorf("--descriptor-set: %w", err))
 		}
 	}
-	service, err := f.Flags.Open(ctx)
+	service, err := f.Flags.Open(ctx, types.Local())
 	if err != nil {
 		return nil, err
 	}
 	if service.Reflection != nil {
 		types.SetSource(service.Reflection)
+	} else {
+		types.FromJSON()
 	}
-	return &Session{service, lro.NewClient(service.Service, opts...), types, f.io}, nil
+	return &Session{service, lro.NewClient(service, opts...), types, f.io}, nil
 }
 
 // Name returns the operation's name that an argument stands for, which may be

@@ -69,7 +69,7 @@ func (o *Operation) block(ctx context.Context, w io.Writer, io *term.IO, key str
 	if any == nil {
 		return
 	}
-	fmt.Fprintf(w, "%-9s %s\n", key, term.Clean(typeName(any)))
+	fmt.Fprintf(w, "%-9s %s\n", key, term.Clean(typeName(o.types.TypeURL(any))))
 	text := o.types.JSON(ctx, any)
 	var members map[string]json.RawMessage
 	if json.Unmarshal(text, &members) == nil && len(members) == 1 && members["@type"] != nil {
@@ -103,8 +103,7 @@ func withoutType(text json.RawMessage) json.RawMessage {
 	return append(json.RawMessage("{"), rest...)
 }
 
-func typeName(any *anypb.Any) string {
-	url := any.GetTypeUrl()
+func typeName(url string) string {
 	return url[strings.LastIndexByte(url, '/')+1:]
 }
 
@@ -179,4 +178,18 @@ func (o *Operation) Line(io *term.IO) string {
 		text += "  " + dial.CodeName(codes.Code(e.GetCode())) + ": " + term.Clean(e.GetMessage())
 	}
 	return text
+}
+
+// Change is how an operation stands and how far it is, in one line.
+func (o *Operation) Change(io *term.IO) string {
+	if o.Proto.GetDone() {
+		return o.Line(io)
+	}
+	parts := []string{term.Clean(o.Proto.GetName()), paint(io, o.State)}
+	for _, s := range []string{progressText(o.Progress), term.Clean(o.Meter().Text)} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return strings.Join(parts, "  ")
 }

@@ -1,12 +1,8 @@
 package serve
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,11 +14,15 @@ import (
 )
 
 type options struct {
-	io     *term.IO
-	listen string
-	db     string
-	parent string
-	drain  time.Duration
+	io       *term.IO
+	listen   string
+	db       string
+	parent   string
+	drain    time.Duration
+	metrics  bool
+	files    host.TLSFiles
+	tokens   string
+	insecure bool
 }
 
 // New returns the command.
@@ -31,17 +31,28 @@ func New(io *term.IO) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve durable operations of two kinds",
-		Long: `Serve google.longrunning.Operations over gRPC, with records in a SQLite file, and
-lro.v1.Starter, which starts operations of two kinds: checksum computes SHA-256 of
-every file under a directory of this machine, and simulate does nothing for as
-long as it is told and ends as it is told, for people who test clients.
+		Long: `Serve google.longrunning.Operations, and lro.v1.Starter, which starts operations,
+over gRPC and, below /v1, over HTTP/JSON, on one port. The records are in a SQLite
+file, and an operation that was started survives any end of the server.
 
-Ctrl-C stops the server; operations that run go on when it is started again.`,
+There are two kinds of operations. checksum computes SHA-256 of every file under a
+directory of this machine; simulate does nothing for as long as it is told and
+ends as it is told, for people who test clients. lro start starts both.
+
+Ctrl-C stops the server: running operations may go on for --drain, and those that
+do not end go on when the server is started again.
+
+By default the server answers this machine alone, in plain text. To answer others
+it needs TLS, and tokens or client certificates to know them by. gRPC's health
+service and /healthz need no token.`,
 		Example: `  # On this machine, records in lro.db
   lro serve
 
-  # Elsewhere: any free port, records in a file of your choice
-  lro serve --listen 127.0.0.1:0 --db /tmp/operations.db`,
+  # The same operations without gRPC
+  curl -s localhost:8700/v1/operations
+
+  # For others
+  lro serve --listen :8700 --cert cert.pem --key key.pem --token-file tokens`,
 		Args: flag.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context())
@@ -52,56 +63,49 @@ Ctrl-C stops the server; operations that run go on when it is started again.`,
 	f.StringVar(&o.db, "db", "lro.db", "`FILE` for the records; made where there is none")
 	f.StringVar(&o.parent, "parent", "", "start operations under `NAME`, such as projects/p, that name no other parent")
 	f.DurationVar(&o.drain, "drain", 10*time.Second, "let running operations go on for `DURATION` when the server stops")
+	f.BoolVar(&o.metrics, "metrics", false, "show metrics for Prometheus at /metrics")
+	f.StringVar(&o.files.Cert, "cert", "", "serve TLS with the certificate in `FILE`, PEM")
+	f.StringVar(&o.files.Key, "key", "", "its private key in `FILE`, PEM")
+	f.StringVar(&o.files.ClientCA, "client-ca", "", "admit clients with a certificate of those in `FILE`, PEM")
+	f.StringVar(&o.tokens, "token-file", "", "admit callers with a bearer token that is a line of `FILE`")
+	f.BoolVar(&o.insecure, "insecure-allow-anyone", false, "answer other machines without TLS and authentication")
+	cmd.MarkFlagsRequiredTogether("cert", "key")
 	return cmd
 }
 
-// stopGrace is how long calls under way may take when the server stops.
-const stopGrace = 5 * time.Second
-
-func (o *options) run(ctx context.Context) error {
+// config checks the flags and reads what they name.
+func (o *options) config() (host.Config, *net.TCPAddr, error) {
+	c := host.Config{DB: o.db, Parent: o.parent, Drain: o.drain, Metrics: o.metrics}
+	if o.drain <= 0 {
+		c.Drain = -1 // at once
+	}
 	address, err := net.ResolveTCPAddr("tcp", o.listen)
 	if err != nil {
-		return exit.AsUsage(fmt.Errorf("--listen %q: %w", o.listen, err))
+		return c, nil, fmt.Errorf("--listen %q: %w", o.listen, err)
 	}
-	if address.IP == nil || !address.IP.IsLoopback() {
-		return exit.AsUsage(fmt.Errorf("--listen %q is not an address of this machine alone, such as 127.0.0.1:8700", o.listen))
+	if c.TLS, err = o.files.TLS(); err != nil {
+		return c, nil, err
 	}
-	if o.drain <= 0 {
-		o.drain = -1 // at once
+	if o.tokens != "" {
+		if c.Tokens, err = host.ReadTokens(o.tokens); err != nil {
+			return c, nil, fmt.Errorf("--token-file: %w", err)
+		}
 	}
-	h, err := host.Open(ctx, host.Config{
-		DB: o.db, Parent: o.parent, Drain: o.drain,
-		Logger: slog.New(slog.NewTextHandler(o.io.Err, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
-	if err != nil {
-		return err
+	known := c.Tokens != nil || o.files.ClientCA != ""
+	alone := address.IP != nil && address.IP.IsLoopback()
+	if !alone && !o.insecure && (c.TLS == nil || !known) {
+		return c, nil, exit.Hint(fmt.Errorf("--listen %q would answer other machines %s", o.listen, without(c.TLS != nil, known)),
+			"give --cert and --key, and --token-file or --client-ca; or say --insecure-allow-anyone")
 	}
-	listener, err := net.ListenTCP("tcp", address)
-	if err != nil {
-		return errors.Join(err, h.Close())
-	}
-	fmt.Fprintf(o.io.Err, "serving operations on %s, records in %s; Ctrl-C stops\n", listener.Addr(), term.Clean(o.db))
-	return o.serve(ctx, h, listener)
+	return c, address, nil
 }
 
-// serve serves until ctx ends or something fails.
-func (o *options) serve(ctx context.Context, h *host.Host, listener net.Listener) error {
-	working, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := h.Serve(listener); err != nil {
-			stop(fmt.Errorf("serve: %w", err))
-		}
-	})
-	err := h.Work(working)
-	if err == nil && ctx.Err() == nil {
-		err = context.Cause(working)
+func without(encrypted, known bool) string {
+	switch {
+	case encrypted:
+		return "whoever asks"
+	case known:
+		return "without TLS"
 	}
-	fmt.Fprintln(o.io.Err, "stopping")
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
-	defer cancel()
-	h.Stop(stopping)
-	running.Wait()
-	return errors.Join(err, h.Close())
+	return "without TLS, whoever asks"
 }

@@ -55,6 +55,7 @@ starts one operation. With --request-id this also holds across commands.`,
 	f.StringVar(&o.parent, "parent", "", "start it under `NAME`, such as projects/p (default the server's own)")
 	f.StringVar(&o.requestID, "request-id", "", "make starts with the same `ID` start one operation (default a random one)")
 	o.AddTo(cmd, io)
+	cmd.ValidArgsFunction = o.CompleteKinds
 	return cmd
 }
 

@@ -1,4 +1,4 @@
-package wait
+package await
 
 import (
 	"bufio"
@@ -34,7 +34,7 @@ type operation = lro.Operation[*anypb.Any, *anypb.Any]
 
 // waiter is one run of the command.
 type waiter struct {
-	*options
+	*Options
 	*remote.Session
 	board  *board
 	group  lro.Group
@@ -46,9 +46,13 @@ type waiter struct {
 	why    error // why the outcome of a single operation could not be learnt
 }
 
-func (o *options) run(ctx context.Context, io *term.IO, args []string) error {
-	w := &waiter{options: o, left: map[string]*operation{}}
-	w.board = newBoard(io, o.Output.JSON())
+// Run waits for the operations that args name.
+func (o *Options) Run(ctx context.Context, io *term.IO, args []string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	w := &waiter{Options: o, left: map[string]*operation{}}
+	w.board = newBoard(io, o.Output.JSON(), o.Lines)
 	policy := lro.Policy{FirstPoll: min(o.interval, 100*time.Millisecond), MaxInterval: o.interval, LongPoll: o.interval}
 	session, err := o.Open(ctx, lro.WithObserver(w.board.observer()), lro.WithPolicy(policy))
 	if err != nil {

@@ -1,4 +1,4 @@
-package wait
+package await
 
 import (
 	"context"
@@ -26,6 +26,7 @@ import (
 type board struct {
 	io      *term.IO
 	json    bool
+	lines   bool // every change is a line on Out
 	session *remote.Session
 	meter   *term.Meter
 	total   int
@@ -50,9 +51,9 @@ type board struct {
 	stopping sync.Once
 }
 
-func newBoard(io *term.IO, json bool) *board {
+func newBoard(io *term.IO, json, lines bool) *board {
 	return &board{
-		io: io, json: json,
+		io: io, json: json, lines: lines && !json,
 		news: make(chan struct{}, 1), quit: make(chan struct{}),
 		pending: map[string]lro.Raw{}, seed: maphash.MakeSeed(), seen: map[string]uint64{}, percent: map[string]int{},
 	}
@@ -82,7 +83,8 @@ func (b *board) observer() *lro.Observer {
 func (b *board) start(total int) {
 	b.total = total
 	// A terminal that gets JSON needs no bar between the lines.
-	b.meter = term.NewMeter(b.io, b.json && (b.io.OutTerminal || !b.io.ErrTerminal))
+	quiet := b.json && (b.io.OutTerminal || !b.io.ErrTerminal) || b.lines && !b.io.ErrTerminal
+	b.meter = term.NewMeter(b.io, quiet)
 	b.meter.Update(term.Progress{Percent: -1, Text: "asking " + b.session.Target})
 	b.running.Go(func() {
 		for {
@@ -168,6 +170,9 @@ func (b *board) progress(name string, op *longrunningpb.Operation) {
 	if b.json {
 		b.write(Event{Event: "progress", Time: time.Now().UTC(), Operation: read.JSON(ctx)})
 	}
+	if b.lines {
+		b.fail(b.meter.Println(b.io.Out, b.change(read)))
+	}
 	p := read.Meter()
 	b.percent[name] = max(0, p.Percent)
 	if b.total == 1 {
@@ -222,6 +227,8 @@ func (b *board) done(ctx context.Context, op *longrunningpb.Operation) (int, err
 	switch {
 	case b.json:
 		b.write(Event{Event: "done", Time: time.Now().UTC(), Exit: &code, Operation: read.JSON(ctx)})
+	case b.lines:
+		b.fail(b.meter.Println(b.io.Out, b.change(read)))
 	case b.total == 1:
 		b.meter.Stop()
 		b.fail(read.Text(ctx, b.io))
@@ -232,6 +239,16 @@ func (b *board) done(ctx context.Context, op *longrunningpb.Operation) (int, err
 		b.summary()
 	}
 	return code, b.writeErr
+}
+
+// change is a line about a change.
+func (b *board) change(op *render.Operation) string {
+	now := time.Now()
+	stamp := now.UTC().Format(time.RFC3339)
+	if b.io.OutTerminal {
+		stamp = now.Format(time.TimeOnly)
+	}
+	return stamp + "  " + op.Change(b.io)
 }
 
 // unknown shows that the outcome of an operation cannot be learnt, and returns

@@ -1,0 +1,72 @@
+package await
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-lro/lro/internal/cli/exit"
+	"github.com/go-lro/lro/internal/cli/remote"
+	"github.com/go-lro/lro/internal/cli/term"
+)
+
+// Options are what the command line says.
+type Options struct {
+	remote.Flags
+	// Verb is the command, for the line that tells how to go on.
+	Verb string
+	// Lines prints a line to Out for every change, instead of a moving bar
+	// on Err.
+	Lines bool
+
+	any      bool
+	timeout  time.Duration
+	interval time.Duration
+	cancel   bool // --cancel-on-interrupt
+}
+
+// AddTo defines the flags on a command. interval is how often operations are
+// looked at unless a flag says otherwise.
+func (o *Options) AddTo(cmd *cobra.Command, io *term.IO, interval time.Duration) {
+	o.Verb = cmd.Name()
+	f := cmd.Flags()
+	all := false
+	f.BoolVar(&o.any, "any", false, "stop when the first has ended")
+	f.BoolVar(&all, "all", false, "go on until all have ended (the default)")
+	f.DurationVar(&o.timeout, "timeout", 0, "stop waiting after `DURATION`, such as 90s or 2h")
+	f.DurationVar(&o.interval, "interval", interval, "look at least every `DURATION`; the end is seen at once where the service can wait")
+	f.BoolVar(&o.cancel, "cancel-on-interrupt", false, "on Ctrl-C, cancel the operations and say what became of them")
+	o.Flags.AddTo(cmd, io)
+	cmd.MarkFlagsMutuallyExclusive("any", "all")
+}
+
+func (o *Options) check() error {
+	if o.timeout < 0 || o.interval <= 0 {
+		return exit.AsUsage(errors.New("--timeout and --interval must be positive"))
+	}
+	return nil
+}
+
+// resumeCommand is what goes on with names.
+func (o *Options) resumeCommand(names []string, stdin bool) string {
+	const most = 100
+	text := "lro " + o.Verb
+	if again := o.Again(); again != "" {
+		text += " " + again
+	}
+	if o.Output.JSON() {
+		text += " --output json"
+	}
+	if o.any {
+		text += " --any"
+	}
+	if stdin || len(names) > most {
+		return text + fmt.Sprintf(" -  # with the %s names that are left, one a line", term.Count(int64(len(names))))
+	}
+	for _, name := range names {
+		text += " " + term.Quote(name)
+	}
+	return text
+}

@@ -1,0 +1,239 @@
+package doctor
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/cli/dial"
+	"github.com/go-lro/lro/internal/cli/remote"
+	"github.com/go-lro/lro/lropb"
+)
+
+// report is the output for programs; see docs/cli_json.md.
+type report struct {
+	Service   string   `json:"service"`
+	Transport string   `json:"transport"`
+	TLS       *tlsInfo `json:"tls,omitempty"`
+	Methods   []offer  `json:"methods"`
+	Extras    []offer  `json:"extras,omitempty"`
+	Latency   *latency `json:"latency,omitempty"`
+	Waiting   *waiting `json:"waiting,omitempty"`
+
+	err error // why the service cannot be asked at all
+}
+
+type tlsInfo struct {
+	Version     string `json:"version"`
+	Certificate string `json:"certificate,omitempty"`
+}
+
+// offer is something that a service may have.
+type offer struct {
+	Name    string `json:"name"`
+	Verdict string `json:"verdict"` // yes, no, refused or unclear
+	Answer  string `json:"answer,omitempty"`
+}
+
+type latency struct {
+	Calls   int     `json:"calls"`
+	Median  float64 `json:"medianSeconds"`
+	Longest float64 `json:"longestSeconds"`
+}
+
+type waiting struct {
+	Mode string `json:"mode"`
+	Why  string `json:"why"`
+}
+
+// The verdicts.
+const (
+	yes     = "yes"
+	no      = "no"
+	refused = "refused"
+	unclear = "unclear"
+)
+
+const (
+	// timeout bounds each question.
+	timeout = 10 * time.Second
+	// calls is how often the service is asked for its latency.
+	calls = 5
+)
+
+func examine(ctx context.Context, s *remote.Session, parent string) *report {
+	r := &report{Service: s.Target, Transport: "HTTP/JSON"}
+	if s.Conn != nil {
+		r.Transport = "gRPC"
+	}
+	name := "operations/lro-doctor-" + strings.ToLower(rand.Text())
+	list := "operations"
+	if parent != "" {
+		name, list = parent+"/"+name, parent
+	}
+	var p peer.Peer
+	get := r.ask(ctx, "GetOperation", func(ctx context.Context) error {
+		_, err := s.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name}, grpc.Peer(&p))
+		return err
+	})
+	if unreachable(get) {
+		r.err = get
+		return r
+	}
+	if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
+		r.TLS = tlsReport(info.State)
+	}
+	r.ask(ctx, "ListOperations", func(ctx context.Context) error {
+		_, err := s.ListOperations(ctx, &longrunningpb.ListOperationsRequest{Name: list, PageSize: 1})
+		return err
+	})
+	wait := r.ask(ctx, "WaitOperation", func(ctx context.Context) error {
+		_, err := s.WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(0)})
+		return err
+	})
+	r.ask(ctx, "CancelOperation", func(ctx context.Context) error {
+		_, err := s.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name})
+		return err
+	})
+	r.ask(ctx, "DeleteOperation", func(ctx context.Context) error {
+		_, err := s.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name})
+		return err
+	})
+	r.extras(ctx, s)
+	r.measure(ctx, s, name)
+	r.Waiting = mode(verdictOf(get), verdictOf(wait))
+	return r
+}
+
+// unreachable reports whether err says nothing about the method.
+func unreachable(err error) bool {
+	code := status.Code(err)
+	return code == codes.Unavailable || code == codes.DeadlineExceeded || code == codes.Canceled
+}
+
+// usable reports whether operations can be waited for.
+func (r *report) usable() bool { return r.err == nil && r.Methods[0].Verdict != no }
+
+// ask makes one call and notes what it says about the method.
+func (r *report) ask(ctx context.Context, name string, call func(context.Context) error) error {
+	err := bounded(ctx, call)
+	r.Methods = append(r.Methods, offerOf(name, err))
+	return err
+}
+
+func bounded(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return call(ctx)
+}
+
+func offerOf(name string, err error) offer {
+	o := offer{Name: name, Verdict: verdictOf(err)}
+	if err != nil && o.Verdict != yes {
+		o.Answer = dial.Describe(status.Convert(err))
+	}
+	return o
+}
+
+// verdictOf tells whether a method is there by how it answers a question about
+// an operation that does not exist.
+func verdictOf(err error) string {
+	switch status.Code(err) {
+	case codes.OK, codes.NotFound, codes.InvalidArgument, codes.FailedPrecondition:
+		return yes
+	case codes.Unimplemented:
+		return no
+	case codes.PermissionDenied, codes.Unauthenticated:
+		return refused
+	}
+	return unclear
+}
+
+// extras asks for what a service may have besides its operations.
+func (r *report) extras(ctx context.Context, s *remote.Session) {
+	kinds := &lropb.ListKindsResponse{}
+	err := bounded(ctx, func(ctx context.Context) (err error) {
+		kinds, err = s.Starter.ListKinds(ctx, &lropb.ListKindsRequest{})
+		return err
+	})
+	r.extra("lro.v1.Starter", err, func() string {
+		var names []string
+		for _, k := range kinds.GetKinds() {
+			names = append(names, k.GetName())
+		}
+		return strings.Join(names, ", ")
+	})
+	if s.Conn == nil {
+		return
+	}
+	services, err := s.Reflection.Services(ctx)
+	r.extra("reflection", err, func() string { return fmt.Sprintf("%d services", len(services)) })
+	health := &healthpb.HealthCheckResponse{}
+	err = bounded(ctx, func(ctx context.Context) (err error) {
+		health, err = healthpb.NewHealthClient(s.Conn).Check(ctx, &healthpb.HealthCheckRequest{})
+		return err
+	})
+	r.extra("health", err, func() string { return health.GetStatus().String() })
+}
+
+func (r *report) extra(name string, err error, answer func() string) {
+	o := offerOf(name, err)
+	switch {
+	case err == nil:
+		o.Answer = answer()
+	case status.Code(err) == codes.NotFound || o.Verdict == no:
+		// Over HTTP a path that is not there is NOT_FOUND.
+		o.Verdict, o.Answer = no, ""
+	}
+	r.Extras = append(r.Extras, o)
+}
+
+// measure asks a few times more, now that the connection is there.
+func (r *report) measure(ctx context.Context, s *remote.Session, name string) {
+	took := make([]time.Duration, 0, calls)
+	for range calls {
+		begin := time.Now()
+		err := bounded(ctx, func(ctx context.Context) error {
+			_, err := s.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
+			return err
+		})
+		if unreachable(err) {
+			return
+		}
+		took = append(took, time.Since(begin))
+	}
+	slices.Sort(took)
+	r.Latency = &latency{Calls: calls, Median: took[len(took)/2].Seconds(), Longest: took[len(took)-1].Seconds()}
+}
+
+// mode is how package lro waits, with its default policy.
+func mode(get, wait string) *waiting {
+	const polling = "polling with GetOperation: first after 100ms, then at growing intervals of at most 20s"
+	switch {
+	case get == no:
+		return &waiting{"not at all", "the service has no GetOperation"}
+	case wait == yes:
+		return &waiting{
+			"long poll with WaitOperation: the end is seen at once, with up to 30s between two calls",
+			fmt.Sprintf("the service offers it; beyond %d operations at once the others are polled", lro.DefaultLongPolls),
+		}
+	case wait == refused:
+		return &waiting{polling, "WaitOperation is refused; it is tried again every 10m"}
+	case wait == unclear:
+		return &waiting{polling, "WaitOperation does not answer as it should"}
+	}
+	return &waiting{polling, "the service has no WaitOperation"}
+}

@@ -1,0 +1,161 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/status"
+
+	"github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/server/engine"
+)
+
+// metrics counts what a server does, in the text format of Prometheus 0.0.4.
+// It is our own: three counters, two gauges and two histograms do not need a
+// client library in every start of the command.
+type metrics struct {
+	stats func(context.Context) (engine.Stats, error)
+
+	mu       sync.Mutex
+	starts   map[[2]string]int64 // kind, code
+	attempts map[[2]string]int64 // kind, state
+	losses   map[string]int64    // kind
+	running  map[string]int64    // kind
+	queued   map[string]*histogram
+	duration map[string]*histogram
+}
+
+func newMetrics(stats func(context.Context) (engine.Stats, error)) *metrics {
+	return &metrics{
+		stats:  stats,
+		starts: map[[2]string]int64{}, attempts: map[[2]string]int64{}, losses: map[string]int64{},
+		running: map[string]int64{}, queued: map[string]*histogram{}, duration: map[string]*histogram{},
+	}
+}
+
+// buckets are upper bounds in seconds: operations take from milliseconds to
+// days.
+var buckets = [...]float64{0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400, 86400}
+
+type histogram struct {
+	counts [len(buckets)]int64 // not cumulative
+	sum    float64
+	count  int64
+}
+
+func observe(all map[string]*histogram, kind string, d time.Duration) {
+	h := all[kind]
+	if h == nil {
+		h = &histogram{}
+		all[kind] = h
+	}
+	seconds := d.Seconds()
+	if i, _ := slices.BinarySearch(buckets[:], seconds); i < len(buckets) {
+		h.counts[i]++
+	}
+	h.sum += seconds
+	h.count++
+}
+
+func (m *metrics) observer() server.Observer {
+	return server.Observer{
+		Started: func(_ context.Context, kind string, err error) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.starts[[2]string{kind, status.Code(err).String()}]++
+		},
+		Attempt: func(ctx context.Context, a server.AttemptStart) (context.Context, func(server.AttemptEnd)) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.running[a.Kind]++
+			if a.Attempt == 1 {
+				observe(m.queued, a.Kind, a.Queued)
+			}
+			begin := time.Now()
+			return ctx, func(end server.AttemptEnd) {
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				m.running[a.Kind]--
+				m.attempts[[2]string{a.Kind, end.State.String()}]++
+				observe(m.duration, a.Kind, time.Since(begin))
+				if end.LeaseLost {
+					m.losses[a.Kind]++
+				}
+			}
+		},
+	}
+}
+
+// ServeHTTP writes all metrics.
+func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	stats, err := m.stats(r.Context())
+	if err != nil {
+		http.Error(w, "the store of operations is unavailable", http.StatusServiceUnavailable)
+		return
+	}
+	stored := map[[2]string]int64{}
+	for kind, states := range stats.Counts {
+		for state, n := range states {
+			stored[[2]string{kind, state.String()}] = n
+		}
+	}
+	var b bytes.Buffer
+	m.mu.Lock()
+	counter(&b, "lro_starts_total", "counter", "Starts of operations by the code they were answered with.", "code", m.starts)
+	counter(&b, "lro_attempts_total", "counter", "Attempts that ended, by what became of the operation; PENDING runs again.", "state", m.attempts)
+	counter(&b, "lro_lease_losses_total", "counter", "Attempts whose result did not count any more.", "", single(m.losses))
+	counter(&b, "lro_attempts_running", "gauge", "Attempts that run now.", "", single(m.running))
+	writeHistogram(&b, "lro_queue_seconds", "Time from start to the first attempt.", m.queued)
+	writeHistogram(&b, "lro_attempt_seconds", "Time an attempt took.", m.duration)
+	m.mu.Unlock()
+	counter(&b, "lro_operations", "gauge", "Operations stored.", "state", stored)
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, _ = w.Write(b.Bytes())
+}
+
+func single(all map[string]int64) map[[2]string]int64 {
+	out := make(map[[2]string]int64, len(all))
+	for kind, n := range all {
+		out[[2]string{kind}] = n
+	}
+	return out
+}
+
+// counter writes one value for each kind and, where label is not empty, value
+// of label.
+func counter(b *bytes.Buffer, name, kind, help, label string, values map[[2]string]int64) {
+	fmt.Fprintf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+	for _, key := range slices.SortedFunc(maps.Keys(values), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+		labels := "kind=" + quoted(key[0])
+		if label != "" {
+			labels += "," + label + "=" + quoted(key[1])
+		}
+		fmt.Fprintf(b, "%s{%s} %d\n", name, labels, values[key])
+	}
+}
+
+func writeHistogram(b *bytes.Buffer, name, help string, all map[string]*histogram) {
+	fmt.Fprintf(b, "# HELP %s %s\n# TYPE %s histogram\n", name, help, name)
+	for _, kind := range slices.Sorted(maps.Keys(all)) {
+		h, sum := all[kind], int64(0)
+		for i, bound := range buckets {
+			sum += h.counts[i]
+			fmt.Fprintf(b, "%s_bucket{kind=%s,le=%q} %d\n", name, quoted(kind), strconv.FormatFloat(bound, 'g', -1, 64), sum)
+		}
+		fmt.Fprintf(b, "%s_bucket{kind=%s,le=\"+Inf\"} %d\n", name, quoted(kind), h.count)
+		fmt.Fprintf(b, "%s_sum{kind=%s} %g\n%s_count{kind=%s} %d\n", name, quoted(kind), h.sum, name, quoted(kind), h.count)
+	}
+}
+
+// quoted is a label's value.
+func quoted(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
+}

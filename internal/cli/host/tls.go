@@ -1,0 +1,93 @@
+package host
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+
+	"google.golang.org/grpc/credentials"
+)
+
+// TLSFiles are the files of a server's certificates, PEM.
+type TLSFiles struct {
+	Cert, Key string // its own
+	ClientCA  string // those that clients' certificates must be of; empty asks for none
+}
+
+// TLS returns a configuration that tells gRPC from other clients by ALPN, nil
+// without a certificate.
+func (f TLSFiles) TLS() (*tls.Config, error) {
+	if f.Cert == "" {
+		if f.ClientCA != "" {
+			return nil, errors.New("--client-ca needs --cert and --key")
+		}
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	if err != nil {
+		return nil, fmt.Errorf("--cert and --key: %w", err)
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	if f.ClientCA != "" {
+		pem, err := os.ReadFile(f.ClientCA)
+		if err != nil {
+			return nil, fmt.Errorf("--client-ca: %w", err)
+		}
+		c.ClientCAs = x509.NewCertPool()
+		if !c.ClientCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--client-ca %q has no PEM certificate", f.ClientCA)
+		}
+		c.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return withALPN(c), nil
+}
+
+// withALPN gives HTTP/2 to those who speak nothing else, which is gRPC, and
+// HTTP/1.1 to all others: net/http has them, and browsers offer both.
+func withALPN(c *tls.Config) *tls.Config {
+	grpc, other := c.Clone(), c.Clone()
+	grpc.NextProtos, other.NextProtos = []string{"h2"}, []string{"http/1.1"}
+	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if slices.Contains(hello.SupportedProtos, "h2") && !slices.Contains(hello.SupportedProtos, "http/1.1") {
+			return grpc, nil
+		}
+		return other, nil
+	}
+	return c
+}
+
+// handshaken are credentials for connections that are secure already.
+type handshaken struct{}
+
+// ClientHandshake implements [credentials.TransportCredentials].
+func (handshaken) ClientHandshake(context.Context, string, net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return nil, nil, errors.New("credentials of a server")
+}
+
+// ServerHandshake implements [credentials.TransportCredentials].
+func (handshaken) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	secure, ok := conn.(*tls.Conn)
+	if !ok {
+		return nil, nil, fmt.Errorf("connection is a %T, not TLS", conn)
+	}
+	return conn, credentials.TLSInfo{
+		State:          secure.ConnectionState(),
+		CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity},
+	}, nil
+}
+
+// Info implements [credentials.TransportCredentials].
+func (handshaken) Info() credentials.ProtocolInfo {
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
+}
+
+// Clone implements [credentials.TransportCredentials].
+func (h handshaken) Clone() credentials.TransportCredentials { return h }
+
+// OverrideServerName implements [credentials.TransportCredentials].
+func (handshaken) OverrideServerName(string) error { return nil }

@@ -1,0 +1,114 @@
+package list
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"github.com/spf13/cobra"
+
+	"github.com/go-lro/lro/internal/cli/exit"
+	"github.com/go-lro/lro/internal/cli/flag"
+	"github.com/go-lro/lro/internal/cli/remote"
+	"github.com/go-lro/lro/internal/cli/render"
+	"github.com/go-lro/lro/internal/cli/term"
+)
+
+type options struct {
+	remote.Flags
+	io       *term.IO
+	filter   string
+	parent   string
+	pageSize int32
+	all      bool
+}
+
+// New returns the command.
+func New(io *term.IO) *cobra.Command {
+	o := &options{io: io}
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the operations of a service",
+		Long: `List operations, one a line, in the order in which the service has them. On a
+terminal the rows are a table; elsewhere they are name, state, progress, time of
+creation, verb and detail, separated by tabs.
+
+Without --all it is one page.`,
+		Example: `  # What runs
+  lro list --filter done:false
+
+  # Everything below a parent, newest first where the service sorts like that
+  lro list --all --parent projects/p/locations/l
+
+  # Names alone
+  lro list --all --output json | jq -r .name`,
+		Args: flag.Args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.pageSize < 0 {
+				return exit.AsUsage(errors.New("--page-size is negative"))
+			}
+			return o.run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.filter, "filter", "", "only operations that match `EXPRESSION` (AIP-160), such as done:false")
+	f.StringVar(&o.parent, "parent", "", "operations below `NAME`, such as projects/p/locations/l (default top-level ones)")
+	f.Int32Var(&o.pageSize, "page-size", 0, "ask for `N` operations at a time (default the service's)")
+	f.BoolVar(&o.all, "all", false, "go on to the last page")
+	o.AddTo(cmd, io)
+	return cmd
+}
+
+func (o *options) run(ctx context.Context) error {
+	s, err := o.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	req := &longrunningpb.ListOperationsRequest{Name: o.parent, Filter: o.filter, PageSize: o.pageSize}
+	if req.Name == "" {
+		req.Name = "operations"
+	}
+	table := render.NewTable(o.io)
+	stop := s.Busy()
+	defer func() { stop() }()
+	for page, err := range s.Client.Pages(ctx, req) {
+		stop()
+		if err != nil {
+			return s.Explain(ctx, "list operations", err)
+		}
+		if err := o.show(ctx, s, table, page); err != nil {
+			return err
+		}
+		if missing := page.GetUnreachable(); len(missing) > 0 {
+			fmt.Fprintf(o.io.Err, "the service could not reach %s\n", term.Clean(strings.Join(missing, ", ")))
+		}
+		if !o.all {
+			if page.GetNextPageToken() != "" {
+				fmt.Fprintln(o.io.Err, "there are more: --all lists them")
+			}
+			return nil
+		}
+		stop = s.Busy()
+	}
+	return nil
+}
+
+// show shows one page.
+func (o *options) show(ctx context.Context, s *remote.Session, table *render.Table, page *longrunningpb.ListOperationsResponse) error {
+	ops := make([]*render.Operation, len(page.GetOperations()))
+	for i, op := range page.GetOperations() {
+		ops[i] = render.Of(ctx, s.Types, op)
+	}
+	if !o.Output.JSON() {
+		return table.Write(ops)
+	}
+	for _, op := range ops {
+		if err := render.WriteJSON(o.io.Out, op.JSON(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,3 @@
+// Package watch is "lro watch": every change of operations, one a line, until
+// they have ended.
+package watch
