@@ -144,6 +144,11 @@ func (l *loop) run(ctx context.Context) {
 		}
 		var a answer
 		obs, a = l.call(ctx, d)
+		if a.err != nil && ctx.Err() != nil {
+			// That the call was given up says nothing about the service.
+			l.end(s, view{}, context.Cause(ctx))
+			return
+		}
 		switch {
 		case a.err == nil && obs.done:
 			held = a.view

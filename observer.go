@@ -16,10 +16,12 @@ type Observer struct {
 	// it returns comes back in WaitStart.Link of the waits for it.
 	Started func(ctx context.Context, e Started) (link any)
 	// WaitStart is called when waiting for an operation begins: its first
-	// waiter has come. Later waiters join it. The returned context is that of
-	// the polls and of WaitEnd.
+	// waiter has come, or an iteration over a [Group] makes its first call for
+	// it. Later waiters join it. The returned context is that of the polls and
+	// of WaitEnd.
 	WaitStart func(ctx context.Context, e WaitStart) context.Context
-	// WaitEnd is called when waiting ends, with or without an outcome.
+	// WaitEnd is called once for each WaitStart, when waiting ends, with or
+	// without an outcome; in a [Group] also when the iteration ends.
 	WaitEnd func(ctx context.Context, e WaitEnd)
 	// PollStart is called before each call that asks for the state. The
 	// returned context is that of the call and of PollEnd.

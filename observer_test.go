@@ -181,3 +181,33 @@ func TestObserverOfGroup(t *testing.T) {
 		})
 	})
 }
+
+func TestCallGivenUpIsNoError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log eventLog
+		service := &fakeService{get: func(ctx context.Context, n int) (*longrunningpb.Operation, error) {
+			if n > 10 {
+				return succeeded("x"), nil
+			}
+			<-ctx.Done()
+			return nil, status.FromContextError(ctx.Err()).Err()
+		}}
+		op := resume(t, service.pollOnly(), WithPolicy(eachSecond), WithObserver(log.observer()))
+		var want []string
+		for i := range 10 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if _, err := op.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Wait %d of a service that hangs: got %v, want the end of ctx", i+1, err)
+			}
+			cancel()
+			synctest.Wait()
+			want = append(want, fmt.Sprintf("wait %d begins", i+1), fmt.Sprintf("wait %d poll 1", i+1),
+				fmt.Sprintf("wait %d ends after 1s and 1 polls, done false, <nil>", i+1))
+		}
+		log.want(t, want...)
+		// With no soft errors put up with, one of them would end this wait.
+		got, err := op.Wait(t.Context())
+		wantValue(t, got, err, "x")
+	})
+}
