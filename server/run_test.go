@@ -19,6 +19,7 @@ import (
 
 	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/server/engine"
 )
 
 func TestDeadline(t *testing.T) {
@@ -345,4 +346,53 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
+}
+
+// A cancel that meets the claim of its operation, in whatever order, is not
+// lost.
+func TestCancelMeetsClaim(t *testing.T) {
+	t.Parallel()
+	k, kinds := one(simKind{}, untilCancelled)
+	other := simKind{Name: "other"}
+	r := newRig(t, rigOptions{kinds: append(kinds, other.Declare()), idle: true, config: server.Config{Drain: -1}})
+	// A store that is busy makes both meet in its queue.
+	ctx, stop := context.WithCancel(t.Context())
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		for ctx.Err() == nil {
+			if _, err := other.Start(ctx, r.srv, nil, nil); err != nil && ctx.Err() == nil {
+				t.Errorf("Start: %v", err)
+				return
+			}
+		}
+	})
+	defer busy.Wait()
+	defer stop()
+	for range 50 {
+		name := r.start(t, k, nil, nil).GetName()
+		working, stopWork := context.WithCancel(ctx)
+		var both sync.WaitGroup
+		both.Go(func() {
+			if err := r.srv.Work(working); err != nil {
+				t.Errorf("Work: %v", err)
+			}
+		})
+		both.Go(func() { r.cancel(t, name) })
+		rec, err := r.eng.Wait(withTimeout(t, 30*time.Second), name)
+		if err != nil || rec.State != engine.Cancelled {
+			t.Errorf("Wait = %v, %v, want CANCELLED", rec, err)
+			stopWork()
+			both.Wait()
+			return
+		}
+		stopWork()
+		both.Wait()
+	}
+}
+
+func withTimeout(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
 }

@@ -150,6 +150,11 @@ func (e *Engine) begin(en *entry, a *attempt, todo *after) {
 	w := a.worker
 	a.ctx, a.cancel = context.WithCancelCause(w.ctx)
 	w.attempts[a] = struct{}{}
+	// Cancel was asked for in the same batch: there was no attempt to tell yet.
+	if !a.rec.CancelTime.IsZero() {
+		a.cancelled = true
+		todo.cancel = append(todo.cancel, lostAttempt{a, engine.ErrCancelRequested})
+	}
 	if w.draining {
 		todo.cancel = append(todo.cancel, lostAttempt{a, engine.ErrDraining})
 	}
