@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/grpc/codes"
 	grpcmetadata "google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/go-lro/lro/lropb"
@@ -60,6 +62,36 @@ func TestConformanceAIP155(t *testing.T) {
 		r = newRig(t, rigOptions{kinds: kinds, path: path, idle: true})
 		if again := r.start(t, k, a, &server.StartOptions{RequestID: id}); again.GetName() != first.GetName() {
 			t.Errorf("Start after a restart = %q, want %q", again.GetName(), first.GetName())
+		}
+	})
+	t.Run("same_request_in_other_bytes", func(t *testing.T) {
+		t.Parallel()
+		mapped := server.Kind[*errdetails.ErrorInfo, response, metadata]{Name: "mapped"}
+		r := newRig(t, rigOptions{kinds: append(kinds, mapped.Declare()), idle: true})
+		req := &errdetails.ErrorInfo{Metadata: map[string]string{}}
+		for i := range 10 {
+			req.Metadata[fmt.Sprint(i)] = "x"
+		}
+		seen := map[string]bool{}
+		for range 20 {
+			op, err := mapped.Start(t.Context(), r.srv, req, &server.StartOptions{RequestID: id})
+			if err != nil {
+				t.Fatalf("Start of a request with a map: %v", err)
+			}
+			seen[op.GetName()] = true
+		}
+		echo, steps := []byte("\x22\x01e"), []byte("\x10\x05")
+		for _, bytes := range [][]byte{slices.Concat(echo, steps), slices.Concat(steps, echo)} {
+			op, err := r.starter.StartOperation(t.Context(), &lropb.StartOperationRequest{
+				Kind: "sim", RequestId: "other", Request: &anypb.Any{TypeUrl: "type.googleapis.com/lro.v1.SimulateRequest", Value: bytes},
+			})
+			if err != nil {
+				t.Fatalf("StartOperation of %x: %v", bytes, err)
+			}
+			seen[op.GetName()] = true
+		}
+		if len(seen) != 2 {
+			t.Errorf("operations of two requests = %v, want two", seen)
 		}
 	})
 	t.Run("other_request_is_invalid", func(t *testing.T) {

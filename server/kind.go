@@ -50,7 +50,9 @@ type Kind[Req, Resp, M proto.Message] struct {
 	Lease time.Duration
 
 	// Validate refuses a request before an operation exists. Its error, best a
-	// gRPC status, is what Start returns. Nil accepts everything.
+	// gRPC status, is what Start returns; one without a status is
+	// INVALID_ARGUMENT. The request is a copy: what is changed in it, such as
+	// defaults, is stored. Nil accepts everything.
 	Validate func(ctx context.Context, req Req) error
 }
 
@@ -125,9 +127,11 @@ type kind struct {
 	external    bool
 	types       types
 	typed       reflect.Type // of the Kind
-	validate    func(ctx context.Context, req *anypb.Any) error
-	invoke      func(ctx context.Context, s *Server, a engine.Attempt) (*anypb.Any, error) // nil without a handler
-	err         error                                                                      // why the declaration is wrong
+	// accept validates a request and returns it as it is stored.
+	accept func(ctx context.Context, req *anypb.Any) (*anypb.Any, error)
+	// invoke runs the handler; nil where there is none.
+	invoke func(ctx context.Context, s *Server, a engine.Attempt) (*anypb.Any, error)
+	err    error // why the declaration is wrong
 }
 
 func (k Kind[Req, Resp, M]) register() *kind {
@@ -147,15 +151,19 @@ func (k Kind[Req, Resp, M]) register() *kind {
 	}
 	r.types, r.err = typesOf[Req, Resp, M]()
 	r.err = errors.Join(r.err, k.check())
-	r.validate = func(ctx context.Context, packed *anypb.Any) error {
+	r.accept = func(ctx context.Context, packed *anypb.Any) (*anypb.Any, error) {
 		req, err := unpack[Req](packed)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if k.Validate == nil {
-			return nil
+		if k.Validate != nil {
+			if err := k.Validate(ctx, req); err != nil {
+				return nil, err
+			}
 		}
-		return k.Validate(ctx, req)
+		// A copy, encoded anew: whoever repeats a start may encode the same
+		// request in another order.
+		return pack(req)
 	}
 	return r
 }

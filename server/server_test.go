@@ -108,3 +108,17 @@ func TestHandlerEnds(t *testing.T) {
 		})
 	}
 }
+
+func TestValidateSetsDefaults(t *testing.T) {
+	t.Parallel()
+	k, kinds := one(simKind{Validate: func(_ context.Context, req request) error {
+		req.Echo += " by default"
+		return nil
+	}}, echo)
+	r := newRig(t, rigOptions{kinds: kinds})
+	req := &lropb.SimulateRequest{Echo: "set"}
+	done := r.wait(t, r.start(t, k, req, nil).GetName())
+	if got := unpacked[response](t, done.GetResponse()).GetEcho(); got != "set by default" || req.GetEcho() != "set" {
+		t.Errorf("handler got %q, caller has %q, want the default in the stored copy only", got, req.GetEcho())
+	}
+}

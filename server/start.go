@@ -86,14 +86,15 @@ func (s *Server) start(ctx context.Context, k *kind, req *anypb.Any, opts StartO
 }
 
 func (s *Server) tryStart(ctx context.Context, k *kind, req *anypb.Any, opts StartOptions) (*longrunningpb.Operation, error) {
-	spec, err := s.spec(ctx, k, req, opts)
+	spec, err := s.spec(ctx, k, opts)
 	if err != nil {
 		return nil, err
 	}
-	if err := k.validate(ctx, req); err != nil {
-		if hasStatus(err) {
-			return nil, s.faults.completed(err, reasonInvalidRequest)
-		}
+	spec.Request, err = k.accept(ctx, req)
+	switch {
+	case err != nil && hasStatus(err):
+		return nil, s.faults.completed(err, reasonInvalidRequest)
+	case err != nil:
 		return nil, s.faults.invalid("", reasonInvalidRequest, err.Error(), "%v", err)
 	}
 	if opts.ValidateOnly {
@@ -109,9 +110,9 @@ func (s *Server) tryStart(ctx context.Context, k *kind, req *anypb.Any, opts Sta
 	return proto.CloneOf(s.view(rec)), nil
 }
 
-func (s *Server) spec(ctx context.Context, k *kind, req *anypb.Any, opts StartOptions) (engine.Spec, error) {
+func (s *Server) spec(ctx context.Context, k *kind, opts StartOptions) (engine.Spec, error) {
 	spec := engine.Spec{
-		Kind: k.name, Parent: opts.Parent, Request: req,
+		Kind: k.name, Parent: opts.Parent,
 		RequestID: opts.RequestID, Caller: opts.Caller,
 		AtMostOnce: k.atMostOnce, CrashLimit: k.crashLimit, Retention: k.retention,
 		External: k.external, Trace: s.trace(ctx),

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/go-lro/lro/lropb"
 )
@@ -44,7 +43,7 @@ func (t starter) StartOperation(ctx context.Context, req *lropb.StartOperationRe
 		return nil, s.faults.invalid("request", reasonInvalidRequest, packed.GetTypeUrl(),
 			"request is a %q, not a %q", name, k.types.request.FullName())
 	}
-	return s.start(ctx, k, proto.CloneOf(packed), StartOptions{Parent: parent, RequestID: req.GetRequestId()})
+	return s.start(ctx, k, packed, StartOptions{Parent: parent, RequestID: req.GetRequestId()})
 }
 
 // ListKinds lists the registered kinds by name.

@@ -78,12 +78,15 @@ func mustPack(m proto.Message) *anypb.Any {
 
 func isNil(m proto.Message) bool { return m == nil || !m.ProtoReflect().IsValid() }
 
-// pack makes an Any of m; an Any is taken as it is.
+// pack makes an Any of m; an Any is taken as it is. Equal messages have equal
+// bytes, by which a repeated start is known.
 func pack(m proto.Message) (*anypb.Any, error) {
 	if packed, ok := m.(*anypb.Any); ok {
 		return proto.CloneOf(packed), nil
 	}
-	return anypb.New(m)
+	packed := &anypb.Any{}
+	err := anypb.MarshalFrom(packed, m, proto.MarshalOptions{Deterministic: true})
+	return packed, err
 }
 
 // unpack decodes packed as a T. Nil is an empty T.
