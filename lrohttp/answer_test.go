@@ -207,6 +207,7 @@ func TestMissingWait(t *testing.T) {
 		{answer{405, "", ""}, codes.Unimplemented},
 		{answer{501, jsonType, `{"error":{"status":"UNIMPLEMENTED"}}`}, codes.Unimplemented},
 		{answer{404, jsonType, `{"error":{"code":404,"status":"NOT_FOUND"}}`}, codes.NotFound},
+		{answer{404, jsonType, `{"error":{"code":404,"message":"m"}}`}, codes.NotFound},
 		{answer{404, jsonType, `{"code":5,"message":"Not Found","details":[]}`}, codes.NotFound},
 		{answer{410, "", ""}, codes.NotFound},
 	}

@@ -77,7 +77,7 @@ func (c codec) keepMessage(v any, md protoreflect.MessageDescriptor, depth int) 
 		return c.keepAny(v, depth)
 	}
 	object, ok := v.(map[string]any)
-	if !ok || hasOwnJSON(md) {
+	if !ok {
 		return v
 	}
 	for key, value := range object {

@@ -11,15 +11,16 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// An Any has no JSON when the writer does not know its type. What a handler
-// sends in its place must be of a type that every client knows, or Google's
-// clients fail, and the one for Node tries again for ten minutes. The only such
-// types are those of the service itself: of google.protobuf.Struct, BytesValue
-// and google.rpc.ErrorInfo, one or more of Google's clients for Go, Python and
-// Node know nothing unless the program happens to link it. So it is a
+// An Any has no JSON when the writer does not know its type, or its message has
+// none, such as a timestamp beyond the year 9999. What a handler sends in its
+// place must be of a type that every client knows, or Google's clients fail, and
+// the one for Node tries again for ten minutes. The only such types are those of
+// the service itself: of google.protobuf.Struct, BytesValue and
+// google.rpc.ErrorInfo, one or more of Google's clients for Go, Python and Node
+// know nothing unless the program happens to link it. So it is a
 // google.rpc.Status, whose message tells a person what it is and lets a [Client]
 // restore the Any as it was.
-const wrapMark = "any of a type that this server does not know: "
+const wrapMark = "an Any that this server cannot write as JSON: "
 
 // wrapped is what follows wrapMark, in JSON.
 type wrapped struct {

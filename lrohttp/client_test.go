@@ -170,7 +170,7 @@ func TestUnsendable(t *testing.T) {
 func TestClientHeaders(t *testing.T) {
 	t.Parallel()
 	var got http.Header
-	given := http.Header{"x-goog-api-key": {"k"}, "X-Both": {"given"}, "User-Agent": {"test/1"}}
+	given := http.Header{"x-goog-api-key": {"k"}, "X-Both": {"given"}, "X-Given": {"given"}, "User-Agent": {"test/1"}}
 	c := newClient(t, "https://h", func(r *http.Request) (*http.Response, error) {
 		got = r.Header.Clone()
 		answer := response(200, strings.NewReader(`{"name":"x"}`))
@@ -178,7 +178,7 @@ func TestClientHeaders(t *testing.T) {
 		answer.Trailer = http.Header{"X-Trailer": {"t"}}
 		return answer, nil
 	}, lrohttp.WithHeader(given))
-	given.Set("X-Both", "changed later")
+	given["X-Given"][0] = "changed later"
 
 	md := metadata.Pairs("x-both", "call", "x-twice", "1", "x-twice", "2", "x-data-bin", "\x00\xff",
 		"content-type", "x", "grpc-timeout", "1S", "host", "x", "user-agent", "x", "x-goog-request-params", "name=operations%2Fx")
@@ -190,7 +190,7 @@ func TestClientHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string][]string{
-		"X-Goog-Api-Key": {"k"}, "X-Both": {"call"}, "X-Twice": {"1", "2"}, "X-Data-Bin": {"AP8"}, "Accept": {jsonType},
+		"X-Goog-Api-Key": {"k"}, "X-Both": {"call"}, "X-Given": {"given"}, "X-Twice": {"1", "2"}, "X-Data-Bin": {"AP8"}, "Accept": {jsonType},
 		"X-Goog-Request-Params": {"name=operations%2Fx"}, "Authorization": {"Bearer s of https://h"}, "User-Agent": {"test/1"},
 		"Content-Type": nil, "Grpc-Timeout": nil, "Host": nil, "Idempotency-Key": nil,
 	} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -104,19 +105,13 @@ func (c codec) fromJSON(text []byte, m proto.Message) error {
 func hasUntypedAny(m proto.Message) bool {
 	switch m := m.(type) {
 	case *anypb.Any:
-		return m.GetTypeUrl() == ""
+		return isUntyped(m)
 	case *longrunningpb.Operation:
-		for _, a := range append(m.GetError().GetDetails(), m.GetMetadata(), m.GetResponse()) {
-			if a != nil && a.GetTypeUrl() == "" {
-				return true
-			}
-		}
+		return isUntyped(m.GetMetadata()) || isUntyped(m.GetResponse()) || slices.ContainsFunc(m.GetError().GetDetails(), isUntyped)
 	case *longrunningpb.ListOperationsResponse:
-		for _, op := range m.GetOperations() {
-			if hasUntypedAny(op) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(m.GetOperations(), func(op *longrunningpb.Operation) bool { return hasUntypedAny(op) })
 	}
 	return false
 }
+
+func isUntyped(a *anypb.Any) bool { return a != nil && a.GetTypeUrl() == "" }

@@ -106,7 +106,7 @@ func FuzzAnswer(f *testing.F) {
 		`{"name":"n","metadata":{"@type":"type.googleapis.com/google.protobuf.Any","value":{"@type":"type.googleapis.com/google.rpc.Status","details":[{}]}}}`,
 		`{"error":{"code":404,"message":"m","status":"NOT_FOUND","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"1s"}]}}`,
 		`[{"error":{"code":404}}]`, `{"code":5,"details":[]}`, `<html><title>x</title>`, ``, `null`, `{"error":"x"}`,
-		`{"name":"n","response":{"@type":"type.googleapis.com/google.rpc.Status","message":"any of a type that this server does not know: {\"@type\":\"a/b\",\"value\":\"eA==\"}"}}`,
+		`{"name":"n","response":{"@type":"type.googleapis.com/google.rpc.Status","message":"an Any that this server cannot write as JSON: {\"@type\":\"a/b\",\"value\":\"eA==\"}"}}`,
 	} {
 		f.Add(200, body)
 		f.Add(404, body)

@@ -76,8 +76,8 @@ func TestOperationAnswers(t *testing.T) {
 		{"JSON-LD in a Struct", `{"name":"n","metadata":{"@type":"` + url + `google.protobuf.Struct","value":{"@type":"Person","x":{"@type":"y"}}},"done":true,"response":{"@type":"nobody.Knows"}}`,
 			&longrunningpb.Operation{Name: "n", Metadata: untyped(t, map[string]any{"@type": "Person", "x": map[string]any{"@type": "y"}}),
 				Done: true, Result: &longrunningpb.Operation_Response{Response: untyped(t, map[string]any{"@type": "nobody.Knows"})}}},
-		{"something that looks wrapped", `{"name":"n","metadata":{"@type":"` + url + `google.rpc.Status","message":"any of a type that this server does not know: so"}}`,
-			&longrunningpb.Operation{Name: "n", Metadata: pack(t, &spb.Status{Message: "any of a type that this server does not know: so"})}},
+		{"something that looks wrapped", `{"name":"n","metadata":{"@type":"` + url + `google.rpc.Status","message":"an Any that this server cannot write as JSON: so"}}`,
+			&longrunningpb.Operation{Name: "n", Metadata: pack(t, &spb.Status{Message: "an Any that this server cannot write as JSON: so"})}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,10 +106,17 @@ func TestDeepAnswers(t *testing.T) {
 		"other": strings.Repeat(`{"@type":"nobody.Knows","value":`, n) + `{}` + strings.Repeat(`}`, n),
 		"list":  strings.Repeat(`[`, n) + strings.Repeat(`]`, n),
 	} {
-		client := dial(t, answer{200, jsonType, `{"name":"n","metadata":` + nested + `,"done":true,"response":{"@type":"nobody.Knows"}}`})
+		client := dial(t, answer{200, jsonType, `{"name":"n","metadata":` + nested + `,"done":true}`})
 		got, err := client.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: "operations/n"})
 		if err != nil || !got.GetDone() || got.GetMetadata() == nil {
 			t.Errorf("GetOperation of metadata nested %d times (%s) = %.200v, %v", n, name, got, err)
+		}
+		inner := got.GetMetadata()
+		for next := (&anypb.Any{}); inner.UnmarshalTo(next) == nil; next = (&anypb.Any{}) {
+			inner = next
+		}
+		if _, _, ok := lrohttp.Untyped(inner); ok != (name != "list") {
+			t.Errorf("Untyped(inside of metadata nested %d times (%s)) is %t", n, name, ok)
 		}
 	}
 }

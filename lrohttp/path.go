@@ -3,6 +3,7 @@ package lrohttp
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -139,7 +140,7 @@ func (t *template) fits(v variable, text string) bool {
 // because it has wildcards outside of variables.
 func (t *template) expandable() error {
 	next := 0
-	for _, v := range append(t.vars, variable{begin: len(t.segments)}) {
+	for _, v := range slices.Concat(t.vars, []variable{{begin: len(t.segments)}}) {
 		for _, s := range t.segments[next:v.begin] {
 			if s.kind != literal {
 				return fmt.Errorf("path template %q: wildcard outside of a variable", t.text)

@@ -11,8 +11,10 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"github.com/google/go-cmp/cmp"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/emptypb"
 
@@ -211,6 +213,33 @@ func TestUnsetFields(t *testing.T) {
 		}
 		if diff := cmp.Diff(wanted, got); diff != "" {
 			t.Errorf("%s: body (-want +got):\n%s", line, diff)
+		}
+	}
+}
+
+// TestUnwritableAnys shows that what has no JSON comes as a google.rpc.Status,
+// which every official client knows, also an Any of nothing: Google's clients
+// for Node and Ruby fail on "{}".
+func TestUnwritableAnys(t *testing.T) {
+	t.Parallel()
+	for _, a := range []*anypb.Any{nobodyKnows, {}, {Value: []byte("x")}, {TypeUrl: "type.googleapis.com/lro.v1.Progress", Value: []byte{0xff}}} {
+		op := &longrunningpb.Operation{Metadata: a, Done: true, Result: &longrunningpb.Operation_Error{Error: &spb.Status{Code: 5, Details: []*anypb.Any{a}}}}
+		type status struct {
+			Type    string `json:"@type"`
+			Message string
+		}
+		var got struct {
+			Metadata status
+			Error    struct{ Details []status }
+		}
+		w := getX.to(newHandler(t, funcs{get: fixed(op)}))
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || len(got.Error.Details) != 1 {
+			t.Fatalf("body %q: %v, want one detail", w.Body, err)
+		}
+		for _, s := range []status{got.Metadata, got.Error.Details[0]} {
+			if s.Type != "type.googleapis.com/google.rpc.Status" || !strings.HasPrefix(s.Message, "an Any that this server cannot write as JSON: ") {
+				t.Errorf("%v is written as %+v, want a Status that tells", a, s)
+			}
 		}
 	}
 }

@@ -35,9 +35,11 @@ func Run(t *testing.T, transport Transport, except ...string) {
 		"call":   callCases,
 		"result": resultCases,
 	}
+	var left int
 	for group, cases := range groups {
 		for _, c := range cases {
 			if slices.Contains(except, group+"/"+c.name) {
+				left++
 				continue
 			}
 			t.Run(group+"/"+c.name, func(t *testing.T) {
@@ -45,6 +47,9 @@ func Run(t *testing.T, transport Transport, except ...string) {
 				synctest.Test(t, func(t *testing.T) { c.run(bench{t, transport}) })
 			})
 		}
+	}
+	if left != len(except) {
+		t.Errorf("Run leaves out %d cases, but is given %q", left, except)
 	}
 }
 
