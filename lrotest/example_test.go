@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/lrohttp"
 	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/lrotest"
 )
@@ -241,4 +242,25 @@ func ExampleServer_Calls() {
 	// GetOperation operations/checksum [name=operations%2Fchecksum]
 	// GetOperation operations/checksum [name=operations%2Fchecksum]
 	// deletes: 0
+}
+
+// The same script over HTTP/JSON.
+func ExampleNewHTTPServer() {
+	var srv lrotest.Server
+	srv.Add("operations/checksum", lrotest.Drop(), lrotest.Succeeded(&lropb.ChecksumResponse{Digest: "c0ffee"}))
+	handler, err := lrohttp.NewHandler(&srv)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	web := lrotest.NewHTTPServer(handler)
+	defer web.Close()
+	service, err := lrohttp.NewClient(web.URL, lrohttp.WithHTTPClient(web.Client()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	fmt.Println(Digest(context.Background(), lro.NewClient(service), "operations/checksum"))
+	// Output: c0ffee <nil>
 }

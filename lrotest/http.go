@@ -11,7 +11,7 @@ import (
 
 // HTTPServer serves an http.Handler in memory, as httptest.Server does over
 // TCP. Unlike that one it works inside a bubble of testing/synctest, which it
-// must not leave, and does not link package testing.
+// must not leave.
 type HTTPServer struct {
 	// URL is the base of all addresses, without a slash at the end. The server
 	// answers for every other host as well.
@@ -21,12 +21,8 @@ type HTTPServer struct {
 	stop   func()
 }
 
-// NewHTTPServer serves h, for example a [Server] as HTTP/JSON:
-//
-//	web := lrotest.NewHTTPServer(lrohttp.NewHandler(srv))
-//	defer web.Close()
-//
-// The caller must close it.
+// NewHTTPServer serves h, for example what lrohttp.NewHandler makes of a
+// [Server]. The caller must close it.
 func NewHTTPServer(h http.Handler) *HTTPServer {
 	lis := bufconn.Listen(bufferSize)
 	var serving, open sync.WaitGroup // open counts the connections

@@ -42,9 +42,8 @@ func (s *Script) Proto() *longrunningpb.Operation {
 	return s.stateLocked()
 }
 
-// Play replaces what is left of the script by these steps, which begin now.
-// Calls that are being held back are answered by them. No steps leave it
-// running for good.
+// Play replaces what is left of the script by these steps, which begin now,
+// also for calls that are being held back. No steps make it run for good.
 func (s *Script) Play(steps ...Step) {
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()

@@ -24,7 +24,7 @@ import (
 // a server of your own.
 type Server struct {
 	// Without are the methods that the service does not have: they answer
-	// UNIMPLEMENTED. Default none. Most services of Google Cloud are without
+	// UNIMPLEMENTED. Default none. Few services of Google Cloud have
 	// WaitOperation.
 	Without []RPC
 

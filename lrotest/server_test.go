@@ -177,7 +177,12 @@ func TestOnCall(t *testing.T) {
 				return fail
 			}
 			time.Sleep(slow) // sleep: in a bubble
-			return grpc.SetHeader(ctx, metadata.Pairs("retry-after", "60", "x-call", c.RPC.String()))
+			method, _ := grpc.Method(ctx)
+			return errors.Join(
+				grpc.SetHeader(ctx, metadata.Pairs("retry-after", "60")),
+				grpc.SendHeader(ctx, metadata.Pairs("x-method", method)),
+				grpc.SetTrailer(ctx, metadata.Pairs("x-trailer", "end")),
+			)
 		}}
 		script := srv.Add(name, lrotest.Running(nil), lrotest.Succeeded(value("r")))
 		stub := tr.connect(t, &srv)
@@ -186,16 +191,17 @@ func TestOnCall(t *testing.T) {
 			t.Errorf("WaitOperation: %q, want the error of OnCall", got)
 		}
 		begin := time.Now()
-		var header metadata.MD
-		op, err := stub.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: name}, grpc.Header(&header))
+		var header, trailer metadata.MD
+		op, err := stub.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: name}, grpc.Header(&header), grpc.Trailer(&trailer))
 		if got := summary(op, err); got != "running" {
 			t.Errorf("GetOperation: %q, want the first step: a refused call uses up none", got)
 		}
 		if took := time.Since(begin); took != slow {
 			t.Errorf("GetOperation took %v, want %v", took, slow)
 		}
-		if got := fmt.Sprint(header["retry-after"], header["x-call"]); got != "[60] [GetOperation]" {
-			t.Errorf("headers of GetOperation: %s", got)
+		got := fmt.Sprint(header["retry-after"], header["x-method"], metadata.Join(header, trailer)["x-trailer"])
+		if want := "[60] [/google.longrunning.Operations/GetOperation] [end]"; got != want {
+			t.Errorf("headers of GetOperation: %s, want %s", got, want)
 		}
 		if left := fmt.Sprint(script.Unused()); left != "[Succeeded]" {
 			t.Errorf("Unused: %s, want Succeeded", left)
@@ -340,6 +346,32 @@ func TestThroughClient(t *testing.T) {
 			if got := c.Metadata["x-goog-request-params"]; len(got) != 1 || got[0] != "name=projects%2Fp%2Foperations%2Fx" {
 				t.Errorf("%v came with routing header %q", c.RPC, got)
 			}
+		}
+	})
+}
+
+// Many operations that end one after the other.
+func TestManyOperations(t *testing.T) {
+	t.Parallel()
+	bubbles(t, func(t *testing.T, tr transport) {
+		const n = 100
+		var srv lrotest.Server
+		client := lro.NewClient(tr.connect(t, &srv))
+		var ops []lro.Handle
+		for i := range n {
+			script := srv.Add("", lrotest.Running(nil).For(time.Duration(i)*time.Second), lrotest.Succeeded(value("r")))
+			op, err := lro.Any.Wrap(client, script.Proto())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ops = append(ops, op)
+		}
+		begin := time.Now()
+		if err := lro.WaitAll(t.Context(), ops...); err != nil {
+			t.Errorf("WaitAll: %v", err)
+		}
+		if took := time.Since(begin); took < (n-1)*time.Second || took > (n+60)*time.Second {
+			t.Errorf("WaitAll took %v, want little more than %v", took, (n-1)*time.Second)
 		}
 	})
 }
