@@ -354,7 +354,7 @@ func TestThroughClient(t *testing.T) {
 func TestManyOperations(t *testing.T) {
 	t.Parallel()
 	bubbles(t, func(t *testing.T, tr transport) {
-		const n = 100
+		const n = 30
 		var srv lrotest.Server
 		client := lro.NewClient(tr.connect(t, &srv))
 		var ops []lro.Handle
