@@ -30,6 +30,7 @@ var directions = []direction{
 	{"server/engine/sqlite", []string{"server/engine"}, "an engine fulfils the contract and knows no service"},
 	{"temporal/...", []string{"server/engine", "temporal/...", "internal/..."}, "an engine fulfils the contract and knows no service"},
 	{"console/...", []string{"console/..."}, "the console works on the small interface it declares"},
+	{"console/local", []string{"console", "server", "server/engine"}, "the one place that knows both a server and the console"},
 	{"internal/arch", nil, "has tests only"},
 	{"internal/kinds/...", []string{"server"}, "a handler knows its task, no engine"},
 	{"internal/leak", nil, "is used by the tests of every package"},

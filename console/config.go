@@ -1,0 +1,102 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// Config is how a console behaves. The zero value is usable.
+type Config struct {
+	// Title names what is looked at, at the top of each page. Empty means
+	// "Operations".
+	Title string
+
+	// Authorize decides about every request before anything is read for it,
+	// the console's own style sheet included. An error is answered with 403;
+	// its text is only logged. The buttons on a page are shown if Authorize
+	// allows what they do. Nil allows all.
+	//
+	// Live pages are asked about again every few minutes. To send people to a
+	// login, put a handler in front.
+	Authorize func(r *http.Request, a Access) error
+	// ReadOnly refuses to cancel and delete, and hides the buttons.
+	ReadOnly bool
+	// Hosts are the host names, without port, under which the console is
+	// reached; to requests for others it answers 403. IP addresses and
+	// "localhost" are always allowed. This keeps pages of other sites from
+	// reaching a console on this machine or network under a name of their own
+	// that resolves to it (DNS rebinding), so set it, if only to an empty slice,
+	// where nothing else authenticates. Nil allows every host.
+	Hosts []string
+
+	// Endpoint is where the operations are served, for the commands that
+	// pages show. The zero value leaves a gap for the reader to fill in.
+	Endpoint Endpoint
+
+	// Decode returns the message in an Any, nil when it cannot. It is called
+	// by several goroutines at once. Nil finds the types that are linked into
+	// the program.
+	Decode func(ctx context.Context, a *anypb.Any) proto.Message
+
+	// Timeout bounds each page, in which there may be several calls of the
+	// source. 0 means 10 s.
+	Timeout time.Duration
+	// Poll is how often live pages ask a source that is no [Watcher]. A slow
+	// source is asked less often. 0 means 2 s.
+	Poll time.Duration
+
+	// Logger hears of what viewers do (cancel, delete), of refusals, and of
+	// errors whose text viewers do not see. Nil discards.
+	Logger *slog.Logger
+}
+
+// Endpoint is where a service is reached. One of Address and URL is set.
+type Endpoint struct {
+	Address   string // HOST:PORT of the gRPC service
+	Plaintext bool   // it has no TLS
+	URL       string // base of the HTTP/JSON service
+}
+
+const (
+	defaultTitle   = "Operations"
+	defaultTimeout = 10 * time.Second
+	defaultPoll    = 2 * time.Second
+	minPoll        = 100 * time.Millisecond
+)
+
+// withDefaults returns a checked copy.
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	if c.Timeout < 0 {
+		errs = append(errs, fmt.Errorf("timeout %s is negative", c.Timeout))
+	}
+	if c.Poll < 0 || c.Poll > 0 && c.Poll < minPoll {
+		errs = append(errs, fmt.Errorf("poll %s is shorter than %s", c.Poll, minPoll))
+	}
+	if c.Endpoint.Address != "" && c.Endpoint.URL != "" {
+		errs = append(errs, errors.New("endpoint has an address and a URL"))
+	}
+	if c.Title == "" {
+		c.Title = defaultTitle
+	}
+	if c.Timeout == 0 {
+		c.Timeout = defaultTimeout
+	}
+	if c.Poll == 0 {
+		c.Poll = defaultPoll
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Decode == nil {
+		c.Decode = decodeLinked
+	}
+	return c, errors.Join(errs...)
+}

@@ -1,0 +1,42 @@
+// Package console is a web page over long-running operations: what is running,
+// how far, what failed and why, stop this one. It is an http.Handler for the
+// mux one has:
+//
+//	source, err := local.New(srv, local.Config{}) // a *server.Server of this program
+//	...
+//	handler, err := console.New(source, console.Config{
+//		Authorize: func(r *http.Request, a console.Access) error { ... },
+//	})
+//	...
+//	mux.Handle("/operations/", http.StripPrefix("/operations", handler))
+//	httpServer.RegisterOnShutdown(handler.Close)
+//
+// The pattern ends in a slash. All links are relative, so the handler need not
+// know where it is mounted.
+//
+// # Sources
+//
+// A [Source] is where operations come from. Package console/local makes one of
+// a server in the same program, console/remote one of any service of
+// google.longrunning.Operations, by its stub. What only some sources can do is
+// optional: [Watcher], [Counter], [Historian], [StateFilterer]. Where one is
+// missing, the console does the best it can without, such as asking again every
+// two seconds, and says so on the page.
+//
+// # Safety
+//
+// Whoever reaches the handler sees every operation of the source and may cancel
+// and delete them, unless [Config].Authorize, [Config].ReadOnly or the mux in
+// front says otherwise. Requests that change something are POST and must come
+// from the console's own pages (http.CrossOriginProtection). Pages load nothing
+// from elsewhere and run no script but the console's own, which their
+// Content-Security-Policy enforces. Everything in operations is shown as text.
+//
+// # Live pages
+//
+// Pages follow their operations by server-sent events while their tab is
+// visible. Such a stream is a request that does not end by itself, so
+// [http.Server.Shutdown] would wait for it; [Handler.Close] ends them all.
+// Streams set their own write deadlines. Without JavaScript everything can be
+// read, and nothing moves.
+package console
