@@ -1,0 +1,139 @@
+package lrootel
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/go-lro/lro"
+)
+
+// scope names this instrumentation in what is recorded.
+const scope = "github.com/go-lro/lro/lrootel"
+
+// Option sets something of an observer.
+type Option func(*config)
+
+type config struct {
+	tracers trace.TracerProvider
+	meters  metric.MeterProvider
+}
+
+// WithTracerProvider sets where spans go. Default: the global provider, also if
+// it is set later. Nil means the default.
+func WithTracerProvider(p trace.TracerProvider) Option {
+	return func(c *config) {
+		if p != nil {
+			c.tracers = p
+		}
+	}
+}
+
+// WithMeterProvider sets where metrics go. Default: the global provider, also if
+// it is set later. Nil means the default.
+func WithMeterProvider(p metric.MeterProvider) Option {
+	return func(c *config) {
+		if p != nil {
+			c.meters = p
+		}
+	}
+}
+
+// NewObserver returns an observer for [lro.WithObserver] that records traces
+// and metrics; the package's documentation lists them. One observer may serve
+// many clients, also at once. Errors of making the instruments go to
+// otel.Handle.
+func NewObserver(opts ...Option) *lro.Observer {
+	c := config{otel.GetTracerProvider(), otel.GetMeterProvider()}
+	for _, opt := range opts {
+		opt(&c)
+	}
+	o := &observer{
+		tracer:      c.tracers.Tracer(scope),
+		instruments: newInstruments(c.meters.Meter(scope)),
+	}
+	return &lro.Observer{
+		Started:   o.started,
+		WaitStart: o.waitStart,
+		WaitEnd:   o.waitEnd,
+		PollStart: o.pollStart,
+		PollEnd:   o.pollEnd,
+	}
+}
+
+type observer struct {
+	tracer trace.Tracer
+	instruments
+}
+
+// started keeps the span in which an operation was started, for its waits.
+func (o *observer) started(ctx context.Context, _ lro.Started) any {
+	return trace.SpanContextFromContext(ctx)
+}
+
+func (o *observer) waitStart(ctx context.Context, e lro.WaitStart) context.Context {
+	name := "Operation.Wait"
+	if e.Method != "" {
+		name = e.Method + ".Wait"
+	}
+	opts := []trace.SpanStartOption{trace.WithAttributes(append(methodAttributes(e.Method), operationKey.String(e.Operation))...)}
+	if started, ok := e.Link.(trace.SpanContext); ok && started.IsValid() {
+		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: started}))
+	}
+	ctx, _ = o.tracer.Start(ctx, name, opts...)
+	o.active.Add(ctx, 1, metric.WithAttributes(methodAttributes(e.Method)...))
+	w := &wait{}
+	w.running.Store(time.Now().UnixNano())
+	return context.WithValue(ctx, waitKey{}, w)
+}
+
+func (o *observer) waitEnd(ctx context.Context, e lro.WaitEnd) {
+	end := endOf(e)
+	o.recordWait(ctx, e, end)
+	span := trace.SpanFromContext(ctx)
+	if span.IsRecording() {
+		span.SetAttributes(outcomeKey.String(end.outcome), pollsKey.Int(e.Polls))
+		span.SetAttributes(stateAttributes(e.Snapshot)...)
+		setError(span, end.err)
+	}
+	span.End()
+}
+
+func (o *observer) pollStart(ctx context.Context, e lro.PollStart) context.Context {
+	ctx, _ = o.tracer.Start(ctx, rpcOf(e), trace.WithAttributes(
+		operationKey.String(e.Operation),
+		attemptKey.Int(e.Number),
+		rpcMethodKey.String(operationsService+rpcOf(e)),
+	))
+	return ctx
+}
+
+func (o *observer) pollEnd(ctx context.Context, e lro.PollEnd) {
+	code := codeName(e.Err)
+	o.polls.Add(ctx, 1, metric.WithAttributes(append(methodAttributes(e.Method),
+		rpcMethodKey.String(operationsService+rpcOf(e.PollStart)), rpcCodeKey.String(code))...))
+	seenRunning(ctx, e)
+	span := trace.SpanFromContext(ctx)
+	defer span.End()
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(rpcCodeKey.String(code))
+	switch {
+	case e.Err == nil:
+		span.SetAttributes(stateAttributes(e.Snapshot)...)
+	case ctx.Err() == nil: // else it was given up by whoever waits
+		setError(span, e.Err)
+	}
+}
+
+func methodAttributes(method string) []attribute.KeyValue {
+	if method == "" {
+		return nil
+	}
+	return []attribute.KeyValue{methodKey.String(method)}
+}
