@@ -95,7 +95,8 @@ func (o *Operation[R, M]) Wait(ctx context.Context, opts ...WaitOption) (R, erro
 
 // Progress iterates over the states of the operation while waiting for its
 // end: first the one that is known, unless the operation was resumed and not
-// polled yet, then each that differs from the one before. The last is the done
+// polled yet, then the latest whenever it differs from the one shown before;
+// states that pass while the loop body runs are left out. The last is the done
 // one, whose Result tells how it ended; its error is nil also when the
 // operation failed.
 //

@@ -12,7 +12,8 @@ import (
 // and the zero Policy is the default one. A Policy must not be modified once a
 // client or method has it.
 //
-// There is no limit on the whole wait: that is what ctx is for.
+// There is no limit on the whole wait: that is what ctx is for. Tests need no
+// Policy of their own: in a bubble of testing/synctest waiting takes no time.
 type Policy struct {
 	// FirstPoll is the delay of the first poll after an operation was
 	// started. Default 100 ms. An operation resumed by name is polled at once.
