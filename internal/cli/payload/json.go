@@ -205,11 +205,11 @@ func (r *resolver) opaque(src *anypb.Any) *anypb.Any {
 // standIn is a message with one field of bytes named value.
 var standIn = sync.OnceValue(func() protoreflect.MessageType {
 	fd, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
-		Name: proto.String("lro/command/opaque.proto"), Package: proto.String("lro.command"), Syntax: proto.String("proto3"),
+		Name: new("lro/command/opaque.proto"), Package: new("lro.command"), Syntax: new("proto3"),
 		MessageType: []*descriptorpb.DescriptorProto{{
-			Name: proto.String("Opaque"),
+			Name: new("Opaque"),
 			Field: []*descriptorpb.FieldDescriptorProto{{
-				Name: proto.String("value"), JsonName: proto.String("value"), Number: proto.Int32(1),
+				Name: new("value"), JsonName: new("value"), Number: new(int32(1)),
 				Type:  descriptorpb.FieldDescriptorProto_TYPE_BYTES.Enum(),
 				Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
 			}},
