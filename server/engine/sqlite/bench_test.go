@@ -2,8 +2,11 @@ package sqlite
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -208,4 +211,183 @@ func BenchmarkRoundTrip(b *testing.B) {
 	b.ReportMetric(float64(p50.Microseconds()), "p50-us")
 	b.ReportMetric(float64(bare50.Microseconds()), "bare-p50-us")
 	b.ReportMetric(float64(p50)/float64(bare50), "bare-commits")
+}
+
+// fill starts n operations that have ended, and active ones among them.
+func fill(b *testing.B, e *Engine, n, active int) (names []string) {
+	b.Helper()
+	request := payload(b, 400)
+	every := max(n/max(active, 1), 1)
+	for i := 0; i < n; i += 1000 {
+		err := e.write(b.Context(), 0, func(ba *batch) error {
+			for j := i; j < min(i+1000, n); j++ {
+				r := newRow(&engine.Spec{Kind: "bench", Parent: "projects/p/locations/l", Request: request, CrashLimit: 1}, e.nextSeq, randomTail())
+				e.nextSeq++
+				data, err := marshalAny(request)
+				if err != nil {
+					return err
+				}
+				if err := ba.insert(r, data); err != nil {
+					return err
+				}
+				names = append(names, r.rec.Name)
+				if j%every == 0 {
+					continue
+				}
+				after := r.edit()
+				if err := ba.succeed(r, after, request, now()); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	return names
+}
+
+var millions = flag.Bool("million", false, "benchmarks with a million operations too")
+
+func sizes() []int {
+	if *millions {
+		return []int{1_000, 100_000, 1_000_000}
+	}
+	return []int{1_000, 100_000}
+}
+
+// BenchmarkGet reads operations at random, from the cache and from disk.
+func BenchmarkGet(b *testing.B) {
+	for _, n := range sizes() {
+		path := filepath.Join(b.TempDir(), "operations.db")
+		names := func() []string {
+			e := mustOpen(b, path, nil)
+			defer e.Close()
+			return fill(b, e, n, 100)
+		}()
+		for _, tt := range []struct {
+			name string
+			opts Options
+		}{{"disk", Options{CacheBytes: -1}}, {"cache", Options{CacheBytes: 8 << 30}}} {
+			b.Run(fmt.Sprintf("%s/%d", tt.name, n), func(b *testing.B) {
+				e := mustOpen(b, path, &tt.opts)
+				defer e.Close()
+				rnd := rand.New(rand.NewPCG(1, 2))
+				get := func(name string) {
+					if _, err := e.Get(b.Context(), name); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if tt.opts.CacheBytes > 0 {
+					for _, name := range names {
+						get(name)
+					}
+				}
+				var took []time.Duration
+				for b.Loop() {
+					name := names[rnd.IntN(len(names))]
+					at := time.Now()
+					get(name)
+					took = append(took, time.Since(at))
+				}
+				b.ReportMetric(float64(percentile(took, 0.5).Nanoseconds()), "p50-ns")
+			})
+		}
+	}
+}
+
+// BenchmarkList reads a page of 50 of the operations that have not ended: 200
+// of all.
+func BenchmarkList(b *testing.B) {
+	for _, n := range sizes() {
+		e := mustOpen(b, filepath.Join(b.TempDir(), "operations.db"), nil)
+		fill(b, e, n, 200)
+		for _, q := range []struct {
+			name  string
+			query engine.Query
+		}{
+			{"active", engine.Query{Parent: "projects/p/locations/l", Where: engine.Where{Done: new(false)}}},
+			{"active of any parent", engine.Query{AnyParent: true, Where: engine.Where{Done: new(false)}}},
+			{"all", engine.Query{Parent: "projects/p/locations/l"}},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", q.name, n), func(b *testing.B) {
+				q.query.Limit = 50
+				var took []time.Duration
+				for b.Loop() {
+					at := time.Now()
+					p, err := e.List(b.Context(), q.query)
+					if err != nil || len(p.Records) != 50 {
+						b.Fatalf("List() has %d records, %v; want 50", len(p.Records), err)
+					}
+					took = append(took, time.Since(at))
+				}
+				b.ReportMetric(float64(percentile(took, 0.5).Microseconds()), "p50-us")
+			})
+		}
+	}
+}
+
+// BenchmarkWaiters has 10,000 callers wait, for one operation and for one
+// each, and measures how long after its end was acknowledged the last of them
+// was answered.
+func BenchmarkWaiters(b *testing.B) {
+	const waiters = 10_000
+	for _, ops := range []int{1, waiters} {
+		b.Run(fmt.Sprint(ops, " operations"), func(b *testing.B) {
+			e := mustOpen(b, filepath.Join(b.TempDir(), "operations.db"), nil)
+			var late []time.Duration
+			for b.Loop() {
+				late = append(late, waitersRound(b, e, waiters, ops))
+			}
+			b.ReportMetric(float64(percentile(late, 0.5).Milliseconds()), "last-answer-p50-ms")
+		})
+	}
+}
+
+func waitersRound(b *testing.B, e *Engine, waiters, ops int) time.Duration {
+	recs := make([]*engine.Record, ops)
+	callers := min(64, ops)
+	burst(b, callers, (ops+callers-1)/callers, func(i int) (err error) {
+		if i < ops {
+			recs[i], err = e.Start(b.Context(), engine.Spec{Kind: "bench", External: true})
+		}
+		return err
+	})
+	answered, acknowledged := make([]time.Time, waiters), make([]time.Time, ops)
+	var wg sync.WaitGroup
+	for i := range waiters {
+		wg.Go(func() {
+			if _, err := e.Wait(b.Context(), recs[i%ops].Name); err != nil {
+				b.Error(err)
+			}
+			answered[i] = time.Now()
+		})
+	}
+	for !allWait(e, waiters) {
+		runtime.Gosched()
+	}
+	response := payload(b, 10)
+	burst(b, callers, (ops+callers-1)/callers, func(i int) (err error) {
+		if i < ops {
+			_, err = e.Complete(b.Context(), recs[i].Lease(), engine.Completion{Response: response})
+			acknowledged[i] = time.Now()
+		}
+		return err
+	})
+	wg.Wait()
+	var late time.Duration
+	for i, at := range answered {
+		late = max(late, at.Sub(acknowledged[i%ops]))
+	}
+	return late
+}
+
+func allWait(e *Engine, n int) bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for _, w := range e.waits {
+		n -= w.waiters
+	}
+	return n == 0
 }

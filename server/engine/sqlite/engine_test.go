@@ -12,7 +12,12 @@ import (
 	"github.com/go-lro/lro/server/engine/enginetest"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+func TestMain(m *testing.M) {
+	if do := os.Getenv(childEnv); do != "" {
+		childMain(do)
+	}
+	leak.Main(m)
+}
 
 func TestEngine(t *testing.T) {
 	t.Parallel()
@@ -56,12 +61,10 @@ func (s *store) Crash(t *testing.T) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "operations.db")
 	err := s.last.write(context.Background(), 0, func(*batch) error {
-		for _, suffix := range []string{"", "-wal"} {
-			if err := copyFile(path+suffix, s.path+suffix); err != nil {
-				return err
-			}
+		if err := copyFile(path, s.path); err != nil {
+			return err
 		}
-		return nil
+		return copyFile(path+"-wal", s.path+"-wal")
 	})
 	if err != nil {
 		t.Fatalf("copy database: %v", err)
@@ -86,9 +89,6 @@ func mustOpen(t testing.TB, path string, opts *Options) *Engine {
 
 func copyFile(dst, src string) error {
 	in, err := os.Open(src)
-	if os.IsNotExist(err) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ var everyFault = flag.Bool("every-fault", false, "inject each fault at each chan
 // nothing in part.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	for _, f := range []fault{failBefore, failAfter, failTorn, diskFull} {
+	for _, f := range []fault{failBefore, failAfter, failTorn, diskFull, readOnly} {
 		t.Run(f.String(), func(t *testing.T) {
 			t.Parallel()
 			everyChange(t, f, 1, runFault)
@@ -57,12 +57,12 @@ func TestPowerCut(t *testing.T) {
 // fault at that change, and at those that follow, length in all.
 func everyChange(t *testing.T, f fault, length int, run func(t *testing.T, fs *faultFS, o *Options, path string)) {
 	t.Helper()
-	step := 7
+	step := 17
 	switch {
 	case *everyFault:
 		step = 1
 	case testing.Short():
-		step = 31
+		step = 61
 	}
 	// Without a log that is moved now and then, there would be little to fail.
 	for i, checkpoint := range []int{1000, 6} {

@@ -58,13 +58,14 @@ const (
 	failAfter        // fails, and was done
 	failTorn         // fails, and was done in part
 	diskFull         // fails with disk full, and was done in part
+	readOnly         // fails, because the disk became read-only
 	powerCut         // the power is cut before; everything fails from now on
 	loseAll          // powerCut, and all that was not synced is lost
 	keepAll          // powerCut, and all that was written is kept: the process died
 )
 
 func (f fault) String() string {
-	return []string{"none", "fail before", "fail after", "torn", "disk full",
+	return []string{"none", "fail before", "fail after", "torn", "disk full", "read-only",
 		"power cut", "power cut, unsynced lost", "process killed"}[f]
 }
 
@@ -291,6 +292,8 @@ func (f *faultFile) WriteAt(p []byte, off int64) (int, error) {
 	switch what {
 	case failBefore:
 		return 0, sqlite3.IOERR_WRITE
+	case readOnly:
+		return 0, sqlite3.READONLY
 	case failTorn, diskFull:
 		part = p[:len(p)/2]
 	}

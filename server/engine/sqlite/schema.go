@@ -98,6 +98,9 @@ func migrate(c *sqlite3.Conn) error {
 		return fmt.Errorf("the file has schema %d, written by a newer version of this program, which knows up to schema %d",
 			version, len(migrations))
 	}
+	if version < 0 {
+		return fmt.Errorf("the file has schema %d, which cannot be", version)
+	}
 	for v := int(version); v < len(migrations); v++ {
 		script := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
 			migrations[v], applicationID, v+1)
