@@ -49,9 +49,9 @@
 //   - An operation whose metadata or response is of a type that is not linked
 //     into the program cannot be read. Import the service's package, or use
 //     package lrohttp, which keeps what it does not know.
-//   - Its errors have the code of the HTTP status, and no details. What comes
-//     through [New] has those in the body of the answer (AIP-193), and the
-//     Retry-After header is followed.
+//   - The status of its errors has the code of the HTTP status and no details.
+//     Through [New] it has those in the body of the answer (AIP-193), and the
+//     Retry-After header of an error is followed.
 //   - Its ListOperations ignores ctx. Through [New] the call returns when ctx
 //     ends, but the request stays open until the server answers.
 package lrogax
