@@ -16,6 +16,7 @@ import (
 const (
 	typePrefix = "type.googleapis.com/"
 	anyName    = "google.protobuf.Any"
+	anyURL     = typePrefix + anyName
 	structURL  = typePrefix + "google.protobuf.Struct"
 	valueURL   = typePrefix + "google.protobuf.Value"
 	statusURL  = typePrefix + "google.rpc.Status"
@@ -33,20 +34,18 @@ const (
 
 // Untyped tells what stands in an Any that was read from JSON and whose type is
 // not linked into the program, or whose JSON does not fit the type. Without its
-// descriptor a message cannot be had from its JSON, so such an Any is kept as a
-// google.protobuf.Struct that holds the JSON, "@type" included. Its own type is
-// Struct, since a reader who trusts the type of an Any must not be given other
-// bytes than that type's.
+// descriptor a message cannot be had from its JSON, so such an Any is kept as an
+// Any within an Any: the inner one is a google.protobuf.Struct with the JSON,
+// "@type" included. It does not have the type that the service named, since who
+// trusts the type of an Any must not be given other bytes than that type's, and
+// not the type Struct, lest somebody who waits for a Struct takes it for one.
 //
 // Untyped returns the type URL that the service sent, empty when it sent none,
 // and the other fields. Whole numbers that a float64 cannot hold are strings, as
 // protobuf writes them. It reports false for any other Any.
 func Untyped(a *anypb.Any) (typeURL string, fields map[string]any, ok bool) {
-	if a.GetTypeUrl() != structURL {
-		return "", nil, false
-	}
-	s := &structpb.Struct{}
-	if a.UnmarshalTo(s) != nil {
+	inner, s := &anypb.Any{}, &structpb.Struct{}
+	if a.GetTypeUrl() != anyURL || a.UnmarshalTo(inner) != nil || inner.UnmarshalTo(s) != nil {
 		return "", nil, false
 	}
 	fields = s.AsMap()
@@ -56,8 +55,8 @@ func Untyped(a *anypb.Any) (typeURL string, fields map[string]any, ok bool) {
 }
 
 // keepUnknown rewrites the JSON of a message so that every Any in it can be
-// read: those that cannot become Structs. It reports false when text is not
-// JSON.
+// read: those that cannot are kept as [Untyped] says. It reports false when text
+// is not JSON.
 func (c codec) keepUnknown(text []byte, md protoreflect.MessageDescriptor) ([]byte, bool) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
@@ -127,14 +126,14 @@ func (c codec) keepList(items []any, md protoreflect.MessageDescriptor, depth in
 	return kept
 }
 
-// keepAny returns v, the JSON of an Any, or a Struct in its place.
+// keepAny returns v, the JSON of an Any, or what is kept in its place.
 func (c codec) keepAny(v any, depth int) any {
 	object, ok := v.(map[string]any)
 	switch {
 	case v == nil:
 		return nil
 	case !ok:
-		return map[string]any{"@type": valueURL, "value": plain(v, 0)}
+		return untyped(valueURL, v)
 	}
 	url, _ := object["@type"].(string)
 	if url == "" && len(object) == countOf(object, "@type") {
@@ -142,7 +141,7 @@ func (c codec) keepAny(v any, depth int) any {
 	}
 	mt, err := c.types.FindMessageByURL(url)
 	if err != nil || depth >= maxDepth {
-		return asStruct(object)
+		return keepObject(object)
 	}
 	typed := map[string]any{"@type": url}
 	if md := mt.Descriptor(); md.FullName() == anyName {
@@ -158,7 +157,7 @@ func (c codec) keepAny(v any, depth int) any {
 		c.keepMessage(typed, md, depth+1)
 	}
 	if text, err := json.Marshal(typed); err != nil || c.fromJSON(text, &anypb.Any{}) != nil {
-		return asStruct(object)
+		return keepObject(object)
 	}
 	return typed
 }
@@ -170,11 +169,17 @@ func countOf(object map[string]any, key string) int {
 	return 0
 }
 
-func asStruct(object map[string]any) any {
+func keepObject(object map[string]any) any {
 	if _, ok := object["@type"].(string); !ok {
 		object["@type"] = ""
 	}
-	return map[string]any{"@type": structURL, "value": plain(object, 0)}
+	return untyped(structURL, object)
+}
+
+// untyped returns the JSON of an Any that holds an Any of the given type, a
+// Struct or Value of v.
+func untyped(url string, v any) any {
+	return map[string]any{"@type": anyURL, "value": map[string]any{"@type": url, "value": plain(v, 0)}}
 }
 
 // plain copies JSON, with strings in the place of what a Struct cannot hold:

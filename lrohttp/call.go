@@ -87,8 +87,7 @@ func (c *Client) newRequest(ctx context.Context, m *method, req proto.Message, o
 		return nil, bad
 	}
 	if !ok {
-		name := fieldText(req, "name")
-		return nil, newError(codes.InvalidArgument, "name %q fits no path of %s: %s", name, m.name(), c.table.paths(m))
+		return nil, newError(codes.InvalidArgument, "name %q fits no path of %s: %s", fieldText(req, "name"), m.name(), c.table.paths(m))
 	}
 	var query string
 	var body io.Reader
@@ -215,7 +214,7 @@ func (c *Client) decode(answer *http.Response, body []byte, resp proto.Message) 
 	if len(body) == 0 && isEmpty {
 		return nil
 	}
-	if failed := c.hiddenError(answer, body, resp); failed != nil {
+	if failed := c.hiddenError(answer, body); failed != nil {
 		return failed
 	}
 	var err error
@@ -241,7 +240,7 @@ func (c *Client) decode(answer *http.Response, body []byte, resp proto.Message) 
 
 // hiddenError finds the error of a gateway that answers 200 with one: read as
 // an operation, it would be one that never ends.
-func (c *Client) hiddenError(answer *http.Response, body []byte, resp proto.Message) *Error {
+func (c *Client) hiddenError(answer *http.Response, body []byte) *Error {
 	var object map[string]json.RawMessage
 	if !bytes.Contains(body, []byte(`"status"`)) || json.Unmarshal(body, &object) != nil {
 		return nil

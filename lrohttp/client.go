@@ -23,7 +23,7 @@ import (
 // answer are what grpc.Header is given, the HTTP trailers grpc.Trailer. Of the
 // other call options, grpc.PerRPCCredentials and grpc.MaxCallRecvMsgSize have
 // their effect. The deadline of ctx is sent as the header X-Server-Timeout, as
-// Google's clients do.
+// Google's clients do; a call without one lasts as long as the service takes.
 //
 // A Client never changes and is safe for concurrent use. It starts no
 // goroutines and need not be closed; connections are its http.Client's.

@@ -36,7 +36,7 @@ func (o ownTypes) FindMessageByURL(url string) (protoreflect.MessageType, error)
 		return mt, nil
 	}
 	switch url {
-	case structURL, valueURL, statusURL:
+	case anyURL, structURL, valueURL, statusURL:
 		return protoregistry.GlobalTypes.FindMessageByURL(url)
 	}
 	return nil, err

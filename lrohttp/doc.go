@@ -75,14 +75,13 @@
 //
 // # Types nobody knows
 //
-// JSON writes the message in a google.protobuf.Any by its fields, which takes
-// its type. Both sides go on without it, and never fail a poll for it:
+// JSON writes the message in a google.protobuf.Any by its fields, for which one
+// must know its type. Both sides go on without it, and never fail a poll for it:
 //
 //   - A client that reads an Any whose type is not linked into the program, or
-//     whose JSON does not fit it, keeps the JSON in a google.protobuf.Struct.
-//     [Untyped] reads it.
-//   - A handler that writes such an Any sends a google.rpc.Status in its place,
-//     the one message that has any use here and that every official client knows,
+//     whose JSON does not fit it, keeps the JSON; [Untyped] reads it.
+//   - A handler that cannot write an Any as JSON sends a google.rpc.Status in its
+//     place, the one message of any use here that every official client knows,
 //     with the type URL and the encoded message in its text. A [Client] restores
 //     the Any from it, so that nothing is lost between the two.
 //

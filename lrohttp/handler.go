@@ -162,24 +162,24 @@ func (h *handler) noRoute(w http.ResponseWriter, r *http.Request, allowed []stri
 }
 
 // fault is an error that the handler itself makes, with an ErrorInfo whose
-// metadata is values (AIP-193).
+// metadata is values (AIP-193). An httpCode of 0 is that of code.
 func (h *handler) fault(httpCode int, code codes.Code, reason string, values map[string]string, format string, args ...any) error {
 	st := status.Newf(code, format, args...)
 	info := &errdetails.ErrorInfo{Reason: reason, Domain: h.domain, Metadata: values}
 	if detailed, err := st.WithDetails(info); err == nil {
 		st = detailed
 	}
-	return &fault{st, httpCode}
+	return &faultError{st, httpCode}
 }
 
-// fault is a status with an HTTP status that is not that of its code.
-type fault struct {
+// faultError is a status whose HTTP status need not be that of its code.
+type faultError struct {
 	status   *status.Status
-	httpCode int
+	httpCode int // 0 for that of the code
 }
 
-func (f *fault) Error() string              { return f.status.Err().Error() }
-func (f *fault) GRPCStatus() *status.Status { return f.status }
+func (f *faultError) Error() string              { return f.status.Err().Error() }
+func (f *faultError) GRPCStatus() *status.Status { return f.status }
 
 // writeError answers with an error, as a grpc.Server would see it.
 func (h *handler) writeError(w http.ResponseWriter, err error) {
@@ -192,7 +192,7 @@ func (h *handler) writeError(w http.ResponseWriter, err error) {
 		p = &spb.Status{Code: int32(codes.Unknown), Message: err.Error()}
 	}
 	httpCode := 0
-	if f, ok := errors.AsType[*fault](err); ok {
+	if f, ok := errors.AsType[*faultError](err); ok {
 		httpCode = f.httpCode
 	}
 	if seconds, ok := retryAfter(st); ok {

@@ -1,6 +1,7 @@
 package lrohttp_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/lrohttp"
 	"github.com/go-lro/lro/lropb"
 )
@@ -64,7 +66,7 @@ func TestOperationAnswers(t *testing.T) {
 			&longrunningpb.Operation{Name: "n", Done: true, Result: &longrunningpb.Operation_Response{
 				Response: untyped(t, map[string]any{"@type": url + "lro.v1.OperationMetadata", "attempt": "many"})}}},
 		{"metadata that is no object", `{"name":"n","metadata":[1,"a"]}`,
-			&longrunningpb.Operation{Name: "n", Metadata: pack(t, value(t, []any{1, "a"}))}},
+			&longrunningpb.Operation{Name: "n", Metadata: pack(t, pack(t, value(t, []any{1, "a"})))}},
 		{"unknown detail", `{"name":"n","done":true,"error":{"code":9,"message":"m","details":[null,{"@type":"` + url + `google.protobuf.StringValue","value":"a"},{"@type":"` + url + `nobody.Knows"}]}}`,
 			&longrunningpb.Operation{Name: "n", Done: true, Result: &longrunningpb.Operation_Error{Error: &spb.Status{Code: 9, Message: "m",
 				Details: []*anypb.Any{pack(t, wrapperspb.String("a")), untyped(t, map[string]any{"@type": url + "nobody.Knows"})}}}}},
@@ -74,7 +76,7 @@ func TestOperationAnswers(t *testing.T) {
 		{"unknown type in an Any in an Any", `{"name":"n","metadata":{"@type":"` + url + `google.protobuf.Any","value":{"@type":"` + url + `nobody.Knows"}}}`,
 			&longrunningpb.Operation{Name: "n", Metadata: pack(t, untyped(t, map[string]any{"@type": url + "nobody.Knows"}))}},
 		{"JSON-LD in a Struct", `{"name":"n","metadata":{"@type":"` + url + `google.protobuf.Struct","value":{"@type":"Person","x":{"@type":"y"}}},"done":true,"response":{"@type":"nobody.Knows"}}`,
-			&longrunningpb.Operation{Name: "n", Metadata: untyped(t, map[string]any{"@type": "Person", "x": map[string]any{"@type": "y"}}),
+			&longrunningpb.Operation{Name: "n", Metadata: pack(t, value(t, map[string]any{"@type": "Person", "x": map[string]any{"@type": "y"}}).GetStructValue()),
 				Done: true, Result: &longrunningpb.Operation_Response{Response: untyped(t, map[string]any{"@type": "nobody.Knows"})}}},
 		{"something that looks wrapped", `{"name":"n","metadata":{"@type":"` + url + `google.rpc.Status","message":"an Any that this server cannot write as JSON: so"}}`,
 			&longrunningpb.Operation{Name: "n", Metadata: pack(t, &spb.Status{Message: "an Any that this server cannot write as JSON: so"})}},
@@ -111,14 +113,23 @@ func TestDeepAnswers(t *testing.T) {
 		if err != nil || !got.GetDone() || got.GetMetadata() == nil {
 			t.Errorf("GetOperation of metadata nested %d times (%s) = %.200v, %v", n, name, got, err)
 		}
-		inner := got.GetMetadata()
-		for next := (&anypb.Any{}); inner.UnmarshalTo(next) == nil; next = (&anypb.Any{}) {
-			inner = next
+		found := false
+		for inner := got.GetMetadata(); !found && inner != nil; inner = innerAny(inner) {
+			_, _, found = lrohttp.Untyped(inner)
 		}
-		if _, _, ok := lrohttp.Untyped(inner); ok != (name != "list") {
-			t.Errorf("Untyped(inside of metadata nested %d times (%s)) is %t", n, name, ok)
+		if found != (name != "list") {
+			t.Errorf("metadata nested %d times (%s) has a part that is Untyped: %t", n, name, found)
 		}
 	}
+}
+
+// innerAny returns the Any in an Any; nil when there is none.
+func innerAny(a *anypb.Any) *anypb.Any {
+	inner := &anypb.Any{}
+	if a.UnmarshalTo(inner) != nil {
+		return nil
+	}
+	return inner
 }
 
 // TestUntyped shows that other Anys are not taken for kept ones.
@@ -128,10 +139,33 @@ func TestUntyped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range []*anypb.Any{nil, {}, pack(t, s), pack(t, wrapperspb.String("x")), {TypeUrl: pack(t, s).GetTypeUrl(), Value: []byte{0xff}}} {
+	s.Fields["@type"] = structpb.NewStringValue("x")
+	for _, a := range []*anypb.Any{
+		nil, {}, pack(t, s), pack(t, wrapperspb.String("x")), pack(t, pack(t, wrapperspb.String("x"))), pack(t, pack(t, &structpb.Struct{})),
+		pack(t, &anypb.Any{TypeUrl: pack(t, s).GetTypeUrl(), Value: []byte{0xff}}),
+	} {
 		if url, fields, ok := lrohttp.Untyped(a); ok {
 			t.Errorf("Untyped(%v) = %q, %v, true, want false", a, url, fields)
 		}
+	}
+}
+
+// TestStructExpected shows that a kept Any is not taken for a result by somebody
+// who waits for a Struct.
+func TestStructExpected(t *testing.T) {
+	t.Parallel()
+	client := lro.NewClient(dial(t, answer{200, jsonType, `{"name":"operations/x","done":true,"response":{"@type":"a/nobody.Knows","x":1}}`}))
+	op, err := lro.Method[*structpb.Struct, *structpb.Struct]{}.Resume(client, "operations/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := op.Wait(t.Context())
+	failed, ok := errors.AsType[*lro.ResultError](err)
+	if !ok {
+		t.Fatalf("Wait = %v, %v, want a ResultError", got, err)
+	}
+	if url, fields, ok := lrohttp.Untyped(failed.Response); !ok || url != "a/nobody.Knows" || fields["x"] != 1.0 {
+		t.Errorf("Untyped(response of the error) = %q, %v, %t", url, fields, ok)
 	}
 }
 
@@ -196,7 +230,7 @@ func value(t testing.TB, v any) *structpb.Value {
 
 func untyped(t testing.TB, fields map[string]any) *anypb.Any {
 	t.Helper()
-	return pack(t, value(t, fields).GetStructValue())
+	return pack(t, pack(t, value(t, fields).GetStructValue()))
 }
 
 // TestDynamicTypes shows that types which only a resolver knows, such as one
