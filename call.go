@@ -84,9 +84,7 @@ func (c *core) ask(ctx context.Context, decodes resultChecker, d decision, numbe
 	if a.err == nil && a.view.done {
 		obs.done, obs.decodes = true, decodes(a.view)
 	}
-	if obsv != nil && obsv.PollEnd != nil {
-		obsv.PollEnd(ctx, PollEnd{PollStart: start, Snapshot: Raw{c.name, a.view}, Err: a.err, Elapsed: a.took})
-	}
+	obsv.pollEnd(ctx, PollEnd{PollStart: start, Snapshot: Raw{c.name, a.view}, Err: a.err, Elapsed: a.took})
 	return obs, a
 }
 

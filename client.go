@@ -82,9 +82,9 @@ func WithServiceName(name string) ClientOption {
 	return func(c *clientConfig) { c.name = name }
 }
 
-// WithObserver sets hooks that see waits and polls.
+// WithObserver adds hooks that see waits and polls. Several see them all.
 func WithObserver(o *Observer) ClientOption {
-	return func(c *clientConfig) { c.observer = o }
+	return func(c *clientConfig) { c.observer = c.observer.join(o) }
 }
 
 // NewClient returns a client of the given service. It makes no call. It panics

@@ -66,17 +66,3 @@ type PollEnd struct {
 	Err      error // of the call
 	Elapsed  time.Duration
 }
-
-func (o *Observer) waitStart(ctx context.Context, e WaitStart) context.Context {
-	if o == nil || o.WaitStart == nil {
-		return ctx
-	}
-	return o.WaitStart(ctx, e)
-}
-
-func (o *Observer) pollStart(ctx context.Context, e PollStart) context.Context {
-	if o == nil || o.PollStart == nil {
-		return ctx
-	}
-	return o.PollStart(ctx, e)
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -209,5 +210,42 @@ func TestCallGivenUpIsNoError(t *testing.T) {
 		// With no soft errors put up with, one of them would end this wait.
 		got, err := op.Wait(t.Context())
 		wantValue(t, got, err, "x")
+	})
+}
+
+// Two observers both see everything, each with its own link, and the context
+// nests.
+func TestObserversTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		type key string
+		var log []string
+		named := func(name string) *Observer {
+			return &Observer{
+				Started: func(context.Context, Started) any { return name },
+				WaitStart: func(ctx context.Context, e WaitStart) context.Context {
+					log = append(log, name+" wait "+e.Link.(string))
+					return context.WithValue(ctx, key(name), true)
+				},
+				PollEnd: func(ctx context.Context, _ PollEnd) {
+					if ctx.Value(key("a")) == nil || ctx.Value(key("b")) == nil {
+						t.Errorf("%s: a poll without both contexts", name)
+					}
+					log = append(log, name+" poll")
+				},
+				WaitEnd: func(context.Context, WaitEnd) { log = append(log, name+" end") },
+			}
+		}
+		c := NewClient((&fakeService{get: endsAt(0)}).pollOnly(), WithObserver(named("a")), WithObserver(nil), WithObserver(named("b")))
+		op, err := Strings.Start(t.Context(), c, func(context.Context, string) (*longrunningpb.Operation, error) { return running(""), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := op.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := strings.Join(log, ", "), "a wait a, b wait b, b poll, a poll, b end, a end"; got != want {
+			t.Errorf("observers saw %q, want %q", got, want)
+		}
 	})
 }
