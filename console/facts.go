@@ -64,9 +64,7 @@ func (h *Handler) factsOf(ctx context.Context, op Operation) facts {
 // addOwn adds what the ready-made metadata tells.
 func (f *facts) addOwn(m *lropb.OperationMetadata) {
 	f.target, f.message = m.GetTarget(), m.GetStatusMessage()
-	if f.kind == "" {
-		f.kind, f.kindFrom = m.GetVerb(), "the verb in the metadata"
-	}
+	f.addVerb(m.GetVerb())
 	if f.state == 0 {
 		f.state = m.GetState()
 	}
@@ -94,13 +92,18 @@ func (f *facts) addOwn(m *lropb.OperationMetadata) {
 	pick(&f.ended, m.GetEndTime())
 }
 
+func (f *facts) addVerb(verb string) {
+	if f.kind == "" && verb != "" {
+		f.kind, f.kindFrom = verb, "the verb in the metadata"
+	}
+}
+
 // add adds what metadata of another type tells.
 func (f *facts) add(m protoreflect.Message) {
 	f.target, _ = textIn(m, "target")
 	f.message, _ = textIn(m, "status_message", "status_detail", "status_details")
-	if verb, ok := textIn(m, "verb"); ok && f.kind == "" {
-		f.kind, f.kindFrom = verb, "the verb in the metadata"
-	}
+	verb, _ := textIn(m, "verb")
+	f.addVerb(verb)
 	for _, name := range []protoreflect.Name{"requested_cancellation", "cancel_requested"} {
 		if fd := fieldOf(m, name, protoreflect.BoolKind); fd != nil && m.Get(fd).Bool() {
 			f.cancelled = true
@@ -127,7 +130,7 @@ func (f *facts) add(m protoreflect.Message) {
 		return
 	}
 	fd := fieldOf(m, "progress", protoreflect.MessageKind)
-	if fd == nil {
+	if fd == nil || !m.Has(fd) {
 		return
 	}
 	p := m.Get(fd).Message()
@@ -165,8 +168,11 @@ func (f *facts) settle(done, failed bool, code codes.Code) {
 	case f.state != lropb.OperationMetadata_PENDING && f.state != lropb.OperationMetadata_RUNNING:
 		f.state = stateActive
 	}
-	if f.state == lropb.OperationMetadata_SUCCEEDED && f.percent >= 0 {
+	switch {
+	case f.percent >= 0 && f.state == lropb.OperationMetadata_SUCCEEDED:
 		f.percent = 100
+	case done && f.percent == 0 && f.total == 0:
+		f.percent = -1 // the field is there, and was not used
 	}
 }
 

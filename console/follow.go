@@ -38,8 +38,10 @@ type trouble struct {
 
 // follow keeps a page up to date until ctx ends.
 func (h *Handler) follow(ctx context.Context, s *stream, p livePage) error {
-	f := h.watch(ctx, p)
+	watching, stop := context.WithCancel(ctx)
+	f := h.watch(watching, p)
 	defer f.wait()
+	defer stop()
 	fed := f != nil
 	greeting := hello{Version: version(), Now: time.Now().UnixMilli()}
 	if every := p.every(fed); every > 0 {
