@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,9 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,8 +33,9 @@ import (
 const waitServerEnv = "LRO_WAIT_SERVER"
 
 // waitServer prints its address and then answers each line of in with one of
-// out: "start N" with the names of N operations, "rss" with its resident memory
-// in bytes, "end" with the number of operations it has ended.
+// out: "start N" with the names of N operations, "waiting" with the number of
+// WaitOperation calls, "rss" with its resident memory in bytes after a
+// collection, "end" with the number of operations it has ended.
 func waitServer(path string, in io.Reader, out io.Writer) error {
 	ctx := context.Background()
 	eng, err := sqlite.Open(ctx, path, nil)
@@ -46,7 +51,14 @@ func waitServer(path string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s := grpc.NewServer()
+	var waiting atomic.Int64
+	s := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		if info.FullMethod == longrunningpb.Operations_WaitOperation_FullMethodName {
+			waiting.Add(1)
+			defer waiting.Add(-1)
+		}
+		return next(ctx, req)
+	}))
 	srv.Register(s)
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = s.Serve(listener) })
@@ -55,7 +67,10 @@ func waitServer(path string, in io.Reader, out io.Writer) error {
 	}
 	var open []string
 	for lines := bufio.NewScanner(in); lines.Scan(); {
-		answer, err := waitServerCommand(ctx, k, srv, lines.Text(), &open)
+		answer, err := fmt.Sprint(waiting.Load()), error(nil)
+		if lines.Text() != "waiting" {
+			answer, err = waitServerCommand(ctx, k, srv, lines.Text(), &open)
+		}
 		if err != nil {
 			answer = "error " + err.Error()
 		}
@@ -74,50 +89,52 @@ func waitServerCommand(ctx context.Context, k simKind, srv *server.Server, comma
 	case command == "rss":
 		return residentMemory()
 	case command == "end":
-		return fmt.Sprint(len(*open)), endAll(ctx, k, srv, open)
+		return fmt.Sprint(len(*open)), each(len(*open), func(i int) error {
+			ext, err := k.Attach(ctx, srv, (*open)[i])
+			if err != nil {
+				return err
+			}
+			return ext.Complete(ctx, &lropb.SimulateResponse{})
+		})
 	default:
 		if _, err := fmt.Sscanf(command, "start %d", &n); err != nil {
 			return "", err
 		}
-		for range n {
+		names := make([]string, n)
+		err := each(n, func(i int) error {
 			op, err := k.Start(ctx, srv, nil, nil)
-			if err != nil {
-				return "", err
-			}
-			*open = append(*open, op.GetName())
-		}
-		return strings.Join(*open, " "), nil
+			names[i] = op.GetName()
+			return err
+		})
+		*open = names
+		return strings.Join(names, " "), err
 	}
 }
 
-func endAll(ctx context.Context, k simKind, srv *server.Server, open *[]string) error {
-	var ending sync.WaitGroup
-	errs := make(chan error, len(*open))
-	names := make(chan string)
+// each calls f with 0 to n-1, 64 at a time, so that the store can group what
+// they write, and returns the last error.
+func each(n int, f func(i int) error) error {
+	var running sync.WaitGroup
+	next := make(chan int)
+	errs := make(chan error, n)
 	for range 64 {
-		ending.Go(func() {
-			for name := range names {
-				ext, err := k.Attach(ctx, srv, name)
-				if err == nil {
-					err = ext.Complete(ctx, &lropb.SimulateResponse{})
-				}
-				errs <- err
+		running.Go(func() {
+			for i := range next {
+				errs <- f(i)
 			}
 		})
 	}
-	for _, name := range *open {
-		names <- name
+	for i := range n {
+		next <- i
 	}
-	close(names)
-	ending.Wait()
+	close(next)
+	running.Wait()
 	close(errs)
-	*open = nil
+	var last error
 	for err := range errs {
-		if err != nil {
-			return err
-		}
+		last = cmp.Or(err, last)
 	}
-	return nil
+	return last
 }
 
 // residentMemory is what this process occupies after a collection, as Linux
@@ -139,30 +156,45 @@ func residentMemory() (string, error) {
 
 // BenchmarkWait has 10,000 callers wait on a server in another process: all for
 // one operation, or each for its own. It reports the latest answer after the
-// end of its operation and the resident memory per caller, after a collection.
-// Each iteration is a server of its own.
+// end of its operation, and the resident memory per caller after a collection.
+// The two are taken in turns, since a collection leaves the server without the
+// memory that it is about to need.
 func BenchmarkWait(b *testing.B) {
-	const callers, connections = 10_000, 10
+	const callers = 10_000
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		b.Skip("needs /proc to measure memory")
 	}
 	for _, operations := range []int{1, callers} {
 		b.Run(fmt.Sprintf("operations=%d", operations), func(b *testing.B) {
+			s := startWaitServer(b)
 			var late, memory []float64
 			for b.Loop() {
-				l, m := waitRound(b, callers, connections, operations)
-				late, memory = append(late, float64(l.Milliseconds())), append(memory, m)
+				before := s.number("rss")
+				s.fanOut(callers, operations, func() {
+					memory = append(memory, (s.number("rss")-before)/callers)
+				})
+				late = append(late, float64(s.fanOut(callers, operations, func() {}).Milliseconds()))
 			}
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(median(late), "ms-late")
-			b.ReportMetric(median(memory), "B/caller")
+			// The first time; later on the server has memory to use again.
+			b.ReportMetric(memory[0], "B/caller")
 		})
 	}
 }
 
-func waitRound(b *testing.B, callers, connections, operations int) (late time.Duration, memory float64) {
+// remote is a waitServer in another process.
+type remote struct {
+	b       *testing.B
+	in      io.Writer
+	out     *bufio.Reader
+	clients []longrunningpb.OperationsClient
+}
+
+func startWaitServer(b *testing.B) *remote {
 	b.Helper()
-	command := exec.CommandContext(b.Context(), os.Args[0], "-test.run", "^$")
+	const connections = 10
+	command := exec.Command(os.Args[0], "-test.run", "^$")
 	command.Env = append(os.Environ(), waitServerEnv+"="+filepath.Join(b.TempDir(), "operations.db"))
 	command.Stderr = os.Stderr
 	in, err := command.StdinPipe()
@@ -176,75 +208,83 @@ func waitRound(b *testing.B, callers, connections, operations int) (late time.Du
 	if err := command.Start(); err != nil {
 		b.Fatal(err)
 	}
-	lines := bufio.NewReader(out)
-	read := func() string {
-		line, err := lines.ReadString('\n')
-		if err != nil || strings.HasPrefix(line, "error ") {
-			b.Fatalf("server answers %q, %v", line, err)
-		}
-		return strings.TrimSpace(line)
-	}
-	ask := func(command string) string {
-		if _, err := fmt.Fprintln(in, command); err != nil {
-			b.Fatal(err)
-		}
-		return read()
-	}
-	resident := func() (bytes float64) {
-		if _, err := fmt.Sscan(ask("rss"), &bytes); err != nil {
-			b.Fatal(err)
-		}
-		return bytes
-	}
-	address := read()
-	names := strings.Fields(ask(fmt.Sprintf("start %d", operations)))
-
-	clients := make([]longrunningpb.OperationsClient, connections)
-	for i := range clients {
+	r := &remote{b: b, in: in, out: bufio.NewReader(out)}
+	address := r.read()
+	var conns []*grpc.ClientConn
+	for range connections {
 		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer func() { _ = conn.Close() }()
-		clients[i] = longrunningpb.NewOperationsClient(conn)
-		if _, err := clients[i].GetOperation(b.Context(), &longrunningpb.GetOperationRequest{Name: names[0]}); err != nil {
-			b.Fatal(err)
-		}
+		conns = append(conns, conn)
+		r.clients = append(r.clients, longrunningpb.NewOperationsClient(conn))
 	}
-	before := resident()
+	b.Cleanup(func() {
+		for _, conn := range conns {
+			if err := conn.Close(); err != nil {
+				b.Errorf("close connection: %v", err)
+			}
+		}
+		if err := in.Close(); err != nil {
+			b.Errorf("close input of server: %v", err)
+		}
+		if err := command.Wait(); err != nil {
+			b.Errorf("server: %v", err)
+		}
+	})
+	return r
+}
+
+func (r *remote) read() string {
+	line, err := r.out.ReadString('\n')
+	if err != nil || strings.HasPrefix(line, "error ") {
+		r.b.Fatalf("server answers %q, %v", line, err)
+	}
+	return strings.TrimSpace(line)
+}
+
+func (r *remote) ask(command string) string {
+	if _, err := fmt.Fprintln(r.in, command); err != nil {
+		r.b.Fatal(err)
+	}
+	return r.read()
+}
+
+func (r *remote) number(command string) (n float64) {
+	if _, err := fmt.Sscan(r.ask(command), &n); err != nil {
+		r.b.Fatal(err)
+	}
+	return n
+}
+
+// fanOut has callers wait for operations, calls between once all of them do,
+// ends the operations and returns how long after the end of its operation the
+// last caller knew of it.
+func (r *remote) fanOut(callers, operations int, between func()) time.Duration {
+	names := strings.Fields(r.ask(fmt.Sprintf("start %d", operations)))
 	lates := make([]time.Duration, callers)
 	var waiting sync.WaitGroup
 	for i := range callers {
 		waiting.Go(func() {
-			op, err := clients[i%connections].WaitOperation(b.Context(), &longrunningpb.WaitOperationRequest{Name: names[i%operations]})
+			client := r.clients[i%len(r.clients)]
+			op, err := client.WaitOperation(r.b.Context(), &longrunningpb.WaitOperationRequest{Name: names[i%operations]})
 			if err != nil || !op.GetDone() {
-				b.Errorf("WaitOperation = %v, %v, want a done operation", op, err)
+				r.b.Errorf("WaitOperation = %v, %v, want a done operation", op, err)
 				return
 			}
+			at := time.Now()
 			var md lropb.OperationMetadata
 			if err := op.GetMetadata().UnmarshalTo(&md); err != nil {
-				b.Errorf("decode metadata: %v", err)
+				r.b.Errorf("decode metadata: %v", err)
 			}
-			lates[i] = time.Since(md.GetEndTime().AsTime())
+			lates[i] = at.Sub(md.GetEndTime().AsTime())
 		})
 	}
-	for still := 0; still < 3; { // until every call has arrived
-		now := (resident() - before) / float64(callers)
-		if still++; now > memory*1.01 {
-			still = 0
-		}
-		memory = max(memory, now)
+	for r.number("waiting") < float64(callers) && !r.b.Failed() {
+		runtime.Gosched()
 	}
-	ask("end")
+	between()
+	r.ask("end")
 	waiting.Wait()
-	if err := in.Close(); err != nil {
-		b.Fatal(err)
-	}
-	if err := command.Wait(); err != nil {
-		b.Fatal(err)
-	}
-	for _, l := range lates {
-		late = max(late, l)
-	}
-	return late, memory
+	return slices.Max(lates)
 }
