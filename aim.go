@@ -11,9 +11,10 @@ import (
 
 // AimByProgress is a [Policy].Hint that reads progress from the metadata and
 // aims the next poll at the predicted end, so that an operation with steady
-// progress is found done sooner, with fewer polls. Until progress shows
-// anything, when it sticks, slows down or makes no sense, polls come at least
-// as often as by the plain schedule's next instant after the end is possible.
+// progress is found done sooner, with fewer polls. Where there is no
+// progress, or it makes no sense, polls come by the plain schedule; when it slows
+// down or sticks, the end is found no later than by that. An operation whose
+// progress jumps to the end may be found later, within MaxInterval.
 //
 // It understands metadata, linked into the program, with a percentage
 // (progress_percent, progress_percentage, percent_complete, percent_done, or a

@@ -272,10 +272,11 @@ func groupMemory(b *testing.B, n int) (perOp, goroutines float64) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for op := range g.Completed(ctx) {
-			if op != nil {
+		for op, err := range g.Completed(ctx) {
+			if err == nil {
 				b.Errorf("%s ended", op.Name())
 			}
+			break
 		}
 	}()
 	<-polled

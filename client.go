@@ -77,7 +77,7 @@ func WithLongPolls(n int) ClientOption {
 }
 
 // WithServiceName names the service, such as "library.googleapis.com". Resume
-// tokens carry it, and a token of another service is refused.
+// tokens carry it, and a client with a name refuses the tokens of another.
 func WithServiceName(name string) ClientOption {
 	return func(c *clientConfig) { c.name = name }
 }
@@ -108,6 +108,9 @@ func NewClient(service Service, opts ...ClientOption) *Client {
 // NewClientConn returns a client of the google.longrunning.Operations service
 // at the other end of a gRPC connection.
 func NewClientConn(conn grpc.ClientConnInterface, opts ...ClientOption) *Client {
+	if conn == nil {
+		panic("lro: NewClientConn: conn is nil")
+	}
 	return NewClient(longrunningpb.NewOperationsClient(conn), opts...)
 }
 

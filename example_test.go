@@ -46,7 +46,7 @@ func Example() {
 func ExampleOperation_Progress() {
 	for state, err := range op.Progress(ctx) {
 		if err != nil {
-			break // we stopped waiting
+			return // we stopped waiting
 		}
 		if md, ok := state.Metadata(); ok {
 			fmt.Println(md.GetProgressPercent(), "%")
@@ -63,6 +63,7 @@ func ExampleOperation_Wait() {
 		fmt.Println("it failed:", failed.Code(), failed.Message(), failed.Details())
 	}
 	if stopped, ok := errors.AsType[*lro.WaitError](err); ok {
+		// ctx ended, or the service refused to tell: errors.Is and status.Code know.
 		fmt.Println("we stopped waiting, it may still run:", stopped.Name, op.Token())
 	}
 	if broken, ok := errors.AsType[*lro.ResultError](err); ok {
@@ -100,15 +101,30 @@ func save(context.Context, string) error { return nil }
 
 // Wait for many, as they end.
 func ExampleGroup() {
-	var exports []lro.Handle // operations of any types
+	var exports []*lro.Operation[*librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]
 
 	group := &lro.Group{QPS: 100}
-	group.Add(exports...)
+	for _, op := range exports {
+		group.Add(op)
+	}
 	for op, err := range group.Completed(ctx) {
-		if op == nil {
-			fmt.Println("ctx ended:", err)
-			break
+		if err != nil {
+			fmt.Println(err, op.Token()) // not ended: ctx did, or it cannot be waited for
+			continue
 		}
 		fmt.Println(op.Name(), op.Err())
+	}
+}
+
+// Wait for all, and use their results.
+func ExampleWaitAll() {
+	var exports []*lro.Operation[*librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]
+
+	if err := lro.WaitAll(ctx, exports...); err != nil {
+		fmt.Println("not all succeeded:", err)
+	}
+	for _, op := range exports {
+		archive, err := op.Result()
+		fmt.Println(op.Name(), archive.GetFile(), err)
 	}
 }

@@ -3,8 +3,9 @@ package lro
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -25,6 +26,10 @@ type Handle interface {
 	// readable response, [ErrNotDone] before its end, and otherwise the error
 	// that Result returns.
 	Err() error
+	// Token resumes it; see [Method.Resume].
+	Token() string
+	// Cancel asks the service to cancel it; see [Operation.Cancel].
+	Cancel(ctx context.Context) (bool, error)
 
 	untyped() *core
 	decodes(view) bool
@@ -61,7 +66,7 @@ type Group struct {
 
 	mu       sync.Mutex
 	due      entryHeap     // waiting for their next call
-	calling  int           // calls under way
+	called   map[*groupEntry]struct{} // a call for them is under way
 	waiting  int           // entries that have not ended
 	ended    []*groupEntry // not yielded yet
 	base     time.Time     // what durations in it count from, so that a clock that is set does no harm
@@ -71,11 +76,10 @@ type Group struct {
 	iterated bool          // somebody iterates
 }
 
-var errIterated = errors.New("group is iterated already")
-
 func (g *Group) init() {
 	if g.wake == nil {
 		g.base = time.Now()
+		g.called = make(map[*groupEntry]struct{})
 		g.wake, g.news = make(chan struct{}, 1), make(chan struct{}, 1)
 	}
 }
@@ -119,15 +123,14 @@ func (g *Group) Len() int {
 // [Handle].Err), and a [*WaitError] for one that cannot be waited for any
 // longer; both leave the group. The iteration ends when the group is empty.
 //
-// When ctx ends first, one last item without an operation carries its error.
-// What has not ended stays in the group, and another iteration goes on with it;
-// so it does when the loop is left early. Two iterations at once are an error.
+// When ctx ends first, each operation that has not ended comes with the
+// [*WaitError] of that. Those stay in the group, and another iteration goes on
+// with them; so it does when the loop is left early. Completed panics when the
+// group is iterated already.
 func (g *Group) Completed(ctx context.Context) iter.Seq2[Handle, error] {
 	return func(yield func(Handle, error) bool) {
-		if !g.begin() {
-			yield(nil, errIterated)
-			return
-		}
+		g.begin()
+		begin := time.Now()
 		ctx, stop := context.WithCancelCause(ctx)
 		scheduled := make(chan struct{})
 		go func() {
@@ -156,22 +159,32 @@ func (g *Group) Completed(ctx context.Context) iter.Seq2[Handle, error] {
 			select {
 			case <-g.news:
 			case <-ctx.Done():
-				yield(nil, fmt.Errorf("wait for %d operations: %w", left, contextCauses(ctx)))
+				for _, e := range g.left() {
+					if !yield(e.op, g.stopped(ctx, e, begin)) {
+						return
+					}
+				}
 				return
 			}
 		}
 	}
 }
 
-func (g *Group) begin() bool {
+func (g *Group) begin() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.init()
 	if g.iterated {
-		return false
+		panic("lro: Group is iterated by two loops at once")
 	}
 	g.iterated = true
-	return true
+}
+
+// left returns the entries that have not ended.
+func (g *Group) left() []*groupEntry {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.AppendSeq(slices.Clone([]*groupEntry(g.due)), maps.Keys(g.called))
 }
 
 // take removes an entry that has ended, if there is one. It returns its
@@ -190,11 +203,13 @@ func (g *Group) take() (op Handle, left int, err error) {
 
 // WaitAll waits until all operations are done, within the limits of a [Group]
 // of their own. It returns nil when all succeeded, and otherwise the errors of
-// those that did not, joined: [*OperationError], [*ResultError] or [*WaitError]
-// each, and ctx's error when it ended first.
-func WaitAll(ctx context.Context, ops ...Handle) error {
-	var g Group
-	g.Add(ops...)
+// those that did not, joined: an [*OperationError], [*ResultError] or
+// [*WaitError] each. errors.AsType finds the first of a type; to see each, ask
+// the operations for their Err, or iterate over a [Group]. Operations of
+// different types are waited for by WaitAll[lro.Handle].
+func WaitAll[H Handle](ctx context.Context, ops ...H) error {
+	g := groupOf(ops)
+	defer g.disband()
 	var errs []error
 	for op, err := range g.Completed(ctx) {
 		if err == nil {
@@ -202,39 +217,42 @@ func WaitAll(ctx context.Context, ops ...Handle) error {
 		}
 		errs = append(errs, err)
 	}
-	g.leave()
 	return errors.Join(errs...)
 }
 
 // WaitAny waits until one of the operations is done, within the limits of a
 // [Group] of their own, and returns it; its Err or Result tells how it ended.
-// It fails when ctx ends first, and when none of them can be waited for any
-// longer.
-func WaitAny(ctx context.Context, ops ...Handle) (Handle, error) {
-	var g Group
-	g.Add(ops...)
-	defer g.leave()
+// When ctx ends first, or none of them can be waited for any longer, the error
+// joins the [*WaitError] of each.
+func WaitAny[H Handle](ctx context.Context, ops ...H) (H, error) {
+	var none H
+	g := groupOf(ops)
+	defer g.disband()
 	var errs []error
 	for op, err := range g.Completed(ctx) {
 		if err == nil {
-			return op, nil
+			return op.(H), nil
 		}
 		errs = append(errs, err)
 	}
 	if len(errs) == 0 {
-		return nil, errors.New("wait for any of no operations")
+		return none, errors.New("wait for any of no operations")
 	}
-	return nil, errors.Join(errs...)
+	return none, errors.Join(errs...)
 }
 
-// leave takes what has not ended out of the group.
-func (g *Group) leave() {
-	g.mu.Lock()
-	left := append([]*groupEntry(nil), g.due...)
-	g.due = nil
-	g.mu.Unlock()
-	for _, e := range left {
-		e.unlink()
+func groupOf[H Handle](ops []H) *Group {
+	g := &Group{}
+	for _, op := range ops {
+		g.Add(op)
+	}
+	return g
+}
+
+// disband takes what has not ended out of the group.
+func (g *Group) disband() {
+	for _, e := range g.left() {
+		g.finish(e)
 	}
 }
 

@@ -120,14 +120,14 @@ func TestWaitAllErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = WaitAll(t.Context(), good, bad, lost)
+		err = WaitAll[Handle](t.Context(), good, bad, lost)
 		if end, ok := errors.AsType[*OperationError](err); !ok || end.Name != "operations/bad" {
 			t.Errorf("WaitAll: %v, want the *OperationError", err)
 		}
 		if stopped, ok := errors.AsType[*WaitError](err); !ok || stopped.Name != "operations/lost" || stopped.Polls != 1 {
 			t.Errorf("WaitAll: %v, want the *WaitError of operations/lost", err)
 		}
-		if err := WaitAll(t.Context()); err != nil {
+		if err := WaitAll[Handle](t.Context()); err != nil {
 			t.Errorf("WaitAll of nothing: %v", err)
 		}
 	})
@@ -149,6 +149,9 @@ func TestWaitAllContext(t *testing.T) {
 		err := WaitAll(ctx, ops...)
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Minute {
 			t.Errorf("WaitAll: %v after %v, want the deadline after a minute", err, time.Since(begin))
+		}
+		if stopped, ok := errors.AsType[*WaitError](err); !ok || stopped.Elapsed != time.Minute || stopped.Last.Done() {
+			t.Errorf("WaitAll: %v, want the *WaitError of those that run", err)
 		}
 		if ops[0].Err() != nil || ops[1].Done() {
 			t.Errorf("first %v, second done %v", ops[0].Err(), ops[1].Done())
@@ -175,7 +178,7 @@ func TestWaitAny(t *testing.T) {
 		if err != nil || op != ops[7] || op.Err() != nil {
 			t.Errorf("WaitAny = %v, %v, want operations/7", op, err)
 		}
-		if _, err := WaitAny(t.Context()); err == nil {
+		if _, err := WaitAny[Handle](t.Context()); err == nil {
 			t.Error("WaitAny of nothing: no error")
 		}
 	})
@@ -203,9 +206,10 @@ func TestGroupGoesOn(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 		defer cancel()
 		for op, err := range g.Completed(ctx) {
-			if op == nil {
-				if !errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("Completed: %v, want the deadline", err)
+			if err != nil {
+				stopped, ok := errors.AsType[*WaitError](err)
+				if !ok || !errors.Is(err, context.DeadlineExceeded) || stopped.Name != op.Name() || op != ops[2] {
+					t.Errorf("Completed yields %v, %v, want the last one's *WaitError of the deadline", op.Name(), err)
 				}
 				continue
 			}
@@ -297,11 +301,16 @@ func TestGroupIsIteratedOnce(t *testing.T) {
 		var g Group
 		g.Add(wrap(t, &fakeService{get: endsAt(0)}))
 		for range g.Completed(t.Context()) {
-			for _, err := range g.Completed(t.Context()) {
-				if !errors.Is(err, errIterated) {
-					t.Errorf("second iteration: %v, want an error", err)
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Error("a second iteration at once did not panic")
+					}
+				}()
+				for range g.Completed(t.Context()) {
+					t.Error("a second iteration yields")
 				}
-			}
+			}()
 		}
 	})
 }

@@ -34,7 +34,7 @@ func (g *Group) pick() (*groupEntry, time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Since(g.base)
-	for len(g.due) > 0 && g.calling < g.inFlight() {
+	for len(g.due) > 0 && len(g.called) < g.inFlight() {
 		e := g.due[0]
 		if wait := e.due - now; wait > 0 {
 			return nil, wait
@@ -47,7 +47,7 @@ func (g *Group) pick() (*groupEntry, time.Duration) {
 		}
 		g.spend(now)
 		g.due.remove(e)
-		g.calling++
+		g.called[e] = struct{}{}
 		e.calling = true
 		return e, 0
 	}
@@ -156,7 +156,7 @@ func (g *Group) settle(ctx context.Context, e *groupEntry, obs observation, a an
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	defer signal(g.wake)
-	g.calling--
+	delete(g.called, e)
 	e.calling = false
 	now := time.Since(g.base)
 	paused := ctx.Err() != nil && !obs.done // the iteration has ended, not the wait
@@ -259,14 +259,26 @@ func (g *Group) hand(e *groupEntry) {
 
 // waitError says why waiting for an entry ended without an outcome. g.mu must
 // be held.
-func (g *Group) waitError(e *groupEntry, err error) error {
+func (g *Group) waitError(e *groupEntry, err error) *WaitError {
 	c := e.op.untyped()
 	cs, ok := err.(causes)
 	if !ok {
 		cs = causes{err}
 	}
-	return &WaitError{
-		Name: c.name, Last: Raw{c.name, c.known()}, PollErr: e.more().last, Polls: int(e.polls),
-		Elapsed: time.Since(g.base) - e.began, cause: cs,
+	w := &WaitError{
+		Name: c.name, Last: Raw{c.name, c.known()}, Polls: int(e.polls), Elapsed: time.Since(g.base) - e.began, cause: cs,
 	}
+	if e.rare != nil {
+		w.PollErr = e.rare.last
+	}
+	return w
+}
+
+// stopped says that ctx ended before an entry did, in an iteration since begin.
+func (g *Group) stopped(ctx context.Context, e *groupEntry, begin time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w := g.waitError(e, contextCauses(ctx))
+	w.Elapsed = time.Since(begin)
+	return w
 }

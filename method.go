@@ -26,7 +26,8 @@ import (
 // Policy for one call.
 type Method[R, M proto.Message] struct {
 	// Name is the full name of the RPC. It stands in traces and in resume
-	// tokens, and a token of another method is refused. May be empty.
+	// tokens, and a method with a name refuses the tokens of another. May be
+	// empty.
 	Name string
 	// Policy is how its operations are waited for. Nil means the client's.
 	Policy *Policy

@@ -52,11 +52,11 @@ func parseToken(s string) (token, error) {
 	}
 	text, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(s, tokenPrefix))
 	if err != nil {
-		return token{}, fmt.Errorf("decode token: %w", err)
+		return token{}, fmt.Errorf("token is damaged: %w", err)
 	}
 	var t token
 	if err := json.Unmarshal(text, &t); err != nil {
-		return token{}, fmt.Errorf("decode token: %w", err)
+		return token{}, fmt.Errorf("token is damaged: %w", err)
 	}
 	if t.Operation == "" {
 		return token{}, errors.New("token has no operation name")
