@@ -60,8 +60,7 @@ func serve(ctx context.Context, listener net.Listener, dir string, pace time.Dur
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	// Not ctx: the engine outlives it, to let handlers finish.
-	engine, err := sqlite.Open(context.WithoutCancel(ctx), filepath.Join(dir, "operations.db"), nil)
+	engine, err := sqlite.Open(ctx, filepath.Join(dir, "operations.db"), nil)
 	if err != nil {
 		return err
 	}
