@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -21,6 +22,10 @@ type batch struct {
 	order   []*change
 	tally   map[tallyKey]int64
 	err     error // of the store; the transaction is lost
+
+	added    int      // request IDs
+	undo     []func() // what the writer's goroutine keeps outside of the batch
+	onCommit func()   // nil for nothing
 }
 
 // change is what a batch does to one operation.
@@ -67,22 +72,35 @@ func (b *batch) execute(group []*request, claims []*claim, results []error) erro
 		}
 		results[i] = r.apply(b)
 	}
-	b.writeTally()
-	if b.err != nil || len(b.order) == 0 {
-		rollback := b.rollback()
-		if b.err != nil {
-			return errors.Join(storeError("write operations", b.err), rollback)
-		}
-		b.e.publish(b, claims)
-		return rollback
+	if len(b.order) == 0 && b.err == nil {
+		b.e.publish(b, claims) // what could not be claimed
+		return b.rollback()
+	}
+	if b.err == nil {
+		b.moveRequestIDs()
+		b.writeTally()
+	}
+	if b.err != nil {
+		return b.abort("write operations", b.err)
 	}
 	b.e.committing.Lock()
 	defer b.e.committing.Unlock()
 	if err := b.c.execute("COMMIT"); err != nil {
-		return errors.Join(storeError("commit", err), b.rollback())
+		return b.abort("commit", err)
+	}
+	if b.onCommit != nil {
+		b.onCommit()
 	}
 	b.e.publish(b, claims)
 	return nil
+}
+
+// abort takes everything back.
+func (b *batch) abort(doing string, err error) error {
+	for _, undo := range slices.Backward(b.undo) {
+		undo()
+	}
+	return errors.Join(storeError(doing, err), b.rollback())
 }
 
 // rollback ends the transaction, unless SQLite has already done so.
@@ -332,17 +350,6 @@ func (b *batch) remove(r *row) (*change, error) {
 		return nil, b.fail(err)
 	}
 	return b.stage(r.seq, r, nil), nil
-}
-
-func (b *batch) forgetRequestID(r *row) error {
-	if r.rec.RequestID == "" || r.hidden() {
-		return nil
-	}
-	err := b.c.execute("DELETE FROM request_id WHERE hash = ? AND seq = ?", hashRequestID(r.caller, r.rec.RequestID), r.seq)
-	if err != nil {
-		return b.fail(err)
-	}
-	return nil
 }
 
 func marshalTrace(trace map[string]string) (optionalText, error) {

@@ -20,7 +20,10 @@ type Engine struct {
 	writer  *conn // used by the writer's goroutine alone
 	readers *readers
 	queue   *queue
-	nextSeq int64 // used by the writer's goroutine alone
+
+	// Used by the writer's goroutine alone.
+	nextSeq    int64
+	requestIDs requestIDs
 
 	// committing is held by the writer from just before a commit until what it
 	// changed is in memory. See Engine.settled.

@@ -259,7 +259,9 @@ func checkSound(t testing.TB, path string) {
 		"request IDs without operation": `SELECT count(*) FROM request_id WHERE seq NOT IN
 			(SELECT seq FROM op WHERE request_id IS NOT NULL AND flags & 4 = 0)`,
 		"operations whose request ID is lost": `SELECT count(*) FROM op WHERE request_id IS NOT NULL AND flags & 4 = 0
-			AND seq NOT IN (SELECT seq FROM request_id)`,
+			AND seq < (SELECT coalesce(max(value), 0) FROM meta WHERE name = 'request_id_merged') AND seq NOT IN (SELECT seq FROM request_id)`,
+		"request IDs that lead elsewhere": `SELECT count(*) FROM (
+			SELECT seq, count(*) AS n FROM request_id GROUP BY seq HAVING n > 1)`,
 		"checkpoints without operation": `SELECT count(*) FROM checkpoint WHERE seq NOT IN (SELECT seq FROM op WHERE flags & 16)`,
 		"operations without checkpoint": `SELECT count(*) FROM op WHERE flags & 16 AND seq NOT IN (SELECT seq FROM checkpoint)`,
 		"requests without operation":    `SELECT count(*) FROM request WHERE seq NOT IN (SELECT seq FROM op WHERE flags & 8)`,

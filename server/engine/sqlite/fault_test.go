@@ -82,7 +82,7 @@ func everyChange(t *testing.T, f fault, length int, run func(t *testing.T, fs *f
 						}
 						return f
 					}
-					run(t, fs, &Options{vfs: fs.name, syncDir: fs.syncDir, checkpointPages: checkpoint}, filepath.Join(dir, "operations.db"))
+					run(t, fs, &Options{vfs: fs.name, syncDir: fs.syncDir, checkpointPages: checkpoint, youngKeys: 2}, filepath.Join(dir, "operations.db"))
 					total = fs.n
 				})
 			})

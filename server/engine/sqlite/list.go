@@ -152,34 +152,62 @@ func (c *conn) scanStmt(q engine.Query, before int64) (*sqlite3.Stmt, error) {
 }
 
 func scanQuery(q engine.Query, before int64) (string, []any) {
-	const rows = "SELECT " + rowColumns + " FROM op "
-	active := onlyActive(q.Where)
+	const (
+		rows   = "SELECT " + rowColumns + " FROM op "
+		active = rows + "INDEXED BY op_active WHERE parent = ?1 AND end_time IS NULL AND seq < ?2 "
+		ended  = rows + "INDEXED BY op_ended WHERE parent = ?1 AND end_time IS NOT NULL AND seq < ?2 "
+		order  = "ORDER BY seq DESC"
+	)
+	has := stages(q.Where)
 	switch {
-	case q.AnyParent && active:
+	case q.AnyParent && has == onlyActive:
 		// The index is by parent. It is small, and has all that the inner
 		// query needs.
 		return rows + `WHERE seq IN (
 				SELECT seq FROM op INDEXED BY op_active WHERE end_time IS NULL AND seq < ? ORDER BY seq DESC LIMIT ?)
 			ORDER BY seq DESC`, []any{before, maxScanned + 1}
 	case q.AnyParent:
-		return rows + "WHERE seq < ? ORDER BY seq DESC", []any{before}
-	case active:
-		return rows + `INDEXED BY op_active WHERE parent = ? AND end_time IS NULL AND seq < ?
-			ORDER BY seq DESC`, []any{q.Parent, before}
+		return rows + "WHERE seq < ? " + order, []any{before}
+	case has == onlyActive:
+		return active + order, []any{q.Parent, before}
+	case has == onlyEnded:
+		return ended + order, []any{q.Parent, before}
 	default:
-		return rows + `INDEXED BY op_parent WHERE parent = ? AND seq < ? ORDER BY seq DESC`, []any{q.Parent, before}
+		return active + "UNION ALL " + ended + order, []any{q.Parent, before}
 	}
 }
 
-// onlyActive reports whether no operation that has ended can match.
-func onlyActive(w engine.Where) bool {
-	if w.Done != nil && !*w.Done {
-		return true
-	}
-	for _, s := range w.States {
-		if s.Terminal() {
-			return false
+// stage is a part of the operations, each with an index of its own.
+type stage int
+
+const (
+	onlyActive stage = 1 << iota // that have not ended
+	onlyEnded
+)
+
+// stages returns the parts that a condition can be met in.
+func stages(w engine.Where) stage {
+	all := onlyActive | onlyEnded
+	has := all
+	if w.Done != nil {
+		has = onlyActive
+		if *w.Done {
+			has = onlyEnded
 		}
 	}
-	return len(w.States) > 0
+	if len(w.States) == 0 {
+		return has
+	}
+	var states stage
+	for _, s := range w.States {
+		if s.Terminal() {
+			states |= onlyEnded
+		} else {
+			states |= onlyActive
+		}
+	}
+	if has &= states; has == 0 {
+		return all // nothing can meet it
+	}
+	return has
 }

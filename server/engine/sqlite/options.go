@@ -35,10 +35,11 @@ type Options struct {
 	// 16 MiB.
 	MaxPayload int
 
-	// For tests that inject faults.
+	// For tests.
 	vfs             string             // the driver's file system; empty is the operating system's
 	syncDir         func(string) error // nil is the operating system's
 	checkpointPages int                // of the log that are moved at once; 0 is SQLite's default
+	youngKeys       int                // see requestIDs; 0 is the default
 }
 
 func (o *Options) withDefaults() Options {
@@ -54,6 +55,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if opts.syncDir == nil {
 		opts.syncDir = syncDir
+	}
+	if opts.youngKeys == 0 {
+		opts.youngKeys = defaultYoungKeys
 	}
 	if opts.MaxPayload == 0 {
 		opts.MaxPayload = defaultMaxPayload

@@ -18,6 +18,9 @@ func (e *Engine) recover() error {
 		return storeError("read operations", err)
 	}
 	e.nextSeq = last + 1
+	if err := e.readRequestIDs(); err != nil {
+		return storeError("read request IDs", err)
+	}
 	if err := e.readTally(); err != nil {
 		return storeError("count operations", err)
 	}

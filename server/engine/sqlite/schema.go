@@ -46,8 +46,8 @@ CREATE TABLE op (
 	result      BLOB,                -- google.protobuf.Any if SUCCEEDED, else google.rpc.Status
 	request     BLOB                 -- google.protobuf.Any
 ) STRICT;
-CREATE INDEX op_parent ON op(parent);
-CREATE INDEX op_active ON op(parent) WHERE end_time IS NULL;
+CREATE INDEX op_active ON op(parent, end_time) WHERE end_time IS NULL;
+CREATE INDEX op_ended ON op(parent) WHERE end_time IS NOT NULL;
 CREATE INDEX op_expire ON op(expire_time) WHERE expire_time IS NOT NULL;
 
 -- Requests that are too large to be rewritten with every change of their row.
@@ -55,13 +55,11 @@ CREATE TABLE request (seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
 
 CREATE TABLE checkpoint (seq INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
 
--- Request IDs: a hash of caller and request ID leads to the operations that
--- may have it.
-CREATE TABLE request_id (
-	hash INTEGER NOT NULL,
-	seq  INTEGER NOT NULL,
-	PRIMARY KEY (hash, seq)
-) STRICT, WITHOUT ROWID;
+-- Request IDs: a hash of caller and request ID leads to the operation. Not
+-- here are those of operations from meta's request_id_merged on.
+CREATE TABLE request_id (hash BLOB PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
 -- How many operations are there that were not deleted.
 CREATE TABLE tally (

@@ -1,10 +1,7 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"strings"
@@ -115,10 +112,10 @@ func (e *Engine) checkSize(what string, n int) error {
 
 // start stages a new operation, or returns the one its request ID has started.
 func (b *batch) start(spec *engine.Spec, request blobArg, tail string) (*row, error) {
-	var hash int64
+	var key requestKey
 	if spec.RequestID != "" {
-		hash = hashRequestID(spec.Caller, spec.RequestID)
-		r, err := b.findRequestID(spec, request, hash)
+		key = newRequestKey(spec.Caller, spec.RequestID)
+		r, err := b.findRequestID(spec, request, key)
 		if r != nil || err != nil {
 			return r, err
 		}
@@ -132,9 +129,7 @@ func (b *batch) start(spec *engine.Spec, request blobArg, tail string) (*row, er
 		return nil, err
 	}
 	if spec.RequestID != "" {
-		if err := b.c.execute("INSERT INTO request_id (hash, seq) VALUES (?, ?)", hash, r.seq); err != nil {
-			return nil, b.fail(err)
-		}
+		b.addRequestID(key, r.seq)
 	}
 	return r, nil
 }
@@ -165,34 +160,6 @@ func newRow(spec *engine.Spec, seq int64, tail string) *row {
 	return r
 }
 
-// findRequestID returns the operation that a request ID has started, nil when
-// there is none.
-func (b *batch) findRequestID(spec *engine.Spec, request blobArg, hash int64) (*row, error) {
-	seqs, err := b.seqs("SELECT seq FROM request_id WHERE hash = ?", hash)
-	if err != nil {
-		return nil, err
-	}
-	for _, seq := range seqs {
-		r, err := b.load(seq)
-		if err != nil {
-			return nil, err
-		}
-		if r == nil || r.rec.RequestID != spec.RequestID || r.caller != spec.Caller {
-			continue
-		}
-		stored, err := marshalAny(r.rec.Request)
-		if err != nil {
-			return nil, err
-		}
-		if r.rec.Kind != spec.Kind || r.rec.Parent != spec.Parent ||
-			(stored == nil) != (request == nil) || !bytes.Equal(stored, request) {
-			return nil, fmt.Errorf("%w: %q started operation %q", engine.ErrRequestIDReused, spec.RequestID, r.rec.Name)
-		}
-		return r, nil
-	}
-	return nil, nil
-}
-
 // seqs runs a query that selects sequence numbers.
 func (b *batch) seqs(sql string, args ...any) ([]int64, error) {
 	stmt, err := b.c.prepared(sql)
@@ -211,16 +178,4 @@ func (b *batch) seqs(sql string, args ...any) ([]int64, error) {
 		return nil, b.fail(err)
 	}
 	return seqs, nil
-}
-
-// hashRequestID is stored and never changes. Collisions are harmless: the row
-// has caller and request ID.
-func hashRequestID(caller, requestID string) int64 {
-	h := sha256.New()
-	var n [8]byte
-	binary.LittleEndian.PutUint64(n[:], uint64(len(caller)))
-	h.Write(n[:])
-	h.Write([]byte(caller))
-	h.Write([]byte(requestID))
-	return int64(binary.LittleEndian.Uint64(h.Sum(nil)))
 }
