@@ -136,8 +136,19 @@ func (s *Server) engineError(ctx context.Context, name string, err error) error 
 // internal logs err and hides its text behind reason.
 func (s *Server) internal(ctx context.Context, reason, name string, err error) error {
 	s.logger.ErrorContext(ctx, "internal error", "reason", reason, "operation", name, "error", err)
-	return s.faults.make(fault{code: codes.Internal, reason: reason, message: "internal error"})
+	return hidden{s.faults.make(fault{code: codes.Internal, reason: reason, message: "internal error"}), err}
 }
+
+// hidden is an error whose cause the program sees and its callers do not: only
+// its status goes over the wire.
+type hidden struct {
+	shown error // a status
+	cause error
+}
+
+func (h hidden) Error() string              { return h.shown.Error() + ": " + h.cause.Error() }
+func (h hidden) Unwrap() error              { return h.cause }
+func (h hidden) GRPCStatus() *status.Status { return status.Convert(h.shown) }
 
 // leaseError lets callers know a lost lease without knowing engines.
 func leaseError(err error) error {

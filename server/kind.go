@@ -29,8 +29,9 @@ type Kind[Req, Resp, M proto.Message] struct {
 	// server. 0 means no limit but [Config].Concurrency.
 	Concurrency int
 	// Deadline ends an attempt's context after so long. 0 means never. The
-	// operation ends as DEADLINE_EXCEEDED once the handler returns, unless it
-	// returns a response or Retry asks for another attempt.
+	// operation ends as DEADLINE_EXCEEDED once the handler returns the
+	// context's error, unless Retry asks for another attempt; what else the
+	// handler returns then counts as always.
 	Deadline time.Duration
 	// Retry says which errors are followed by another attempt. The zero value
 	// means none.
