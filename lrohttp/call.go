@@ -241,11 +241,10 @@ func (c *Client) decode(answer *http.Response, body []byte, resp proto.Message) 
 // hiddenError finds the error of a gateway that answers 200 with one: read as
 // an operation, it would be one that never ends.
 func (c *Client) hiddenError(answer *http.Response, body []byte) *Error {
-	var object map[string]json.RawMessage
-	if !bytes.Contains(body, []byte(`"status"`)) || json.Unmarshal(body, &object) != nil {
+	if !bytes.Contains(body, []byte(`"status"`)) {
 		return nil
 	}
-	if len(object) != 1 || object["error"] == nil {
+	if o, _ := objectOf(body); len(o) != 1 || o["error"] == nil {
 		return nil
 	}
 	st, proper := c.codec.decodeError(http.StatusInternalServerError, body)
@@ -261,15 +260,12 @@ func foreign(body []byte, resp proto.Message) bool {
 	if proto.Size(resp) > 0 {
 		return false
 	}
-	var object map[string]json.RawMessage
-	if json.Unmarshal(body, &object) != nil || len(object) == 0 {
-		return false
-	}
+	o, _ := objectOf(body)
 	fields := resp.ProtoReflect().Descriptor().Fields()
-	for key := range object {
+	for key := range o {
 		if fields.ByJSONName(key) != nil || fields.ByTextName(key) != nil {
 			return false
 		}
 	}
-	return true
+	return len(o) > 0
 }

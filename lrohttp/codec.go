@@ -36,7 +36,7 @@ func (o ownTypes) FindMessageByURL(url string) (protoreflect.MessageType, error)
 		return mt, nil
 	}
 	switch url {
-	case anyURL, structURL, valueURL, statusURL:
+	case anyURL, stringURL, statusURL:
 		return protoregistry.GlobalTypes.FindMessageByURL(url)
 	}
 	return nil, err
@@ -59,12 +59,10 @@ func (c codec) marshal(m proto.Message) ([]byte, error) {
 // unmarshal reads the JSON of a message. Fields it does not know are ignored.
 func (c codec) unmarshal(text []byte, m proto.Message) error {
 	if err := c.fromJSON(text, m); err != nil || hasUntypedAny(m) {
-		kept, ok := c.keepUnknown(text, m.ProtoReflect().Descriptor())
-		if !ok {
+		if !json.Valid(text) {
 			return err
 		}
-		proto.Reset(m)
-		if err := c.fromJSON(kept, m); err != nil {
+		if err := c.fromJSON(c.keepMessage(text, m.ProtoReflect().Descriptor(), 0), m); err != nil {
 			return err
 		}
 	}

@@ -58,18 +58,18 @@ func (c codec) decodeError(httpCode int, body []byte) (st *spb.Status, proper bo
 	if body[0] == '[' && json.Unmarshal(body, &list) == nil && len(list) > 0 {
 		body = list[0] // some of Google's services answer with a list of one
 	}
-	var object map[string]json.RawMessage
-	if json.Unmarshal(body, &object) != nil || object == nil {
+	o, ok := objectOf(body)
+	if !ok {
 		st.Message = textOf(body)
 		return st, false
 	}
-	if inner := map[string]json.RawMessage(nil); json.Unmarshal(object["error"], &inner) == nil && inner != nil {
-		object, proper = inner, c.fill(st, inner)
+	if inner, ok := objectOf(o["error"]); ok {
+		o, proper = inner, c.fill(st, inner)
 	} else {
-		proper = isBareStatus(httpCode, object) && c.fill(st, object)
+		proper = isBareStatus(httpCode, o) && c.fill(st, o)
 	}
 	if !proper {
-		st.Message = clip(firstText(object, "message", "error_description", "detail", "title", "error", "msg"))
+		st.Message = clip(firstText(o, "message", "error_description", "detail", "title", "error", "msg"))
 	}
 	if st.Message == "" {
 		st.Message = textOf(body)
@@ -79,22 +79,22 @@ func (c codec) decodeError(httpCode int, body []byte) (st *spb.Status, proper bo
 
 // isBareStatus reports whether a JSON object is a google.rpc.Status as
 // grpc-gateway sends it. Other frameworks have a "code" of their own.
-func isBareStatus(httpCode int, object map[string]json.RawMessage) bool {
+func isBareStatus(httpCode int, o object) bool {
 	var number int
-	if json.Unmarshal(object["code"], &number) != nil || number <= 0 || number > int(codes.Unauthenticated) {
+	if json.Unmarshal(o["code"], &number) != nil || number <= 0 || number > int(codes.Unauthenticated) {
 		return false
 	}
-	return object["details"] != nil || httpStatus(codes.Code(number)) == httpCode
+	return o["details"] != nil || httpStatus(codes.Code(number)) == httpCode
 }
 
 // fill sets what the JSON of a status says. It reports whether it is one: has a
 // code, by name or number.
-func (c codec) fill(st *spb.Status, object map[string]json.RawMessage) bool {
+func (c codec) fill(st *spb.Status, o object) bool {
 	var name string
 	var number int
 	var details []json.RawMessage
-	hasName := json.Unmarshal(object["status"], &name) == nil
-	hasNumber := json.Unmarshal(object["code"], &number) == nil
+	hasName := json.Unmarshal(o["status"], &name) == nil
+	hasNumber := json.Unmarshal(o["code"], &number) == nil
 	named, isCode := codeNamed(name)
 	switch {
 	case hasName && isCode:
@@ -106,8 +106,8 @@ func (c codec) fill(st *spb.Status, object map[string]json.RawMessage) bool {
 	default:
 		return false
 	}
-	st.Message = firstText(object, "message")
-	if json.Unmarshal(object["details"], &details) == nil {
+	st.Message = firstText(o, "message")
+	if json.Unmarshal(o["details"], &details) == nil {
 		for _, d := range details {
 			if a, err := c.unmarshalAny(d); err == nil {
 				st.Details = append(st.Details, a)
@@ -118,10 +118,10 @@ func (c codec) fill(st *spb.Status, object map[string]json.RawMessage) bool {
 }
 
 // firstText returns the first of the fields that is a string with text.
-func firstText(object map[string]json.RawMessage, fields ...string) string {
+func firstText(o object, fields ...string) string {
 	for _, f := range fields {
 		var text string
-		if json.Unmarshal(object[f], &text) == nil && text != "" {
+		if json.Unmarshal(o[f], &text) == nil && text != "" {
 			return text
 		}
 	}
