@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -46,6 +47,7 @@ func (c *Client) optionsOf(opts []grpc.CallOption) callOptions {
 			o.maxBody = int64(opt.MaxRecvMsgSize)
 		}
 	}
+	o.maxBody = min(o.maxBody, math.MaxInt64-1) // one byte more is read to see that there is more
 	return o
 }
 

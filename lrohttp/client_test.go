@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -348,6 +349,9 @@ func TestMaxBody(t *testing.T) {
 	exact, short := int64(len(body)), int64(len(body)-1)
 	if err := send(t.Context(), c(lrohttp.WithMaxBody(exact)), getRequest); err != nil {
 		t.Errorf("answer of just the limit: %v", err)
+	}
+	if err := send(t.Context(), c(lrohttp.WithMaxBody(math.MaxInt64)), getRequest, grpc.MaxCallRecvMsgSize(math.MaxInt)); err != nil {
+		t.Errorf("answer without a limit: %v", err)
 	}
 	for name, err := range map[string]error{
 		"WithMaxBody":        send(t.Context(), c(lrohttp.WithMaxBody(short)), getRequest),

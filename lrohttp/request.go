@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // decode fills req, a request message, from an HTTP request: from the query,
@@ -75,7 +76,11 @@ func (h *handler) decodeBody(w http.ResponseWriter, r *http.Request, b *binding,
 		problem := clip(err.Error())
 		return h.fault(0, codes.InvalidArgument, "INVALID_BODY", map[string]string{"problem": problem}, "body: %s", problem)
 	}
-	proto.Merge(req, body)
+	// Not proto.Merge, which would make 3.5 s of 2.5 s in the query and 3 s here.
+	body.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		req.ProtoReflect().Set(f, v)
+		return true
+	})
 	return nil
 }
 

@@ -166,7 +166,7 @@ func TestRequests(t *testing.T) {
 	}{
 		{request{"POST /v1/operations/x:wait", jsonType, `{"timeout":"1.5s"}`}, wait("operations/x", 1500*time.Millisecond)},
 		{request{"POST /v1/p/operations/x:wait?timeout=2s", "", ""}, wait("p/operations/x", 2*time.Second)},
-		{request{"POST /v1/operations/x:wait?timeout=2s", jsonType, `{"timeout":"3s"}`}, wait("operations/x", 3*time.Second)},
+		{request{"POST /v1/operations/x:wait?timeout=2.5s", jsonType, `{"timeout":"3s"}`}, wait("operations/x", 3*time.Second)},
 		{request{"POST /v1/operations/x:wait", "application/json; charset=utf-8", ` {"name":"operations/other", "newField": {}, "timeout":"-1s"} `},
 			wait("operations/x", -time.Second)},
 		{request{"POST /v1/operations/x:wait", "", ``}, &longrunningpb.WaitOperationRequest{Name: "operations/x"}},
