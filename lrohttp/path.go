@@ -173,15 +173,20 @@ func escapeSegment(b *strings.Builder, text string) {
 	}
 }
 
-// escapeByte escapes all but the unreserved characters of RFC 3986, as
+// escapeByte escapes all but the unreserved characters, as
 // google/api/http.proto asks for.
 func escapeByte(b *strings.Builder, c byte) {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-_.~", c) >= 0:
+	if unreserved(c) {
 		b.WriteByte(c)
-	default:
-		fmt.Fprintf(b, "%%%02X", c)
+		return
 	}
+	fmt.Fprintf(b, "%%%02X", c)
+}
+
+// unreserved reports whether a character means the same in a URL, escaped or
+// not (RFC 3986, 2.3).
+func unreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.~", c) >= 0
 }
 
 // hasDots reports whether a name has a segment "." or "..", which everything on

@@ -128,8 +128,8 @@ func (t *template) addSegment(text string) error {
 }
 
 func (t *template) setVerb(text string) error {
-	if text == "" || strings.ContainsAny(text, "{}*=:?#%/ ") {
-		return fmt.Errorf("verb %q is not literal", text)
+	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r >= 0x80 || !unreserved(byte(r)) }) {
+		return fmt.Errorf("verb %q is not of letters, digits and \"-_.~\"", text)
 	}
 	t.verb = text
 	return nil
