@@ -15,7 +15,7 @@ import (
 	"github.com/go-lro/lro/lropb"
 )
 
-// Service is a service that was reached.
+// Service is a service that was reached. All but its operations may be nil.
 type Service struct {
 	longrunningpb.OperationsClient
 	// Starter starts operations, where the service offers that.
@@ -100,7 +100,11 @@ func (f Flags) openGRPC(headers []header, token tokenSource) (*Service, error) {
 }
 
 // Close releases the connection.
-func (s *Service) Close() { s.close() }
+func (s *Service) Close() {
+	if s.close != nil {
+		s.close()
+	}
+}
 
 // perCall sends headers and credentials with each call, streams included.
 type perCall struct {

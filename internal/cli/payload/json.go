@@ -30,32 +30,18 @@ func (t *Types) JSON(ctx context.Context, any *anypb.Any) json.RawMessage {
 		return json.RawMessage("null")
 	}
 	if t.fromJSON {
-		if url, members, ok := lrohttp.Untyped(any); ok {
-			return untyped(url, members)
+		if _, text, ok := lrohttp.Untyped(any); ok {
+			return text // as the service sent it
 		}
 	}
 	shown := &resolver{Types: t, Local: t.Local(), urls: map[string]protoreflect.MessageType{}}
-	text, err := shown.marshal(ctx, any)
+	text, err := shown.safely(ctx, any)
 	var compact bytes.Buffer
 	if err != nil || json.Compact(&compact, text) != nil { // protojson varies its white space
 		// Such as a Timestamp out of range, which has no JSON.
 		return bare(any)
 	}
 	return compact.Bytes()
-}
-
-// untyped is an Any of an unknown type that was read from JSON: the JSON that
-// the service sent.
-func untyped(url string, members map[string]any) json.RawMessage {
-	head, err := json.Marshal(map[string]string{"@type": url})
-	if err != nil {
-		panic(fmt.Sprintf("payload: encode string: %v", err)) // strings always encode
-	}
-	rest, err := json.Marshal(members)
-	if err != nil || len(members) == 0 { // never an error: it was JSON
-		return head
-	}
-	return append(append(head[:len(head)-1], ','), rest[1:]...)
 }
 
 // TypeURL returns the type of an Any as the service sent it.
@@ -81,15 +67,20 @@ func bare(any *anypb.Any) json.RawMessage {
 }
 
 // Decode returns the message in an Any, nil when it cannot be decoded.
-func (t *Types) Decode(ctx context.Context, any *anypb.Any) proto.Message {
+func (t *Types) Decode(ctx context.Context, any *anypb.Any) (m proto.Message) {
 	if any == nil {
 		return nil
 	}
+	defer func() {
+		if recover() != nil { // see safely
+			m = nil
+		}
+	}()
 	mt, err := t.find(ctx, any.GetTypeUrl())
 	if err != nil {
 		return nil
 	}
-	m := mt.New().Interface()
+	m = mt.New().Interface()
 	if lenient.Unmarshal(any.GetValue(), m) != nil {
 		return nil
 	}
@@ -106,6 +97,17 @@ type resolver struct {
 	Local
 	urls     map[string]protoreflect.MessageType
 	conflict bool // a URL turned out to need the stand-in after it was used without
+}
+
+// safely is marshal for descriptors that come from a service: protobuf's
+// packages panic at some that no compiler would make.
+func (r *resolver) safely(ctx context.Context, any *anypb.Any) (text []byte, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("write %q as JSON: %v", any.GetTypeUrl(), v)
+		}
+	}()
+	return r.marshal(ctx, any)
 }
 
 func (r *resolver) marshal(ctx context.Context, any *anypb.Any) ([]byte, error) {

@@ -61,13 +61,47 @@ func (t *Types) AddFile(path string) error {
 }
 
 func (t *Types) add(set *descriptorpb.FileDescriptorSet) error {
-	// A set without its imports still defines most of its messages.
-	files, err := protodesc.FileOptions{AllowUnresolvable: true}.NewFiles(set)
+	// A set without all its imports still defines most of its messages.
+	files, err := protodesc.FileOptions{AllowUnresolvable: true}.NewFiles(completed(set))
 	if err != nil {
 		return err
 	}
 	t.local.sets = append(t.local.sets, dynamicpb.NewTypes(files))
 	return nil
+}
+
+// completed returns set with the imports it lacks, as far as they are linked.
+// Files of the package google.protobuf are those that are linked, whatever the
+// set says: JSON has rules for their messages, which must be what they seem.
+func completed(set *descriptorpb.FileDescriptorSet) *descriptorpb.FileDescriptorSet {
+	out := &descriptorpb.FileDescriptorSet{}
+	have := map[string]bool{}
+	queue := []string{}
+	for _, f := range set.GetFile() {
+		if f.GetPackage() == "google.protobuf" {
+			queue = append(queue, f.GetName())
+			continue
+		}
+		have[f.GetName()] = true
+		out.File = append(out.File, f)
+		queue = append(queue, f.GetDependency()...)
+	}
+	for len(queue) > 0 {
+		name := queue[0]
+		queue = queue[1:]
+		if have[name] {
+			continue
+		}
+		have[name] = true
+		fd, err := protoregistry.GlobalFiles.FindFileByPath(name)
+		if err != nil {
+			continue
+		}
+		f := protodesc.ToFileDescriptorProto(fd)
+		out.File = append(out.File, f)
+		queue = append(queue, f.GetDependency()...)
+	}
+	return out
 }
 
 // Local returns the types that are known now, without asking anybody.

@@ -106,10 +106,8 @@ func (c *Client) open(ctx context.Context, method string, ask func(stream) error
 	if closeErr := s.CloseSend(); closeErr != nil {
 		return errors.Join(err, closeErr)
 	}
-	if err == nil {
-		// Until the server has ended the stream too.
-		for s.RecvMsg(&v1.ServerReflectionResponse{}) == nil {
-		}
+	// Until the server has ended the stream too.
+	for s.RecvMsg(&v1.ServerReflectionResponse{}) == nil {
 	}
 	return err
 }

@@ -19,8 +19,12 @@ import (
 type Flags struct {
 	dial.Flags
 	Output flag.Output
-	sets   []string
-	io     *term.IO
+	// Service replaces the service that the flags name, for tests. Nil means
+	// that it is reached.
+	Service *dial.Service
+
+	sets []string
+	io   *term.IO
 }
 
 // AddTo defines the flags on a command.
@@ -48,9 +52,12 @@ func (f *Flags) Open(ctx context.Context, opts ...lro.ClientOption) (*Session, e
 			return nil, exit.AsUsage(fmt.Errorf("--descriptor-set: %w", err))
 		}
 	}
-	service, err := f.Flags.Open(ctx, types.Local())
-	if err != nil {
-		return nil, err
+	service := f.Service
+	if service == nil {
+		var err error
+		if service, err = f.Flags.Open(ctx, types.Local()); err != nil {
+			return nil, err
+		}
 	}
 	if service.Reflection != nil {
 		types.SetSource(service.Reflection)

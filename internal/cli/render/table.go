@@ -78,14 +78,14 @@ func (o *Operation) row(times Times) [columns]string {
 		nameColumn:    term.Clean(o.Proto.GetName()),
 		stateColumn:   o.State,
 		createdColumn: times.Text(o.Created),
-		verbColumn:    term.Clean(o.Verb),
-		detailColumn:  term.Clean(o.Meter().Text),
+		verbColumn:    field(o.Verb),
+		detailColumn:  field(o.Meter().Text),
 	}
 	if o.Progress.Percent >= 0 {
 		row[progressColumn] = fmt.Sprintf("%d%%", o.Progress.Percent)
 	}
 	if e := o.Proto.GetError(); e != nil && o.Proto.GetDone() {
-		row[detailColumn] = term.Clean(dial.CodeName(codes.Code(e.GetCode())) + ": " + e.GetMessage())
+		row[detailColumn] = field(dial.CodeName(codes.Code(e.GetCode())) + ": " + e.GetMessage())
 	}
 	return row
 }

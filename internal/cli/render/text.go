@@ -20,6 +20,12 @@ import (
 // pipes get all of it.
 const maxBlock = 16 << 10
 
+// maxField is how much people are shown of a text that an operation has, in
+// bytes: status messages of megabytes exist. --output json has all of it.
+const maxField = 4 << 10
+
+func field(s string) string { return term.Short(s, maxField) }
+
 // Text writes everything about the operation for people, to Out.
 func (o *Operation) Text(ctx context.Context, io *term.IO) error {
 	var b bytes.Buffer
@@ -35,10 +41,10 @@ func (o *Operation) Text(ctx context.Context, io *term.IO) error {
 		row("error", errorText(codes.Code(e.GetCode()), e.GetMessage(), strings.Repeat(" ", 10)))
 	}
 	row("progress", progressText(o.Progress))
-	row("doing", term.Clean(o.Progress.Text))
-	row("message", term.Clean(o.Message))
-	row("verb", term.Clean(o.Verb))
-	row("target", term.Clean(o.Target))
+	row("doing", field(o.Progress.Text))
+	row("message", field(o.Message))
+	row("verb", field(o.Verb))
+	row("target", field(o.Target))
 	if o.Attempt > 1 {
 		row("attempt", term.Count(o.Attempt))
 	}
@@ -110,6 +116,9 @@ func typeName(url string) string {
 func errorText(code codes.Code, message, indent string) string {
 	text := dial.CodeName(code)
 	if message != "" {
+		if len(message) > maxField {
+			message = message[:maxField] + "..."
+		}
 		text += ": " + term.CleanLines(message, indent)
 	}
 	return text
@@ -143,9 +152,9 @@ func progressText(p term.Progress) string {
 	}
 	switch {
 	case p.Total > 0:
-		parts = append(parts, fmt.Sprintf("%s of %s %s", term.Count(p.Done), term.Count(p.Total), term.Clean(p.Unit)))
+		parts = append(parts, fmt.Sprintf("%s of %s %s", term.Count(p.Done), term.Count(p.Total), field(p.Unit)))
 	case p.Done > 0:
-		parts = append(parts, fmt.Sprintf("%s %s", term.Count(p.Done), term.Clean(p.Unit)))
+		parts = append(parts, fmt.Sprintf("%s %s", term.Count(p.Done), field(p.Unit)))
 	}
 	return strings.TrimSpace(strings.Join(parts, "  "))
 }
@@ -175,7 +184,7 @@ func (t Times) Text(at time.Time) string {
 func (o *Operation) Line(io *term.IO) string {
 	text := fmt.Sprintf("%s  %s", term.Clean(o.Proto.GetName()), o.state(io))
 	if e := o.Proto.GetError(); e != nil && o.Proto.GetDone() {
-		text += "  " + dial.CodeName(codes.Code(e.GetCode())) + ": " + term.Clean(e.GetMessage())
+		text += "  " + dial.CodeName(codes.Code(e.GetCode())) + ": " + field(e.GetMessage())
 	}
 	return text
 }
@@ -186,7 +195,7 @@ func (o *Operation) Change(io *term.IO) string {
 		return o.Line(io)
 	}
 	parts := []string{term.Clean(o.Proto.GetName()), paint(io, o.State)}
-	for _, s := range []string{progressText(o.Progress), term.Clean(o.Meter().Text)} {
+	for _, s := range []string{progressText(o.Progress), field(o.Meter().Text)} {
 		if s != "" {
 			parts = append(parts, s)
 		}

@@ -14,26 +14,36 @@ func Clean(s string) string {
 	if clean(s) {
 		return s
 	}
-	var b strings.Builder
+	const hex = "0123456789abcdef"
+	out := make([]byte, 0, len(s)+len(s)/4)
 	for i, r := range s {
 		switch {
 		case r == utf8.RuneError && invalidAt(s, i):
-			fmt.Fprintf(&b, `\x%02x`, s[i])
+			out = append(out, '\\', 'x', hex[s[i]>>4], hex[s[i]&15])
 		case !hostile(r):
-			b.WriteRune(r)
+			out = utf8.AppendRune(out, r)
 		case r == '\n':
-			b.WriteString(`\n`)
+			out = append(out, `\n`...)
 		case r == '\t':
-			b.WriteString(`\t`)
+			out = append(out, `\t`...)
 		case r == '\r':
-			b.WriteString(`\r`)
+			out = append(out, `\r`...)
 		case r < utf8.RuneSelf:
-			fmt.Fprintf(&b, `\x%02x`, r)
+			out = append(out, '\\', 'x', hex[r>>4], hex[r&15])
 		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
+			out = fmt.Appendf(out, `\u%04x`, r)
 		}
 	}
-	return b.String()
+	return string(out)
+}
+
+// Short is Clean for text whose end may be left out: what is over n bytes is
+// cut and ends in "...". n must be at least 3.
+func Short(s string, n int) string {
+	if len(s) > n {
+		s = strings.ToValidUTF8(s[:n-3], "") + "..."
+	}
+	return Clean(s)
 }
 
 // CleanLines is Clean for text of several lines: line feeds stay, and each

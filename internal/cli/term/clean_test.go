@@ -31,6 +31,24 @@ func TestClean(t *testing.T) {
 	}
 }
 
+func TestShort(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		in   string
+		n    int
+		want string
+	}{
+		{"12345", 5, "12345"},
+		{"123456", 5, "12..."},
+		{"世界世界", 8, "世..."},
+		{"\x1b\x1b\x1b\x1b\x1b\x1b", 4, `\x1b...`},
+	} {
+		if got := Short(tt.in, tt.n); got != tt.want {
+			t.Errorf("Short(%q, %d) = %q, want %q", tt.in, tt.n, got, tt.want)
+		}
+	}
+}
+
 func TestCleanLines(t *testing.T) {
 	t.Parallel()
 	const in, want = "one\x1b\ntwo\r\n\nfour\n", "one\\x1b\n  two\\r\n  \n  four"

@@ -82,9 +82,13 @@ func Busy(io *IO, text string) (stop func()) {
 	}
 }
 
-// Update changes what is shown. Texts are cleaned.
+// maxText is how much of a text is worth a line, in bytes.
+const maxText = 200
+
+// Update changes what is shown. Texts are cleaned, and cut to what is worth a
+// line.
 func (m *Meter) Update(p Progress) {
-	p.Label, p.Unit, p.Text = Clean(p.Label), Clean(p.Unit), Clean(p.Text)
+	p.Label, p.Unit, p.Text = Short(p.Label, maxText), Short(p.Unit, maxText), Short(p.Text, maxText)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now, m.known = p, true
@@ -95,7 +99,7 @@ func (m *Meter) Update(p Progress) {
 func (m *Meter) Note(text string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.now.Text, m.known = Clean(text), true
+	m.now.Text, m.known = Short(text, maxText), true
 	m.showLocked()
 }
 

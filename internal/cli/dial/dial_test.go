@@ -1,0 +1,266 @@
+package dial
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/go-lro/lro/internal/cli/certs"
+	"github.com/go-lro/lro/internal/cli/exit"
+	"github.com/go-lro/lro/internal/cli/payload"
+	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/internal/leak"
+	"github.com/go-lro/lro/lrotest"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
+
+// flags parses a command line in an environment.
+func flags(t *testing.T, env map[string]string, args ...string) *Flags {
+	t.Helper()
+	f := &Flags{}
+	cmd := &cobra.Command{Use: "x", RunE: func(*cobra.Command, []string) error { return nil }, SilenceErrors: true, SilenceUsage: true}
+	f.AddTo(cmd, &term.IO{Getenv: func(name string) string { return env[name] }})
+	cmd.SetArgs(args)
+	if err := cmd.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestComplete(t *testing.T) {
+	t.Parallel()
+	type env = map[string]string
+	tests := []struct {
+		name string
+		env  env
+		args []string
+		want Flags
+		err  string
+	}{
+		{name: "nothing", err: "which service?"},
+		{name: "addr", args: []string{"--addr", "host:1"}, want: Flags{Addr: "host:1"}},
+		{name: "IPv6", args: []string{"--addr", "[::1]:1"}, want: Flags{Addr: "[::1]:1"}},
+		{name: "variable", env: env{"LRO_ADDR": "host:1", "LRO_PLAINTEXT": "1"}, want: Flags{Addr: "host:1", Plaintext: true}},
+		{name: "false", env: env{"LRO_ADDR": "host:1", "LRO_PLAINTEXT": "false"}, want: Flags{Addr: "host:1"}},
+		{name: "flag wins", env: env{"LRO_URL": "http://x"}, args: []string{"--addr", "host:1"}, want: Flags{Addr: "host:1"}},
+		{name: "flag wins, too", env: env{"LRO_ADDR": "host:1", "LRO_PLAINTEXT": "1"}, args: []string{"--url", "http://x"}, want: Flags{URL: "http://x"}},
+		{name: "both variables", env: env{"LRO_ADDR": "host:1", "LRO_URL": "http://x"}, err: "both set"},
+		{name: "no port", args: []string{"--addr", "host"}, err: "not of the form host:port"},
+		{name: "empty port", args: []string{"--addr", "host:"}, err: "not of the form host:port"},
+		{name: "scheme", args: []string{"--addr", "http://host:1"}, err: "not of the form host:port"},
+		{name: "no host", args: []string{"--url", "https://"}, err: "not of the form"},
+		{name: "other scheme", args: []string{"--url", "file:///x"}, err: "not of the form"},
+		{name: "plaintext URL", args: []string{"--url", "https://x", "--plaintext"}, err: "begin --url with http://"},
+		{name: "plaintext CA", args: []string{"--addr", "x:1", "--plaintext", "--ca", "f"}, err: "no use for --ca"},
+		{name: "plaintext forgets variables", env: env{"LRO_CA": "f", "LRO_CERT": "c", "LRO_KEY": "k"}, args: []string{"--addr", "x:1", "--plaintext"}, want: Flags{Addr: "x:1", Plaintext: true}},
+		{name: "certificates", env: env{"LRO_CA": "f", "LRO_CERT": "c", "LRO_KEY": "k"}, args: []string{"--addr", "x:1"}, want: Flags{Addr: "x:1", CA: "f", Cert: "c", Key: "k"}},
+		{name: "token", env: env{"LRO_TOKEN": "t"}, args: []string{"--addr", "x:1"}, want: Flags{Addr: "x:1", TokenVar: "LRO_TOKEN"}},
+		{name: "token file first", env: env{"LRO_TOKEN": "t", "LRO_TOKEN_FILE": "f"}, args: []string{"--addr", "x:1"}, want: Flags{Addr: "x:1", TokenFile: "f"}},
+		{name: "google first", env: env{"LRO_TOKEN": "t", "LRO_TOKEN_FILE": "f"}, args: []string{"--addr", "x:1", "--google"}, want: Flags{Addr: "x:1", Google: true}},
+		{name: "no such variable", args: []string{"--addr", "x:1", "--token-env", "NONE"}, err: "the variable is not set"},
+		{name: "token in the clear", env: env{"LRO_TOKEN": "t"}, args: []string{"--addr", "x:1", "--plaintext"}, err: "credentials are not sent without TLS"},
+		{name: "token to this machine", env: env{"LRO_TOKEN": "t"}, args: []string{"--addr", "127.0.0.9:1", "--plaintext"}, want: Flags{Addr: "127.0.0.9:1", Plaintext: true, TokenVar: "LRO_TOKEN"}},
+		{name: "token in the clear over HTTP", env: env{"LRO_TOKEN": "t"}, args: []string{"--url", "http://x.localhost.example.com"}, err: "credentials are not sent without TLS"},
+		{name: "token to this machine over HTTP", env: env{"LRO_TOKEN": "t"}, args: []string{"--url", "http://[::1]:8"}, want: Flags{URL: "http://[::1]:8", TokenVar: "LRO_TOKEN"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := flags(t, tt.env, tt.args...).complete()
+			if tt.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.err) {
+					t.Errorf("complete %q in %v = %v, want %q", tt.args, tt.env, err, tt.err)
+				}
+				return
+			}
+			got.io = nil
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Flags{})); err != nil || diff != "" {
+				t.Errorf("complete %q in %v: %v (-want +got):\n%s", tt.args, tt.env, err, diff)
+			}
+		})
+	}
+}
+
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	args := []string{
+		"--addr", "host:1", "--ca", "my ca.pem", "--token-file", "t", "--header", "X-A: it's", "--header", "b: c",
+	}
+	want := `--addr host:1 --ca 'my ca.pem' --token-file t --header 'X-A: it'\''s' --header 'b: c'`
+	if got := flags(t, map[string]string{"LRO_TOKEN": "secret"}, args...).Again(); got != want {
+		t.Errorf("Again of %q = %s, want %s", args, got, want)
+	}
+}
+
+func TestHeadersAndTokensOfBothTransports(t *testing.T) {
+	t.Parallel()
+	files, err := certs.Make(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := filepath.Join(t.TempDir(), "token")
+	srv := &lrotest.Server{}
+	srv.Add("operations/x", lrotest.Succeeded(nil))
+	seen := make(chan metadata.MD, 1)
+	srv.OnCall = func(_ context.Context, c lrotest.Call) error {
+		seen <- c.Metadata
+		return nil
+	}
+	web := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		md := metadata.MD{}
+		for name, values := range r.Header {
+			md.Append(name, values...)
+		}
+		seen <- md
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"name":"operations/x","done":true}`))
+	}))
+	t.Cleanup(web.Close)
+	webCA := filepath.Join(t.TempDir(), "web.pem")
+	if err := os.WriteFile(webCA, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, reach := range [][]string{
+		{"--addr", serveTLS(t, files, srv), "--ca", files.CA},
+		{"--url", web.URL, "--ca", webCA},
+	} {
+		args := append(reach, "--token-file", token, "--header", "X-One: 1", "--header", "x-one: 2")
+		if err := os.WriteFile(token, []byte("first\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := flags(t, nil, args...).Open(t.Context(), payload.Local{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		// The second token is written while the connection is in use.
+		for _, want := range []string{"first", "second"} {
+			if err := os.WriteFile(token, []byte(want+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: "operations/x"}); err != nil {
+				t.Fatalf("%q: %v", args, err)
+			}
+			md := <-seen
+			if got := md.Get("authorization"); len(got) != 1 || got[0] != "Bearer "+want {
+				t.Errorf("%q: authorization %q, want %q", args, got, "Bearer "+want)
+			}
+			if got := strings.Join(md.Get("x-one"), ", "); got != "1, 2" {
+				t.Errorf("%q: x-one %q, want both values", args, got)
+			}
+		}
+	}
+}
+
+// serveTLS runs a server until the test ends and returns its address.
+func serveTLS(t *testing.T, files certs.Files, srv longrunningpb.OperationsServer) string {
+	t.Helper()
+	creds, err := credentials.NewServerTLSFromFile(files.ServerCert, files.ServerKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := grpc.NewServer(grpc.Creds(creds))
+	longrunningpb.RegisterOperationsServer(g, srv)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = g.Serve(listener) })
+	t.Cleanup(func() {
+		g.Stop()
+		serving.Wait()
+	})
+	return listener.Addr().String()
+}
+
+func TestSecretsStayOut(t *testing.T) {
+	t.Parallel()
+	const secret = "se cret"
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte(secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"--addr", "127.0.0.1:1", "--token-file", path},
+		{"--addr", "127.0.0.1:1", "--token-env", "SECRET"},
+	} {
+		_, err := flags(t, map[string]string{"SECRET": secret}, args...).Open(t.Context(), payload.Local{})
+		if exit.Of(err) != exit.Usage || strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "more than one word") {
+			t.Errorf("%q: %v, want a usage error without the token", args, err)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	s := &Service{Target: "HOST"}
+	tests := []struct {
+		err  error
+		want string
+		hint string
+	}{
+		{status.Error(codes.NotFound, "no such operation"), "get at HOST: NOT_FOUND: no such operation", "lro list"},
+		{status.Error(codes.Canceled, ""), "get at HOST: CANCELLED", ""},
+		{status.Error(codes.Unauthenticated, "who?"), "get at HOST: UNAUTHENTICATED: who?", "--token-file"},
+		{status.Error(codes.Unimplemented, "no"), "get at HOST: UNIMPLEMENTED: no", "lro doctor"},
+		{status.Error(codes.DeadlineExceeded, "late"), "get at HOST: DEADLINE_EXCEEDED: late", "did not answer in time"},
+		{
+			status.Error(codes.Unavailable, `connection error: desc = "transport: Error while dialing: dial tcp: refused"`),
+			"get at HOST: UNAVAILABLE: Error while dialing: dial tcp: refused", "is the service running",
+		},
+		{
+			status.Error(codes.Unavailable, `connection error: desc = "transport: authentication handshake failed: tls: first record does not look like a TLS handshake"`),
+			"get at HOST: UNAVAILABLE: authentication handshake failed: tls: first record does not look like a TLS handshake", "--plaintext",
+		},
+		{errors.New("other"), "get at HOST: other", ""},
+	}
+	for _, tt := range tests {
+		err := s.Explain(t.Context(), "get", tt.err)
+		if err.Error() != tt.want || !strings.Contains(exit.HintOf(err), tt.hint) || tt.hint == "" && exit.HintOf(err) != "" {
+			t.Errorf("Explain(%v) = %q, hint %q, want %q, hint with %q", tt.err, err, exit.HintOf(err), tt.want, tt.hint)
+		}
+		if !errors.Is(err, tt.err) {
+			t.Errorf("Explain(%v) does not wrap it", tt.err)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(exit.ErrInterrupted)
+	err := s.Explain(ctx, "get", status.Error(codes.Canceled, "context canceled"))
+	if err.Error() != "get at HOST: interrupted" || exit.Of(err) != exit.Interrupted {
+		t.Errorf("Explain after Ctrl-C = %q with status %d", err, exit.Of(err))
+	}
+	if err := s.Explain(t.Context(), "get", nil); err != nil {
+		t.Errorf("Explain(nil) = %v", err)
+	}
+}
+
+func TestCodeName(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[codes.Code]string{
+		codes.OK: "OK", codes.Canceled: "CANCELLED", codes.InvalidArgument: "INVALID_ARGUMENT",
+		codes.ResourceExhausted: "RESOURCE_EXHAUSTED", codes.Unauthenticated: "UNAUTHENTICATED", 99: "CODE(99)",
+	} {
+		if got := CodeName(code); got != want {
+			t.Errorf("CodeName(%d) = %q, want %q", code, got, want)
+		}
+	}
+}
