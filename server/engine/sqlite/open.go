@@ -35,6 +35,9 @@ func open(ctx context.Context, path string, opts Options) (_ *Engine, err error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if path == "" || path == ":memory:" {
+		return nil, fmt.Errorf("%w: an engine needs a file", engine.ErrInvalid)
+	}
 	if path, err = realPath(path); err != nil {
 		return nil, err
 	}
@@ -86,13 +89,14 @@ func realPath(path string) (string, error) {
 
 // openWriter opens the connection that writes, with the schema up to date and
 // all files' names durable.
-func openWriter(ctx context.Context, path string, opts Options) (*conn, error) {
-	// SQLite would let others read a new file.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+func openWriter(ctx context.Context, path string, opts Options) (_ *conn, err error) {
+	created, err := createPrivate(path, path+"-wal", path+"-shm")
+	defer func() {
+		if err != nil {
+			removeEmpty(created)
+		}
+	}()
 	if err != nil {
-		return nil, err
-	}
-	if err := f.Close(); err != nil {
 		return nil, err
 	}
 	c, err := openConn(ctx, path, opts.vfs, writerCache)
@@ -106,6 +110,9 @@ func openWriter(ctx context.Context, path string, opts Options) (*conn, error) {
 		err = migrate(c.db)
 	}
 	if err == nil {
+		err = makePrivate(path+"-wal", path+"-shm")
+	}
+	if err == nil {
 		err = c.prepare()
 	}
 	if err == nil {
@@ -116,6 +123,46 @@ func openWriter(ctx context.Context, path string, opts Options) (*conn, error) {
 		return nil, errors.Join(openError(err), c.close())
 	}
 	return c, nil
+}
+
+// createPrivate creates the files that are not there, so that nobody else can
+// read them: SQLite would let others.
+func createPrivate(paths ...string) (created []string, err error) {
+	for _, path := range paths {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, os.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return created, err
+		}
+		created = append(created, path)
+		if err := f.Close(); err != nil {
+			return created, err
+		}
+	}
+	return created, nil
+}
+
+// makePrivate does it for files that SQLite has created again, as it does with
+// the log of a new database.
+func makePrivate(paths ...string) error {
+	for _, path := range paths {
+		if err := os.Chmod(path, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeEmpty removes files that were created for a database that could not be
+// opened. What it cannot remove does no harm.
+func removeEmpty(paths []string) {
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+			_ = os.Remove(path)
+		}
+	}
 }
 
 // openError says in words what SQLite says in codes.
