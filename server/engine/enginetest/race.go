@@ -18,6 +18,7 @@ import (
 var raceTests = []test{
 	{name: "one end", run: raceOneEnd},
 	{name: "cancel against the end of an attempt", run: raceCancelAttempt},
+	{name: "what was seen stays", run: raceMonotonic},
 	{name: "linearizable", run: raceLinearizable},
 }
 
@@ -108,6 +109,58 @@ func (v *env) cancelled(name string) {
 	if _, err := v.eng.Cancel(v.Context(), name); err != nil {
 		v.Errorf("Cancel() = %v", err)
 	}
+}
+
+// raceMonotonic reads while operations live: once a state was seen, in a page,
+// by name or in an answer, nobody sees an older one.
+func raceMonotonic(v *env) {
+	stop := make(chan struct{})
+	var writers, readers sync.WaitGroup
+	for range 2 {
+		writers.Go(func() {
+			for range 25 {
+				rec, err := v.eng.Start(v.Context(), engine.Spec{Kind: kind, Parent: parent, External: true})
+				if err == nil {
+					_, err = v.eng.Report(v.Context(), rec.Lease(), engine.Update{Metadata: text("half")})
+				}
+				if err == nil {
+					_, err = v.eng.Cancel(v.Context(), rec.Name)
+				}
+				if err == nil {
+					_, err = v.eng.Complete(v.Context(), rec.Lease(), engine.Completion{Response: text("")})
+				}
+				if err != nil {
+					v.Errorf("life of an operation: %v", err)
+				}
+			}
+		})
+	}
+	for range 2 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				p, err := v.eng.List(v.Context(), engine.Query{Parent: parent, Limit: 4})
+				if err != nil {
+					v.Errorf("List() = %v", err)
+					return
+				}
+				for _, seen := range p.Records {
+					got, err := v.eng.Get(v.Context(), seen.Name)
+					if err != nil || got.Revision < seen.Revision {
+						v.Errorf("Get() = %v, %v; List had shown revision %d", got, err, seen.Revision)
+						return
+					}
+				}
+			}
+		})
+	}
+	writers.Wait()
+	close(stop)
+	readers.Wait()
 }
 
 // The linearizability check: clients call at random, and there must be an

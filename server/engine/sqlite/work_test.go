@@ -1,0 +1,129 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// TestAbandon: a handler that ignores the end of its context loses its
+// operation, and Work returns without it.
+func TestAbandon(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		e := mustOpen(t, filepath.Join(dir, "operations.db"), nil)
+		rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
+		if err != nil {
+			t.Fatalf("Start() = %v", err)
+		}
+		began, release, returned := make(chan engine.Attempt), make(chan struct{}), make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- e.Work(ctx, engine.Worker{Kinds: map[string]int{"k": 0}, Run: func(_ context.Context, a engine.Attempt) engine.Outcome {
+				defer close(returned)
+				began <- a
+				<-release
+				return engine.Outcome{Response: textAny("late")}
+			}})
+		}()
+		stuck := <-began
+		cancel()
+		at := time.Now()
+		if err := <-done; err != nil {
+			t.Errorf("Work() = %v", err)
+		}
+		if took := time.Since(at); took != abandonAfter {
+			t.Errorf("Work returned after %v, want %v", took, abandonAfter)
+		}
+		got, err := e.Get(t.Context(), rec.Name)
+		if err != nil || got.State != engine.Pending || got.Crashes != 0 {
+			t.Errorf("Get() = %v, %v; want it handed back", got, err)
+		}
+
+		ctx, cancel = context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			done <- e.Work(ctx, engine.Worker{Kinds: map[string]int{"k": 0}, Run: func(context.Context, engine.Attempt) engine.Outcome {
+				return engine.Outcome{Response: textAny("in time")}
+			}})
+		}()
+		got, err = e.Wait(t.Context(), rec.Name)
+		if err != nil || unpack(got.Response) != "in time" {
+			t.Errorf("Wait() = %v, %v; want the end of the second attempt", got, err)
+		}
+		if err := stuck.Save(t.Context(), nil); !errors.Is(err, engine.ErrFenced) {
+			t.Errorf("Save() of the abandoned attempt = %v, want %v", err, engine.ErrFenced)
+		}
+		close(release)
+		<-returned
+		synctest.Wait()
+		if got, err := e.Get(t.Context(), rec.Name); err != nil || unpack(got.Response) != "in time" {
+			t.Errorf("Get() = %v, %v after the late outcome, want no change", got, err)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Work() = %v", err)
+		}
+	})
+}
+
+// TestCacheBound: operations that do not run take no more memory than allowed,
+// and those that run stay.
+func TestCacheBound(t *testing.T) {
+	t.Parallel()
+	const limit = 100_000
+	e := mustOpen(t, filepath.Join(t.TempDir(), "operations.db"), &Options{CacheBytes: limit})
+	var running, pending []string
+	for range 100 {
+		for _, external := range []bool{true, false, false} {
+			rec, err := e.Start(t.Context(), engine.Spec{Kind: "k", External: external, Request: textAny("request")})
+			if err != nil {
+				t.Fatalf("Start() = %v", err)
+			}
+			if external {
+				running = append(running, rec.Name)
+			} else {
+				pending = append(pending, rec.Name)
+			}
+		}
+	}
+	inMemory := func(names []string) (n int) {
+		for _, name := range names {
+			seq, _ := parseName(name)
+			if e.visible(seq) != nil {
+				n++
+			}
+		}
+		return n
+	}
+	check := func() {
+		t.Helper()
+		if n := inMemory(running); n != len(running) {
+			t.Errorf("%d of %d running operations are in memory, want all", n, len(running))
+		}
+		if n := inMemory(pending); n == 0 || n > limit/1024 {
+			t.Errorf("%d pending operations are in memory, want some, at most %d", n, limit/1024)
+		}
+		e.mu.RLock()
+		defer e.mu.RUnlock()
+		if e.cache.size > limit || len(e.cache.recent) > len(running)+len(pending) {
+			t.Errorf("cache has %d bytes and a list of %d, want at most %d bytes", e.cache.size, len(e.cache.recent), limit)
+		}
+	}
+	check()
+	for range 3 {
+		for _, name := range pending {
+			if _, err := e.Get(t.Context(), name); err != nil {
+				t.Fatalf("Get() = %v", err)
+			}
+		}
+		check()
+	}
+}
