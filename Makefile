@@ -29,6 +29,14 @@ test: ## run the tests
 race: ## run the tests under the race detector
 	go test -race ./...
 
+.PHONY: test-console
+test-console: ## use the console in Chromium, which apt installs where it can
+	@if ! command -v chromium chromium-browser google-chrome >/dev/null && command -v apt-get >/dev/null && [[ $$(id -u) == 0 ]]; then \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-dejavu-core; \
+	fi
+	@command -v chromium chromium-browser google-chrome >/dev/null || echo "Chromium is not installed: the console is not tested in a browser" >&2
+	cd console/browsertest && go vet ./... && go test -parallel=2 ./...
+
 .PHONY: cover
 cover: ## run the tests and print the share of statements they reach
 	@mkdir -p .cache

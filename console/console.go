@@ -91,6 +91,9 @@ func (h *Handler) limited(r *http.Request) (context.Context, context.CancelFunc)
 // errSlow is the cause that ends what takes longer than [Config].Timeout.
 var errSlow = errors.New("the source takes too long")
 
-// soon is how long the console goes on reading pages of a list for one page of
-// its own, before it shows what it has.
-const soon = 1500 * time.Millisecond
+// How long the console goes on reading pages of a list for one page of its own,
+// before it shows what it has.
+const (
+	soon   = 1500 * time.Millisecond
+	atOnce = 400 * time.Millisecond // when it has something
+)

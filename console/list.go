@@ -177,7 +177,7 @@ func (q listQuery) newest() listQuery {
 // fill reads pages of the source until there are enough rows for one, the list
 // ends, or it has taken long: a filter may pass over many operations.
 func (h *Handler) fill(ctx context.Context, q listQuery) (Page, error) {
-	end := time.Now().Add(soon)
+	begin := time.Now()
 	out := Page{Next: q.Token}
 	for {
 		got, err := h.source.List(ctx, Query{Filter: q.filter(), PageSize: pageSize - len(out.Operations), PageToken: out.Next})
@@ -189,7 +189,11 @@ func (h *Handler) fill(ctx context.Context, q listQuery) (Page, error) {
 			return Page{}, errSameToken
 		}
 		out.Next = got.Next
-		if out.Next == "" || len(out.Operations) >= pageSize || time.Now().After(end) {
+		patience := soon
+		if len(out.Operations) > 0 {
+			patience = atOnce
+		}
+		if out.Next == "" || len(out.Operations) >= pageSize || time.Since(begin) > patience {
 			return out, nil
 		}
 	}

@@ -13,7 +13,8 @@ import (
 const (
 	// recountEvery is how often the numbers on the tabs change, at most.
 	recountEvery = time.Second
-	// lookEvery is how often a page looks for newer operations, at most.
+	// lookEvery is how often a page looks for newer operations, at most; more
+	// rarely where that takes long.
 	lookEvery = 2 * time.Second
 	// maxGone bounds how many rows that a list did not return are asked for one
 	// by one.
@@ -30,9 +31,9 @@ type liveList struct {
 
 	ended     map[string]bool // rows that will not change any more but by their deletion
 	counted   time.Time
-	looked    time.Time
-	stale     bool // changes came that the numbers do not show yet
-	arrived   bool // changes came that may be newer operations
+	lookAgain time.Time // not before this
+	stale     bool      // changes came that the numbers do not show yet
+	arrived   bool      // changes came that may be newer operations
 	freshness fresh
 	states    bool
 	asked     bool // states is known
@@ -199,16 +200,18 @@ func (l *liveList) look(ctx context.Context, u *update) error {
 	if !l.arrived || l.query.Token != "" {
 		return nil
 	}
-	if wait := lookEvery - time.Since(l.looked); wait > 0 {
+	begin := time.Now()
+	if wait := l.lookAgain.Sub(begin); wait > 0 {
 		u.want(wait)
 		return nil
 	}
-	got, err := l.h.fill(ctx, l.query)
+	// One page only: behind it may be many operations that do not match.
+	got, err := l.h.source.List(ctx, Query{Filter: l.query.filter(), PageSize: pageSize})
 	if err != nil {
 		return err
 	}
-	l.arrived, l.looked = false, time.Now()
-	newer := fresh{More: got.Next != ""}
+	l.arrived, l.lookAgain = false, time.Now().Add(max(lookEvery, 10*time.Since(begin)))
+	newer := fresh{More: len(got.Operations) == pageSize}
 	for _, op := range got.Operations {
 		if l.shown[op.Message.GetName()] {
 			newer.More = false

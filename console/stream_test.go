@@ -347,12 +347,14 @@ func TestStreamEnds(t *testing.T) {
 	tests := map[string]func(h *Handler, v *viewer){
 		"viewer leaves":  func(_ *Handler, v *viewer) { v.cancel() },
 		"console closes": func(h *Handler, _ *viewer) { h.Close(); h.Close() },
-		"it is old":      func(*Handler, *viewer) { time.Sleep(streamLife) },
+		"it is old": func(*Handler, *viewer) {
+			time.Sleep(streamLife) // sleep: in the bubble of its caller
+		},
 		"viewer is gone": func(_ *Handler, v *viewer) {
 			v.mu.Lock()
 			v.broken = true
 			v.mu.Unlock()
-			time.Sleep(streamBeat)
+			time.Sleep(streamBeat) // sleep: in the bubble of its caller
 		},
 	}
 	for name, end := range tests {
