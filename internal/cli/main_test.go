@@ -39,7 +39,7 @@ func (c cleaner) Run() int {
 }
 
 // binary returns the path of the command.
-func binary(t *testing.T) string {
+func binary(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
 		if built.dir, built.err = os.MkdirTemp("", "lro-cli-test-"); built.err != nil {
@@ -76,5 +76,6 @@ func capture(t *testing.T, cmd *exec.Cmd) io.Reader {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = cmd.Wait() }) // the test's context has ended, and killed it
 	return stderr
 }

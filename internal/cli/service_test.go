@@ -25,13 +25,13 @@ import (
 
 // service is a server of "lro serve" in this process.
 type service struct {
-	t    *testing.T
+	t    testing.TB
 	addr string
 	conn *grpc.ClientConn
 }
 
 // serve runs a server until the test ends.
-func serve(t *testing.T) *service {
+func serve(t testing.TB) *service {
 	t.Helper()
 	h, err := host.Open(t.Context(), host.Config{DB: filepath.Join(t.TempDir(), "test.db"), Drain: -1})
 	if err != nil {

@@ -62,11 +62,11 @@ func command(ctx context.Context, verb string, srv *lrotest.Server, stdin string
 	var out, stderr recorder
 	streams := &term.IO{In: strings.NewReader(stdin), Out: &out, Err: &stderr}
 	o := &Options{Lines: verb == "watch"}
-	failure, took := execute(ctx, verb, o, srv, streams, args)
+	took, failure := execute(ctx, verb, o, srv, streams, args)
 	return run{out.String(), stderr.String(), exit.Of(failure), failure, took}
 }
 
-func execute(ctx context.Context, verb string, o *Options, srv *lrotest.Server, streams *term.IO, args []string) (error, time.Duration) {
+func execute(ctx context.Context, verb string, o *Options, srv *lrotest.Server, streams *term.IO, args []string) (time.Duration, error) {
 	begin := time.Now()
 	cmd := &cobra.Command{
 		Use: verb, SilenceErrors: true, SilenceUsage: true,
@@ -76,7 +76,7 @@ func execute(ctx context.Context, verb string, o *Options, srv *lrotest.Server, 
 	o.Service = &dial.Service{OperationsClient: srv.Stub(), Target: "SERVICE"}
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
-	return err, time.Since(begin)
+	return time.Since(begin), err
 }
 
 // text is what the command ends with on standard error.
@@ -408,7 +408,7 @@ func TestBrokenPipe(t *testing.T) {
 					fmt.Fprintf(&names, "operations/%d\n", i+1)
 				}
 				streams := &term.IO{In: strings.NewReader(names.String()), Out: brokenPipe{}, Err: io.Discard}
-				err, _ := execute(t.Context(), verb, &Options{Lines: verb == "watch"}, srv, streams, []string{"--output", format, "-"})
+				_, err := execute(t.Context(), verb, &Options{Lines: verb == "watch"}, srv, streams, []string{"--output", format, "-"})
 				if !errors.Is(err, syscall.EPIPE) || !exit.IsSilent(err) {
 					t.Errorf("%s %s into a broken pipe: %v, want it to end quietly", verb, format, err)
 				}

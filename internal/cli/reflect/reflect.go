@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	v1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
-	v1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -72,11 +71,14 @@ func (c *Client) session(ctx context.Context, ask func(stream) error) error {
 	defer c.gate.open()
 	err := c.open(ctx, v1.ServerReflection_ServerReflectionInfo_FullMethodName, ask)
 	if status.Code(err) == codes.Unimplemented {
-		// The messages of both versions are the same on the wire.
-		err = c.open(ctx, v1alpha.ServerReflection_ServerReflectionInfo_FullMethodName, ask)
+		err = c.open(ctx, firstVersion, ask)
 	}
 	return err
 }
+
+// firstVersion is the method in the first version of the protocol, whose
+// messages are the same on the wire.
+const firstVersion = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 var streamDesc = grpc.StreamDesc{StreamName: "ServerReflectionInfo", ServerStreams: true, ClientStreams: true}
 

@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/reflection"
 	v1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
-	v1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
@@ -126,27 +125,29 @@ func TestWithoutReflection(t *testing.T) {
 	}
 }
 
-// old has only the first version of the protocol.
-type old struct {
-	v1alpha.UnimplementedServerReflectionServer
-	answer func(*v1alpha.ServerReflectionRequest) *v1alpha.ServerReflectionResponse
+// registerOld registers a server that has only the first version of the
+// protocol.
+func registerOld(s *grpc.Server, answer func() *v1.ServerReflectionResponse) {
+	s.RegisterService(&grpc.ServiceDesc{
+		ServiceName: "grpc.reflection.v1.ServerReflection",
+		HandlerType: (*any)(nil),
+		Streams: []grpc.StreamDesc{{
+			StreamName: "ServerReflectionInfo", ServerStreams: true, ClientStreams: true,
+			Handler: func(_ any, s grpc.ServerStream) error {
+				for s.RecvMsg(&v1.ServerReflectionRequest{}) == nil {
+					if err := s.SendMsg(answer()); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+		}},
+	}, nil)
 }
 
-func (o old) ServerReflectionInfo(s v1alpha.ServerReflection_ServerReflectionInfoServer) error {
-	for {
-		req, err := s.Recv()
-		if err != nil {
-			return nil
-		}
-		if err := s.Send(o.answer(req)); err != nil {
-			return err
-		}
-	}
-}
-
-func files(t *testing.T, all ...*descriptorpb.FileDescriptorProto) *v1alpha.ServerReflectionResponse {
+func files(t *testing.T, all ...*descriptorpb.FileDescriptorProto) *v1.ServerReflectionResponse {
 	t.Helper()
-	resp := &v1alpha.FileDescriptorResponse{}
+	resp := &v1.FileDescriptorResponse{}
 	for _, f := range all {
 		text, err := proto.Marshal(f)
 		if err != nil {
@@ -154,8 +155,8 @@ func files(t *testing.T, all ...*descriptorpb.FileDescriptorProto) *v1alpha.Serv
 		}
 		resp.FileDescriptorProto = append(resp.FileDescriptorProto, text)
 	}
-	return &v1alpha.ServerReflectionResponse{
-		MessageResponse: &v1alpha.ServerReflectionResponse_FileDescriptorResponse{FileDescriptorResponse: resp},
+	return &v1.ServerReflectionResponse{
+		MessageResponse: &v1.ServerReflectionResponse_FileDescriptorResponse{FileDescriptorResponse: resp},
 	}
 }
 
@@ -163,9 +164,7 @@ func TestFirstVersion(t *testing.T) {
 	t.Parallel()
 	gate := &Gate{}
 	conn := serve(t, &apart{}, gate, func(s *grpc.Server) {
-		v1alpha.RegisterServerReflectionServer(s, old{answer: func(*v1alpha.ServerReflectionRequest) *v1alpha.ServerReflectionResponse {
-			return files(t, dyntest.Set().GetFile()...)
-		}})
+		registerOld(s, func() *v1.ServerReflectionResponse { return files(t, dyntest.Set().GetFile()...) })
 	})
 	set, err := New(conn, gate).Files(t.Context(), dyntest.Thing)
 	if err != nil || len(set.GetFile()) != 2 {
@@ -179,12 +178,12 @@ func TestEndlessFiles(t *testing.T) {
 	n := 0
 	gate := &Gate{}
 	conn := serve(t, &apart{}, gate, func(s *grpc.Server) {
-		v1alpha.RegisterServerReflectionServer(s, old{answer: func(*v1alpha.ServerReflectionRequest) *v1alpha.ServerReflectionResponse {
+		registerOld(s, func() *v1.ServerReflectionResponse {
 			n++
 			return files(t, &descriptorpb.FileDescriptorProto{
 				Name: new(string(rune('a'+n%26)) + string(rune(0x4e00+n))), Dependency: []string{string(rune('a'+(n+1)%26)) + string(rune(0x4e00+n+1))},
 			})
-		}})
+		})
 	})
 	if set, err := New(conn, gate).Files(t.Context(), dyntest.Thing); err == nil || n > maxFiles+1 {
 		t.Errorf("Files of a server without end = %d files, %v after %d questions, want an error", len(set.GetFile()), err, n)

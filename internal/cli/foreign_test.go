@@ -1,0 +1,193 @@
+package cli_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/reflection"
+	v1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/go-lro/lro/internal/cli/certs"
+	"github.com/go-lro/lro/internal/cli/dyntest"
+	"github.com/go-lro/lro/lrohttp"
+	"github.com/go-lro/lro/lrotest"
+)
+
+// serveForeign runs somebody else's service until the test ends.
+func serveForeign(t *testing.T, srv *lrotest.Server, reflect bool, opts ...grpc.ServerOption) string {
+	t.Helper()
+	g := grpc.NewServer(opts...)
+	longrunningpb.RegisterOperationsServer(g, srv)
+	if reflect {
+		files, err := dyntest.Files()
+		if err != nil {
+			t.Fatal(err)
+		}
+		v1.RegisterServerReflectionServer(g, reflection.NewServerV1(reflection.ServerOptions{Services: g, DescriptorResolver: files}))
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = g.Serve(listener) })
+	t.Cleanup(func() {
+		g.Stop()
+		serving.Wait()
+	})
+	return listener.Addr().String()
+}
+
+func thing(t *testing.T, text string) *anypb.Any {
+	t.Helper()
+	packed, err := dyntest.New(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packed
+}
+
+// TestPayloadsOfOtherServices decodes messages that are linked nowhere.
+func TestPayloadsOfOtherServices(t *testing.T) {
+	t.Parallel()
+	srv := &lrotest.Server{}
+	srv.Add("operations/x", lrotest.Succeeded(thing(t, `{"shape": {"sides": 3}}`)).
+		WithMetadata(thing(t, `{"progressPercent": 42, "statusMessage": "going on"}`)))
+	set, err := proto.Marshal(dyntest.Set())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "set.pb")
+	if err := os.WriteFile(path, set, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	handler, err := lrohttp.NewHandler(srv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(handler)
+	t.Cleanup(web.Close)
+	const decoded = `"shape":{"sides":3}`
+	tests := []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"reflection", []string{"--addr", serveForeign(t, srv, true), "--plaintext"}, []string{decoded, `"percent":42`, `"message":"going on"`}},
+		{"no reflection", []string{"--addr", serveForeign(t, srv, false), "--plaintext"}, []string{`"response":{"@type":"type.googleapis.com/lro.dyntest.v1.Thing","value":"`}},
+		{"descriptor set", []string{"--addr", serveForeign(t, srv, false), "--plaintext", "--descriptor-set", path}, []string{decoded, `"percent":42`}},
+		{"descriptor set over HTTP", []string{"--url", web.URL, "--descriptor-set", path}, []string{decoded, `"percent":42`}},
+		{"nothing over HTTP", []string{"--url", web.URL}, []string{`"response":{"@type":"type.googleapis.com/lro.dyntest.v1.Thing","value":"`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for _, verb := range []string{"get", "wait"} {
+				got := runCommand(t, nil, append([]string{verb, "--output", "json", "operations/x"}, tt.args...)...)
+				for _, want := range tt.want {
+					if got.status != 0 || !strings.Contains(got.out, want) {
+						t.Errorf("lro %s %q = %+v, want %s", verb, tt.args, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestDoctorOfOtherServices(t *testing.T) {
+	t.Parallel()
+	srv := &lrotest.Server{Without: []lrotest.RPC{lrotest.WaitOperation, lrotest.DeleteOperation}}
+	got := runCommand(t, nil, "doctor", "--addr", serveForeign(t, srv, false), "--plaintext")
+	for _, want := range []string{
+		"GetOperation      yes\n",
+		"WaitOperation     no  (UNIMPLEMENTED",
+		"DeleteOperation   no  (UNIMPLEMENTED",
+		"lro.v1.Starter    no\n",
+		"reflection        no\n",
+		"health            no\n",
+		"waiting           polling with GetOperation: first after 100ms, then at growing intervals of at most 20s  (the service has no WaitOperation)\n",
+	} {
+		if got.status != 0 || !strings.Contains(got.out, want) {
+			t.Errorf("lro doctor = %+v\nwant %q", got, want)
+		}
+	}
+	srv = &lrotest.Server{Without: []lrotest.RPC{lrotest.GetOperation}}
+	got = runCommand(t, nil, "doctor", "--addr", serveForeign(t, srv, false), "--plaintext")
+	if got.status != 1 || !strings.Contains(got.out, "waiting           not at all  (the service has no GetOperation)\n") {
+		t.Errorf("lro doctor of a service without GetOperation = %+v, want status 1", got)
+	}
+}
+
+// TestGoogleCredentials gets a token the way Google's clients do: from the
+// endpoint that a service account's key names.
+func TestGoogleCredentials(t *testing.T) {
+	t.Parallel()
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"access_token":"issued","token_type":"Bearer","expires_in":3600}`))
+	}))
+	t.Cleanup(issuer.Close)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := json.Marshal(map[string]string{
+		"type": "service_account", "client_email": "test@example.com", "private_key_id": "1",
+		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+		"token_uri":   issuer.URL,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "account.json")
+	if err := os.WriteFile(path, account, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, err := certs.Make(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	creds, err := credentials.NewServerTLSFromFile(files.ServerCert, files.ServerKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var seen []string
+	srv := &lrotest.Server{OnCall: func(_ context.Context, c lrotest.Call) error {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, c.Metadata.Get("authorization")...)
+		return nil
+	}}
+	srv.Add("operations/x", lrotest.Succeeded(nil))
+	addr := serveForeign(t, srv, false, grpc.Creds(creds))
+	cmd := command(t, "get", "--addr", addr, "--ca", files.CA, "--google", "operations/x")
+	cmd.Env = append(os.Environ(), "GOOGLE_APPLICATION_CREDENTIALS="+path)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("lro get --google: %v\n%s", err, out)
+	}
+	if len(seen) != 1 || seen[0] != "Bearer issued" {
+		t.Errorf("the service saw %q, want the issued token", seen)
+	}
+}

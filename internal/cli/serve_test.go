@@ -1,0 +1,158 @@
+//go:build !windows
+
+package cli_test
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/go-lro/lro/internal/cli/certs"
+)
+
+var listeningLine = regexp.MustCompile(`^serving operations on (\S+), records in `)
+
+// startServer starts "lro serve" as a process and returns its address.
+func startServer(t *testing.T, args ...string) (*exec.Cmd, string, *bufio.Scanner) {
+	t.Helper()
+	cmd := command(t, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	stderr := bufio.NewScanner(capture(t, cmd))
+	return cmd, scanFor(t, stderr, listeningLine)[1], stderr
+}
+
+func runProcess(t *testing.T, env []string, args ...string) string {
+	t.Helper()
+	cmd := command(t, args...)
+	cmd.Env = append(os.Environ(), env...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("lro %q: %v\n%s%s", args, err, out, &stderr)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// TestServeKilled: what a server of another life was asked to do is done.
+func TestServeKilled(t *testing.T) {
+	t.Parallel()
+	db := filepath.Join(t.TempDir(), "serve.db")
+	first, addr, _ := startServer(t, "--db", db, "--parent", "projects/p")
+	env := []string{"LRO_ADDR=" + addr, "LRO_PLAINTEXT=1"}
+	name := runProcess(t, env, "start", "simulate", `{"duration": "2s", "steps": 100, "echo": "hello"}`)
+	if !strings.HasPrefix(name, "projects/p/operations/") {
+		t.Errorf("started %q, want it below --parent", name)
+	}
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait()
+
+	second, addr, stderr := startServer(t, "--db", db)
+	out := runProcess(t, []string{"LRO_URL=http://" + addr}, "wait", "--timeout", "1m", name)
+	if !strings.Contains(out, `"echo": "hello"`) {
+		t.Errorf("wait after the server was killed printed\n%s", out)
+	}
+	if err := second.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	scanFor(t, stderr, regexp.MustCompile("^stopping$"))
+	if err := second.Wait(); err != nil {
+		t.Errorf("serve after SIGTERM: %v, want exit status 0", err)
+	}
+}
+
+func TestServeSecured(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	files, err := certs.Make(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := filepath.Join(dir, "token")
+	if err := os.WriteFile(token, []byte("a-token-of-some-length\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, addr, _ := startServer(t, "--db", filepath.Join(dir, "serve.db"), "--cert", files.ServerCert, "--key", files.ServerKey,
+		"--client-ca", files.CA, "--token-file", token)
+	env := []string{"LRO_CA=" + files.CA, "LRO_CERT=" + files.ClientCert, "LRO_KEY=" + files.ClientKey}
+	for _, reach := range [][]string{{"--addr", addr}, {"--url", "https://" + addr}} {
+		runProcess(t, env, append([]string{"list", "--token-file", token}, reach...)...)
+		runProcess(t, append(env, "LRO_TOKEN_FILE="+token), append([]string{"doctor"}, reach...)...)
+		got := failProcess(t, env, append([]string{"list"}, reach...)...)
+		if !strings.Contains(got, "UNAUTHENTICATED: a bearer token is required") || !strings.Contains(got, "--token-file") {
+			t.Errorf("list %q without a token said %q", reach, got)
+		}
+		got = failProcess(t, []string{"LRO_CA=" + files.CA, "LRO_TOKEN_FILE=" + token}, append([]string{"list"}, reach...)...)
+		if !strings.Contains(got, "UNAVAILABLE") {
+			t.Errorf("list %q without a certificate said %q", reach, got)
+		}
+		got = failProcess(t, []string{"LRO_TOKEN_FILE=" + token}, append([]string{"list"}, reach...)...)
+		if !strings.Contains(got, "certificate") || !strings.Contains(got, "--ca FILE") {
+			t.Errorf("list %q without the authority said %q", reach, got)
+		}
+	}
+}
+
+// failProcess runs a command that must end with status 1 and returns what it
+// says.
+func failProcess(t *testing.T, env []string, args ...string) string {
+	t.Helper()
+	cmd := command(t, args...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if err == nil || err.Error() != "exit status 1" {
+		t.Errorf("lro %q: %v, want exit status 1\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+func TestServeUsage(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	files, err := certs.Make(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := []string{"--cert", files.ServerCert, "--key", files.ServerKey}
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--listen", ":0"}, "would answer other machines without TLS, whoever asks"},
+		{[]string{"--listen", "0.0.0.0:0"}, "would answer other machines without TLS, whoever asks"},
+		{append([]string{"--listen", "[::]:0"}, cert...), "would answer other machines whoever asks"},
+		{[]string{"--listen", "nonsense"}, `--listen "nonsense": `},
+		{[]string{"--client-ca", files.CA}, "--client-ca needs --cert and --key"},
+		{[]string{"--cert", files.ServerCert}, "[cert key]"},
+		{[]string{"--cert", "missing.pem", "--key", files.ServerKey}, "--cert and --key: "},
+		{[]string{"--token-file", "missing"}, "--token-file: "},
+		{[]string{"nonsense"}, `unknown command "nonsense" for "lro serve"`},
+	}
+	for _, tt := range tests {
+		args := append([]string{"serve", "--db", filepath.Join(dir, "x.db")}, tt.args...)
+		if got := runCommand(t, nil, args...); got.status != 2 || !strings.Contains(got.err, tt.want) {
+			t.Errorf("lro %q = %+v, want status 2 and %q", args, got, tt.want)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "x.db")); err == nil {
+		t.Error("a command line that was refused made a database")
+	}
+}
+
+// TestServeOneOwner: a second server on the file names the first.
+func TestServeOneOwner(t *testing.T) {
+	t.Parallel()
+	db := filepath.Join(t.TempDir(), "serve.db")
+	startServer(t, "--db", db)
+	got := failProcess(t, nil, "serve", "--listen", "127.0.0.1:0", "--db", db)
+	if !strings.Contains(got, "in use by process") {
+		t.Errorf("a second server said %q", got)
+	}
+}
