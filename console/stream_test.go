@@ -282,7 +282,7 @@ type slowSource struct {
 
 func (s *slowSource) Get(ctx context.Context, name string) (Operation, error) {
 	s.gets++
-	time.Sleep(time.Second)
+	time.Sleep(time.Second) // sleep: in the bubble of its caller
 	return s.plainSource.Get(ctx, name)
 }
 
