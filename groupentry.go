@@ -12,7 +12,7 @@ type groupEntry struct {
 	group *Group
 	next  *groupEntry // of the same operation, in another group; guarded by its mu
 
-	// Guarded by group.mu, and the caller's own while a call is under way.
+	// Guarded by group.mu.
 	due     time.Duration // since group.base
 	began   time.Duration // of the first call, since group.base; 0 before
 	learnt  int64         // view.at when the next call was decided

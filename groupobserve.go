@@ -17,13 +17,20 @@ type observedWait struct {
 // waiting for an operation begins.
 func (g *Group) observeBegin(ctx context.Context, e *groupEntry) {
 	c := e.op.untyped()
-	if c.client.config.observer == nil || e.rare != nil && e.rare.seen.ctx != nil {
+	if c.client.config.observer == nil || g.observed(e) {
 		return
 	}
 	ctx = c.client.config.observer.waitStart(context.WithoutCancel(ctx), WaitStart{Operation: c.name, Method: c.method, Link: c.link})
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	e.more().seen = observedWait{ctx, time.Since(g.base), e.polls}
+}
+
+// observed reports whether the observer knows of a wait for the entry.
+func (g *Group) observed(e *groupEntry) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return e.rare != nil && e.rare.seen.ctx != nil
 }
 
 // observeEnd tells the observer that waiting has ended, if it knows of the

@@ -126,20 +126,28 @@ func (g *Group) decide(e *groupEntry, obs observation, now time.Duration) time.D
 // call makes the call that was decided for e, and decides what follows.
 func (g *Group) call(ctx context.Context, e *groupEntry) {
 	c := e.op.untyped()
-	if e.began == 0 {
-		e.began = max(1, time.Since(g.base))
-	}
 	g.observeBegin(ctx, e)
-	number := e.polls + 1
-	if e.rare != nil && e.rare.seen.ctx != nil {
-		ctx = valuesOf{ctx, e.rare.seen.ctx}
-		number -= e.rare.seen.polls
-	}
-	e.polls++
-	obs, a := c.ask(ctx, e.op.decodes, decision{action: e.action, timeout: e.timeout}, int(number))
+	ctx, d, number := g.callOf(ctx, e)
+	obs, a := c.ask(ctx, e.op.decodes, d, number)
 	if g.settle(ctx, e, obs, a) && c.known().done {
 		c.tellGroups()
 	}
+}
+
+// callOf counts a call and returns what it needs.
+func (g *Group) callOf(ctx context.Context, e *groupEntry) (_ context.Context, d decision, number int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if e.began == 0 {
+		e.began = max(1, time.Since(g.base))
+	}
+	e.polls++
+	number = int(e.polls)
+	if e.rare != nil && e.rare.seen.ctx != nil {
+		ctx = valuesOf{ctx, e.rare.seen.ctx}
+		number -= int(e.rare.seen.polls)
+	}
+	return ctx, decision{action: e.action, timeout: e.timeout}, number
 }
 
 // valuesOf is a context with the values of another.
