@@ -73,8 +73,11 @@ func (b *batch) execute(group []*request, claims []*claim, results []error) erro
 		results[i] = r.apply(b)
 	}
 	if len(b.order) == 0 && b.err == nil {
+		if err := b.rollback(); err != nil {
+			return err
+		}
 		b.e.publish(b, claims) // what could not be claimed
-		return b.rollback()
+		return nil
 	}
 	if b.err == nil {
 		b.moveRequestIDs()

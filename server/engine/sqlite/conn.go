@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -34,9 +35,12 @@ type conn struct {
 // synced.
 func openConn(ctx context.Context, path, vfs string, cacheKiB int) (*conn, error) {
 	uri := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
+	// The log has what the database has, so it gets the same permissions.
+	query := url.Values{"modeof": {path}}
 	if vfs != "" {
-		uri.RawQuery = url.Values{"vfs": {vfs}}.Encode()
+		query.Set("vfs", vfs)
 	}
+	uri.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // SQLite knows no plus
 	db, err := sqlite3.OpenContext(ctx, uri.String())
 	if err != nil {
 		return nil, err

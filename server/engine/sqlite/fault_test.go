@@ -57,7 +57,7 @@ func TestPowerCut(t *testing.T) {
 // fault at that change, and at those that follow, length in all.
 func everyChange(t *testing.T, f fault, length int, run func(t *testing.T, fs *faultFS, o *Options, path string)) {
 	t.Helper()
-	step := 17
+	step := 29
 	switch {
 	case *everyFault:
 		step = 1
@@ -167,6 +167,9 @@ func checkMemory(t *testing.T, e *Engine) {
 	if err := c.prepare(); err != nil {
 		t.Fatalf("open database: %v", err)
 	}
+	// Between a commit and what it changes in memory they may differ.
+	e.committing.RLock()
+	defer e.committing.RUnlock()
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	for seq, en := range e.cache.entries {

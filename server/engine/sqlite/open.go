@@ -90,7 +90,7 @@ func realPath(path string) (string, error) {
 // openWriter opens the connection that writes, with the schema up to date and
 // all files' names durable.
 func openWriter(ctx context.Context, path string, opts Options) (_ *conn, err error) {
-	created, err := createPrivate(path, path+"-wal", path+"-shm")
+	created, err := createPrivate(path, path+"-shm")
 	defer func() {
 		if err != nil {
 			removeEmpty(created)
@@ -103,26 +103,31 @@ func openWriter(ctx context.Context, path string, opts Options) (_ *conn, err er
 	if err != nil {
 		return nil, openError(err)
 	}
-	if opts.checkpointPages > 0 {
-		err = c.db.WALAutoCheckpoint(opts.checkpointPages)
-	}
-	if err == nil {
-		err = migrate(c.db)
-	}
-	if err == nil {
-		err = makePrivate(path+"-wal", path+"-shm")
-	}
-	if err == nil {
-		err = c.prepare()
-	}
-	if err == nil {
-		// The driver syncs the files but not the folder that has their names.
-		err = opts.syncDir(filepath.Dir(path))
-	}
-	if err != nil {
+	if err := prepareFile(c, path, opts); err != nil {
 		return nil, errors.Join(openError(err), c.close())
 	}
 	return c, nil
+}
+
+func prepareFile(c *conn, path string, opts Options) error {
+	if opts.checkpointPages > 0 {
+		if err := c.db.WALAutoCheckpoint(opts.checkpointPages); err != nil {
+			return err
+		}
+	}
+	// Reading creates the log. The driver syncs files, but not the folder that
+	// has their names. It must be synced before anything moves from the log to
+	// the database: a database without the log it relies on is lost.
+	if _, err := pragmaInt(c.db, "user_version"); err != nil {
+		return err
+	}
+	if err := opts.syncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	if err := migrate(c.db); err != nil {
+		return err
+	}
+	return c.prepare()
 }
 
 // createPrivate creates the files that are not there, so that nobody else can
@@ -142,17 +147,6 @@ func createPrivate(paths ...string) (created []string, err error) {
 		}
 	}
 	return created, nil
-}
-
-// makePrivate does it for files that SQLite has created again, as it does with
-// the log of a new database.
-func makePrivate(paths ...string) error {
-	for _, path := range paths {
-		if err := os.Chmod(path, 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
 }
 
 // removeEmpty removes files that were created for a database that could not be

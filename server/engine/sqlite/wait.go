@@ -33,13 +33,11 @@ func (e *Engine) wait(ctx context.Context, name string) (*engine.Record, error) 
 	// Joined before the state is read, so that no end falls between.
 	w := e.joinWait(seq)
 	defer e.leaveWait(seq, w)
-	r, err := e.read(context.WithoutCancel(ctx), seq)
-	switch {
-	case err != nil:
+	r, err := e.find(context.WithoutCancel(ctx), name)
+	if err != nil {
 		return nil, err
-	case r == nil || r.hidden() || r.rec.Name != name:
-		return nil, engine.ErrNotFound
-	case r.rec.State.Terminal():
+	}
+	if r.rec.State.Terminal() {
 		return r.rec, nil
 	}
 	select {
@@ -47,15 +45,13 @@ func (e *Engine) wait(ctx context.Context, name string) (*engine.Record, error) 
 		return w.rec, w.err
 	case <-ctx.Done():
 	}
-	// The latest state, unless it has ended or gone in this moment.
-	if latest := e.visible(seq); latest != nil {
+	select {
+	case <-w.done: // both at once
+		return w.rec, w.err
+	default:
+	}
+	if latest := e.visible(seq); latest != nil && !latest.rec.State.Terminal() {
 		r = latest
-	}
-	if r.hidden() {
-		return nil, engine.ErrNotFound
-	}
-	if r.rec.State.Terminal() {
-		return r.rec, nil
 	}
 	return r.rec, ctx.Err()
 }

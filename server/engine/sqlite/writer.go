@@ -135,7 +135,7 @@ func (e *Engine) runWriter(stop <-chan struct{}) {
 		err := e.commit(group, claims)
 		switch {
 		case err == nil:
-			pause = 0
+			pause, retry = 0, nil
 		case len(claims) > 0:
 			pause = min(max(2*pause, minClaimPause), maxClaimPause)
 			retry = time.After(pause)
