@@ -65,15 +65,15 @@ type Group struct {
 	QPS float64
 
 	mu       sync.Mutex
-	due      entryHeap     // waiting for their next call
+	due      entryHeap                // waiting for their next call
 	called   map[*groupEntry]struct{} // a call for them is under way
-	waiting  int           // entries that have not ended
-	ended    []*groupEntry // not yielded yet
-	base     time.Time     // what durations in it count from, so that a clock that is set does no harm
-	next     time.Duration // since base, before which QPS allows no call
-	wake     chan struct{} // tells the scheduler that something changed
-	news     chan struct{} // tells the iteration that an entry has ended
-	iterated bool          // somebody iterates
+	waiting  int                      // entries that have not ended
+	ended    []*groupEntry            // not yielded yet
+	base     time.Time                // what durations in it count from, so that a clock that is set does no harm
+	next     time.Duration            // since base, before which QPS allows no call
+	wake     chan struct{}            // tells the scheduler that something changed
+	news     chan struct{}            // tells the iteration that an entry has ended
+	iterated bool                     // somebody iterates
 }
 
 func (g *Group) init() {
