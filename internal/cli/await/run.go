@@ -148,8 +148,8 @@ func (w *waiter) wait(ctx context.Context) error {
 // with --any, the first has ended.
 func (w *waiter) collect(ctx context.Context) {
 	for op, err := range w.group.Completed(ctx) {
-		if op == nil {
-			return // ctx ended
+		if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return // it stays in w.left
 		}
 		code := w.ended(ctx, op.Name(), err)
 		if w.closed != nil || w.any && code != exit.Unknown {
