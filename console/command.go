@@ -1,6 +1,7 @@
 package console
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/go-lro/lro/console/internal/tree"
@@ -14,6 +15,14 @@ type command struct {
 
 // gap stands where the console does not know the endpoint.
 const gap = "HOST:PORT"
+
+// seenBy fills in what depends on how the viewer reaches the console.
+func (e Endpoint) seenBy(r *http.Request) Endpoint {
+	if e.SameHost {
+		e.Address = r.Host
+	}
+	return e
+}
 
 // commandsOf returns the commands with which an operation can be looked at
 // from a terminal.

@@ -57,10 +57,12 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Endpoint is where a service is reached. One of Address and URL is set.
+// Endpoint is where a service is reached. Address, URL and SameHost exclude each
+// other.
 type Endpoint struct {
 	Address   string // HOST:PORT of the gRPC service
-	Plaintext bool   // it has no TLS
+	SameHost  bool   // the gRPC service has the host and port of the console
+	Plaintext bool   // the gRPC service has no TLS
 	URL       string // base of the HTTP/JSON service
 }
 
@@ -80,8 +82,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Poll < 0 || c.Poll > 0 && c.Poll < minPoll {
 		errs = append(errs, fmt.Errorf("poll %s is shorter than %s", c.Poll, minPoll))
 	}
-	if c.Endpoint.Address != "" && c.Endpoint.URL != "" {
-		errs = append(errs, errors.New("endpoint has an address and a URL"))
+	if e := c.Endpoint; e.Address != "" && e.URL != "" || e.SameHost && e.Address+e.URL != "" {
+		errs = append(errs, errors.New("endpoint is in more than one place"))
 	}
 	if c.Title == "" {
 		c.Title = defaultTitle

@@ -32,6 +32,7 @@ func TestNew(t *testing.T) {
 	}
 	for _, c := range []Config{
 		{Timeout: -1}, {Poll: -1}, {Poll: time.Millisecond}, {Endpoint: Endpoint{Address: "a:1", URL: "http://a"}},
+		{Endpoint: Endpoint{SameHost: true, Address: "a:1"}},
 	} {
 		if _, err := New(&plainSource{}, c); err == nil {
 			t.Errorf("New(%+v) = nil error", c)

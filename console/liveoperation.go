@@ -34,9 +34,7 @@ func (l *liveOperation) update(ctx context.Context, _ bool, _ map[string]Change)
 	if err != nil {
 		return update{}, err
 	}
-	v := l.h.operationView(ctx, op)
-	v.CanCancel = l.h.permit(l.r, Access{Cancel, l.name}) == nil
-	v.CanDelete = l.h.permit(l.r, Access{Delete, l.name}) == nil
+	v := l.h.operationView(ctx, l.r, op)
 	u := update{parts: map[string]string{}}
 	for _, name := range []string{"head", "timeline", "result", "metadata", "commands"} {
 		html, err := part("operation", name, v)

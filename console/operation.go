@@ -96,9 +96,7 @@ func (h *Handler) showOperation(w http.ResponseWriter, r *http.Request, name, no
 		h.serveProblem(w, r, p)
 		return
 	}
-	v := h.operationView(ctx, op)
-	v.CanCancel = h.permit(r, Access{Cancel, name}) == nil
-	v.CanDelete = h.permit(r, Access{Delete, name}) == nil
+	v := h.operationView(ctx, r, op)
 	v.Problem, v.Notice = failed, notice
 	if v.Facts.isDone() {
 		v.Notice = "" // it has happened
@@ -113,8 +111,8 @@ func (h *Handler) showOperation(w http.ResponseWriter, r *http.Request, name, no
 	})
 }
 
-// operationView makes all of the page but what depends on the viewer.
-func (h *Handler) operationView(ctx context.Context, op Operation) operationView {
+// operationView makes the page of an operation for the viewer who sent r.
+func (h *Handler) operationView(ctx context.Context, r *http.Request, op Operation) operationView {
 	f := h.factsOf(ctx, op)
 	decode := h.decoder(ctx)
 	named := url.Values{"name": {f.name}}.Encode()
@@ -123,7 +121,9 @@ func (h *Handler) operationView(ctx context.Context, op Operation) operationView
 		Created: moment{f.created}, Started: moment{f.started}, Updated: moment{f.updated},
 		Ended: moment{f.ended}, Expires: moment{f.expires}, Attempt: f.attempt,
 		Target: tree.Line(clip(f.target, shown.Chars)), Message: tree.Visible(clip(f.message, shown.Chars)),
-		Commands: commandsOf(h.config.Endpoint, f.name, !f.isDone()),
+		Commands:  commandsOf(h.config.Endpoint.seenBy(r), f.name, !f.isDone()),
+		CanCancel: h.permit(r, Access{Cancel, f.name}) == nil,
+		CanDelete: h.permit(r, Access{Delete, f.name}) == nil,
 	}
 	if !f.created.IsZero() && !f.started.IsZero() {
 		v.Waited = span(f.started.Sub(f.created))

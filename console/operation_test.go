@@ -50,6 +50,14 @@ func TestOperation(t *testing.T) {
 	wantNotIn(t, "the page", page, "This service")
 }
 
+func TestSameHost(t *testing.T) {
+	t.Parallel()
+	src := &fullSource{plainSource: plainSource{ops: []Operation{running(t, "operations/one", 1)}}}
+	h := newHandler(t, src, Config{Endpoint: Endpoint{SameHost: true, Plaintext: true}})
+	_, page := get(t, h, "http://localhost:8700"+operationURL("operations/one"))
+	wantIn(t, "the page", page, "lro get --addr localhost:8700 --plaintext operations/one")
+}
+
 func TestOperationFailed(t *testing.T) {
 	t.Parallel()
 	op := ended(t, "operations/one", &spb.Status{Code: 14, Message: "shelf is\nlocked", Details: []*anypb.Any{

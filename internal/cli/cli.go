@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-lro/lro/internal/cli/cancel"
+	"github.com/go-lro/lro/internal/cli/console"
 	"github.com/go-lro/lro/internal/cli/delete"
 	"github.com/go-lro/lro/internal/cli/demo"
 	"github.com/go-lro/lro/internal/cli/doctor"
@@ -93,7 +94,7 @@ func New(io *term.IO) *cobra.Command {
 	root.SetErr(io.Err)
 	root.SetFlagErrorFunc(flag.Wrong)
 	root.AddCommand(
-		cancel.New(io), delete.New(io), demo.New(io), doctor.New(io), get.New(io), list.New(io),
+		cancel.New(io), console.New(io), delete.New(io), demo.New(io), doctor.New(io), get.New(io), list.New(io),
 		serve.New(io), start.New(io), version.New(io), wait.New(io), watch.New(io),
 	)
 	return root

@@ -26,6 +26,8 @@ type Service struct {
 	Reflection *reflect.Client
 	// Target is how people call it.
 	Target string
+	// Plaintext says that it is reached over gRPC without TLS.
+	Plaintext bool
 
 	close func()
 }
@@ -95,6 +97,7 @@ func (f Flags) openGRPC(headers []header, token tokenSource) (*Service, error) {
 		Conn:             conn,
 		Reflection:       reflect.New(conn, gate),
 		Target:           f.target(),
+		Plaintext:        f.Plaintext,
 		close:            func() { conn.Close() },
 	}, nil
 }

@@ -34,6 +34,7 @@ type Config struct {
 	TLS     *tls.Config   // of [TLSFiles]; nil serves plain text
 	Tokens  Tokens        // nil lets everybody in
 	Metrics bool          // serve them at /metrics
+	Hosts   []string      // of the console, see [console.Config]
 }
 
 // Host serves the operations of one database file. Open makes one.
@@ -102,8 +103,13 @@ func assemble(c Config, eng *sqlite.Engine) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	pages, err := newConsole(c, srv)
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/", operations)
+	mux.Handle("/v1/", operations)
+	mux.Handle("/", signedIn(c.Tokens, pages))
 	mux.HandleFunc("GET /healthz", h.serveHealth)
 	if m != nil {
 		mux.Handle("GET /metrics", guarded(c.Tokens, m))
@@ -114,6 +120,7 @@ func assemble(c Config, eng *sqlite.Engine) (*Host, error) {
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
+	h.http.RegisterOnShutdown(pages.Close)
 	return h, nil
 }
 

@@ -135,8 +135,8 @@ func TestOnePort(t *testing.T) {
 			t.Errorf("GET %s = %d %s, want 200 and %q", path, code, body, want)
 		}
 	}
-	if code, body := fetch(t, c, "http://"+addr+"/nonsense"); code != http.StatusNotFound || !strings.Contains(body, `"status":"NOT_FOUND"`) {
-		t.Errorf("GET /nonsense = %d %s, want an error of AIP-193", code, body)
+	if code, body := fetch(t, c, "http://"+addr+"/v1/nonsense"); code != http.StatusNotFound || !strings.Contains(body, `"status":"NOT_FOUND"`) {
+		t.Errorf("GET /v1/nonsense = %d %s, want an error of AIP-193", code, body)
 	}
 }
 

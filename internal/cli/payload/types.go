@@ -111,8 +111,9 @@ func (t *Types) Local() Local { return Local{slices.Clip(t.local.sets)} }
 // types are kept as package lrohttp keeps them.
 func (t *Types) FromJSON() { t.fromJSON = true }
 
-// SetSource sets who is asked for types that are not known otherwise.
-func (t *Types) SetSource(s Source) { t.source = s }
+// SetSource sets who is asked for types that are not known otherwise, about
+// all of them again.
+func (t *Types) SetSource(s Source) { t.source, t.asked, t.failed = s, nil, nil }
 
 // SourceErr returns why the source could not be asked, nil while it answers.
 func (t *Types) SourceErr() error { return t.failed }

@@ -32,8 +32,9 @@ func New(io *term.IO) *cobra.Command {
 		Use:   "serve",
 		Short: "Serve durable operations of two kinds",
 		Long: `Serve google.longrunning.Operations, and lro.v1.Starter, which starts operations,
-over gRPC and, below /v1, over HTTP/JSON, on one port. The records are in a SQLite
-file, and an operation that was started survives any end of the server.
+over gRPC and, below /v1, over HTTP/JSON, on one port; at / it has the console, for
+browsers. The records are in a SQLite file, and an operation that was started
+survives any end of the server.
 
 There are two kinds of operations. checksum computes SHA-256 of every file under a
 directory of this machine; simulate does nothing for as long as it is told and
@@ -43,8 +44,8 @@ Ctrl-C stops the server: running operations may go on for --drain, and those tha
 do not end go on when the server is started again.
 
 By default the server answers this machine alone, in plain text. To answer others
-it needs TLS, and tokens or client certificates to know them by. gRPC's health
-service and /healthz need no token.`,
+it needs TLS, and tokens or client certificates to know them by; browsers ask for
+a token as a password. gRPC's health service and /healthz need no token.`,
 		Example: `  # On this machine, records in lro.db
   lro serve
 
@@ -96,6 +97,9 @@ func (o *options) config() (host.Config, *net.TCPAddr, error) {
 	if !alone && !o.insecure && (c.TLS == nil || !known) {
 		return c, nil, exit.Hint(fmt.Errorf("--listen %q would answer other machines %s", o.listen, without(c.TLS != nil, known)),
 			"give --cert and --key, and --token-file or --client-ca; or say --insecure-allow-anyone")
+	}
+	if alone {
+		c.Hosts = []string{} // names that resolve to it belong to somebody else
 	}
 	return c, address, nil
 }

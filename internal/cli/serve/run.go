@@ -43,6 +43,7 @@ func (o *options) announce(addr net.Addr, c host.Config) {
 	}
 	fmt.Fprintf(o.io.Err, "serving operations on %s, records in %s; Ctrl-C stops\n", addr, term.Clean(o.db))
 	fmt.Fprintf(o.io.Err, "gRPC: --addr %s%s   HTTP/JSON: --url %s://%s\n", addr, flags, scheme, addr)
+	fmt.Fprintf(o.io.Err, "console: %s://%s/\n", scheme, addr)
 	if c.Metrics {
 		fmt.Fprintf(o.io.Err, "metrics: %s://%s/metrics\n", scheme, addr)
 	}
