@@ -21,7 +21,8 @@ type Config struct {
 	// Authorize decides about every request before anything is read for it,
 	// the console's own style sheet included. An error is answered with 403;
 	// its text is only logged. The buttons on a page are shown if Authorize
-	// allows what they do. Nil allows all.
+	// allows what they do, for which it is asked again whenever the page
+	// changes. It is called by several goroutines at once. Nil allows all.
 	//
 	// Live pages are asked about again every few minutes. To send people to a
 	// login, put a handler in front.

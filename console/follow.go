@@ -108,6 +108,7 @@ type plan struct {
 	timer    *time.Timer
 	at       time.Time     // when timer fires
 	last     time.Time     // end of the last update
+	gap      time.Duration // least pause after it
 	every    time.Duration // see livePage.every
 	regular  time.Time     // when the page is due as a whole
 	failures int           // updates that failed, in a row
@@ -115,7 +116,7 @@ type plan struct {
 
 func newPlan(every time.Duration) *plan {
 	now := time.Now()
-	return &plan{timer: time.NewTimer(0), at: now, every: every, regular: now}
+	return &plan{timer: time.NewTimer(0), at: now, gap: streamGap, every: every, regular: now}
 }
 
 func (p *plan) due(now time.Time) bool { return !now.Before(p.regular) }
@@ -127,7 +128,7 @@ func (p *plan) set(at time.Time) {
 
 // kicked makes the next update come soon, unless the source fails.
 func (p *plan) kicked() {
-	if at := p.last.Add(streamGap); p.failures == 0 && at.Before(p.at) {
+	if at := p.last.Add(p.gap); p.failures == 0 && at.Before(p.at) {
 		p.set(at)
 	}
 }
@@ -139,16 +140,18 @@ func (p *plan) failed() {
 	p.set(p.last.Add(min(time.Second<<min(p.failures-1, 4), 10*time.Second)))
 }
 
-// done plans the next update after one that began then. A source that takes
-// long is asked less often. again is when the page wants another; 0 for not by
-// itself.
+// done plans the next update after one that began then. What takes long, in the
+// source or here, is done less often. again is when the page wants another; 0
+// for not by itself.
 func (p *plan) done(began time.Time, whole bool, again time.Duration) {
 	p.failures, p.last = 0, time.Now()
+	took := p.last.Sub(began)
+	p.gap = max(streamGap, 4*took)
 	switch {
 	case p.every == 0:
 		p.regular = p.last.Add(2 * streamLife)
 	case whole:
-		p.regular = p.last.Add(max(p.every, min(10*p.last.Sub(began), 30*time.Second)))
+		p.regular = p.last.Add(max(p.every, min(10*took, 30*time.Second)))
 	}
 	next := p.regular
 	if again > 0 && p.last.Add(again).Before(next) {

@@ -12,6 +12,18 @@
   let offset = Number(body.dataset.now) - Date.now();
   const now = () => Date.now() + offset;
 
+  // reload loads the page again, but not again and again: another console may
+  // answer each time.
+  function reload() {
+    try {
+      if (Date.now() - Number(sessionStorage.getItem('lro-reloaded')) < 10000) return;
+      sessionStorage.setItem('lro-reloaded', String(Date.now()));
+    } catch {
+      return;
+    }
+    location.reload();
+  }
+
   // ---- Times -------------------------------------------------------------
 
   const two = (n) => String(n).padStart(2, '0');
@@ -158,8 +170,7 @@
     source.addEventListener('hello', (e) => {
       const hello = JSON.parse(e.data);
       if (hello.version !== body.dataset.version) {
-        location.reload(); // the console is another one now
-        return;
+        reload(); // the console is another one now
       }
       offset = hello.now - Date.now();
       failures = 0;
@@ -211,10 +222,7 @@
       place.replaceChildren();
       return;
     }
-    if (document.querySelector('[data-empty]') && document.activeElement?.id !== 'filter') {
-      location.reload();
-      return;
-    }
+    if (document.querySelector('[data-empty]') && document.activeElement?.id !== 'filter') reload();
     const button = place.querySelector('button') || document.createElement('button');
     button.type = 'button';
     set(button, (more ? 'More than ' : '') + count + (count === 1 ? ' newer operation' : ' newer operations') + ': show');

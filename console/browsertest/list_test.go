@@ -179,4 +179,16 @@ func TestTimes(t *testing.T) {
 	b.waitText("#rows .c-age", "s ago")
 	before := b.text("#rows .c-age")
 	b.wait(fmt.Sprintf("document.querySelector('#rows .c-age').innerText !== %q", before))
+
+	// The script counts on as the templates began; see TestSpan of the console.
+	ids := eval[[]string](b, `[61e3, 3 * 3600e3 + 90e3, 50 * 3600e3 + 90e3].map((ms, i) => {
+		const e = document.createElement('span');
+		e.id = 'span-' + i;
+		e.dataset.since = new Date(Date.now() - ms).toISOString();
+		document.querySelector('main').append(e);
+		return e.id;
+	})`)
+	for i, want := range []string{"1 min ", "3 h 01 min", "2 d 2 h"} {
+		b.wait(fmt.Sprintf("document.getElementById(%q).innerText.startsWith(%q)", ids[i], want))
+	}
 }

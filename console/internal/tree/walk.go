@@ -16,7 +16,7 @@ import (
 )
 
 // maxDepth bounds how deep messages may nest; what lies deeper is left out.
-const maxDepth = 64
+const maxDepth = 32
 
 // Decode returns the message in an Any, nil when its type is not known or its
 // bytes are not of it.
