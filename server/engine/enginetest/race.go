@@ -169,10 +169,11 @@ func raceMonotonic(v *env) {
 // change them.
 
 type callInput struct {
-	op   string // start, get, cancel, complete, delete
-	key  int
-	name string // of what an earlier start returned; empty for start
-	arg  string // response of complete
+	op    string // start, get, cancel, complete, delete
+	key   int
+	name  string // of what an earlier start returned; empty for start
+	fence int64  // for complete
+	arg   string // response of complete
 }
 
 type callOutput struct {
@@ -252,12 +253,18 @@ func model() porcupine.Model {
 	}
 }
 
+// started is what a client knows of an operation.
+type started struct {
+	key   int
+	fence int64
+}
+
 // client calls the engine at random.
 type client struct {
 	v     *env
 	id    int
 	rand  *rand.Rand
-	names *sync.Map // name to key, of what was started
+	known *sync.Map // name to started, of what was started
 	calls []porcupine.Operation
 }
 
@@ -265,16 +272,18 @@ func (c *client) call(in callInput) callOutput {
 	v, ctx := c.v, c.v.Context()
 	var rec *engine.Record
 	var err error
-	lease := engine.Lease{Name: in.name, Fence: 1}
 	switch in.op {
 	case "start":
 		rec, err = v.eng.Start(ctx, engine.Spec{Kind: kind, Parent: parent, External: true, RequestID: fmt.Sprint(in.key)})
+		if err == nil {
+			c.known.Store(rec.Name, started{in.key, rec.Fence})
+		}
 	case "get":
 		rec, err = v.eng.Get(ctx, in.name)
 	case "cancel":
 		rec, err = v.eng.Cancel(ctx, in.name)
 	case "complete":
-		rec, err = v.eng.Complete(ctx, lease, engine.Completion{Response: text(in.arg)})
+		rec, err = v.eng.Complete(ctx, engine.Lease{Name: in.name, Fence: in.fence}, engine.Completion{Response: text(in.arg)})
 	case "delete":
 		err = v.eng.Delete(ctx, in.name)
 	}
@@ -298,8 +307,8 @@ func (c *client) run(keys, n int) {
 		in := callInput{op: "start", key: c.rand.IntN(keys)}
 		if ops := []string{"start", "get", "get", "cancel", "complete", "delete"}; c.rand.IntN(4) > 0 {
 			var names []string
-			c.names.Range(func(name, key any) bool {
-				if key == in.key {
+			c.known.Range(func(name, s any) bool {
+				if s.(started).key == in.key {
 					names = append(names, name.(string))
 				}
 				return true
@@ -308,6 +317,9 @@ func (c *client) run(keys, n int) {
 				slices.Sort(names)
 				// Mostly the latest, which is the one that is there.
 				in.name = names[max(len(names)-1-c.rand.IntN(3), 0)]
+				if s, ok := c.known.Load(in.name); ok {
+					in.fence = s.(started).fence
+				}
 				in.op = ops[1+c.rand.IntN(len(ops)-1)]
 				in.arg = fmt.Sprint(c.id, "/", i)
 			}
@@ -317,19 +329,16 @@ func (c *client) run(keys, n int) {
 		c.calls = append(c.calls, porcupine.Operation{
 			ClientId: c.id, Input: in, Output: out, Call: call, Return: time.Now().UnixNano(),
 		})
-		if in.op == "start" && out.name != "" {
-			c.names.Store(out.name, in.key)
-		}
 	}
 }
 
 func raceLinearizable(v *env) {
 	seed := rand.Uint64()
-	var names sync.Map
+	var known sync.Map
 	var wg sync.WaitGroup
 	clients := make([]*client, 4)
 	for i := range clients {
-		clients[i] = &client{v: v, id: i, names: &names, rand: rand.New(rand.NewPCG(seed, uint64(i)))}
+		clients[i] = &client{v: v, id: i, known: &known, rand: rand.New(rand.NewPCG(seed, uint64(i)))}
 		wg.Go(func() { clients[i].run(3, 100) })
 	}
 	wg.Wait()

@@ -136,12 +136,19 @@ func payload(b testing.TB, n int) *anypb.Any {
 // -benchtime=15x: one iteration is one round of both.
 func BenchmarkStart(b *testing.B) {
 	const callers, each = 64, 60
-	for _, tt := range []struct {
+	type variant struct {
 		name      string
 		requestID bool
-	}{{"plain", false}, {"request ID", true}} {
+		before    int // operations that are there, with request IDs
+	}
+	variants := []variant{{"plain", false, 0}, {"request ID", true, 0}}
+	if *millions {
+		variants = append(variants, variant{"request ID of a million", true, 1_000_000})
+	}
+	for _, tt := range variants {
 		b.Run(tt.name, func(b *testing.B) {
 			e := mustOpen(b, filepath.Join(b.TempDir(), "operations.db"), nil)
+			fillRequestIDs(b, e, tt.before)
 			bare := newBareWriter(b)
 			request, row := payload(b, 400), make([]byte, 512)
 			var ratios, starts, bares []float64
@@ -211,6 +218,29 @@ func BenchmarkRoundTrip(b *testing.B) {
 	b.ReportMetric(float64(p50.Microseconds()), "p50-us")
 	b.ReportMetric(float64(bare50.Microseconds()), "bare-p50-us")
 	b.ReportMetric(float64(p50)/float64(bare50), "bare-commits")
+}
+
+func fillRequestIDs(b *testing.B, e *Engine, n int) {
+	b.Helper()
+	request := payload(b, 400)
+	data, err := marshalAny(request)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := 0; i < n; i += 1000 {
+		err := e.write(b.Context(), 0, func(ba *batch) error {
+			for j := i; j < min(i+1000, n); j++ {
+				spec := &engine.Spec{Kind: "bench", Parent: "projects/p/locations/l", Request: request, CrashLimit: 1, RequestID: fmt.Sprint(j)}
+				if _, err := ba.start(spec, data, randomTail()); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // fill starts n operations that have ended, and active ones among them.

@@ -26,7 +26,8 @@
 // gives back when the process dies. So an operation that is RUNNING when the
 // engine opens belongs to a process that is dead, and is requeued at once,
 // without waiting for a lease to end; and what is in memory needs no check
-// against the file.
+// against the file. A crash is counted for each operation that was running in
+// the process, whichever of them has caused it.
 //
 // Put the file on a local disk: network file systems do not lock or sync
 // reliably. Other programs may read it with SQLite's tools while it is in use

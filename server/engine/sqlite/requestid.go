@@ -28,7 +28,12 @@ type requestIDs struct {
 }
 
 const (
+	// defaultYoungKeys is how many keys gather before they move. In a large
+	// table they would share no pages, so there it is 1 of youngShare
+	// operations, up to maxYoungFactor times as many.
 	defaultYoungKeys = 4096
+	youngShare       = 16
+	maxYoungFactor   = 16
 
 	// maxUnmerged bounds the rows that open reads for the young keys.
 	maxUnmerged = 200_000
@@ -131,7 +136,7 @@ func (b *batch) forgetRequestID(r *row) error {
 // come.
 func (b *batch) moveRequestIDs() {
 	ids := &b.e.requestIDs
-	if ids.frozen == nil && !ids.freeze(b.e.opts.youngKeys, b.e.nextSeq) {
+	if ids.frozen == nil && !ids.freeze(b.e.enoughYoung(), b.e.nextSeq) {
 		return
 	}
 	before, young := *ids, ids.young
@@ -165,6 +170,21 @@ func (b *batch) moveRequestIDs() {
 	if err != nil {
 		b.fail(err)
 	}
+}
+
+// enoughYoung is how many young keys gather before they move.
+func (e *Engine) enoughYoung() int {
+	enough := e.opts.youngKeys
+	if len(e.requestIDs.young) < enough {
+		return enough
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	var operations int64
+	for _, n := range e.counts {
+		operations += n
+	}
+	return int(min(max(operations/youngShare, int64(enough)), int64(maxYoungFactor*enough)))
 }
 
 // freeze has all young keys move, when there are enough.
