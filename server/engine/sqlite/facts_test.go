@@ -124,7 +124,7 @@ func scenario(e *Engine, id string) *facts {
 	if d != nil {
 		f.of(d.Name).mayBeGone = true
 	}
-	time.Sleep(2 * time.Minute)
+	time.Sleep(2 * time.Minute) // sleep: in the bubble of its caller
 	return f
 }
 
