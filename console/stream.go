@@ -100,8 +100,11 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	stop := context.AfterFunc(h.closing, cancel)
 	defer stop()
-	// What it returns is that the viewer, or the stream, has ended.
-	_ = h.follow(ctx, newStream(w), p)
+	err := h.follow(ctx, newStream(w), p)
+	if errors.Is(err, http.ErrNotSupported) {
+		h.config.Logger.WarnContext(ctx, "no live pages: a handler in front takes the means to flush away", "error", err)
+	}
+	// Anything else says that the viewer has gone or the stream has ended.
 }
 
 // livePageOf returns the page that a stream is for, nil if there is none.

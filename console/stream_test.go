@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -389,6 +390,17 @@ func TestStreamAfterClose(t *testing.T) {
 			t.Errorf("GET / of a closed console = %d, want 200", code)
 		}
 	})
+}
+
+// TestStreamNeedsFlush tells why pages do not move behind a handler that hides
+// the connection.
+func TestStreamNeedsFlush(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	h := newHandler(t, &plainSource{}, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	hidden := struct{ http.ResponseWriter }{httptest.NewRecorder()}
+	h.ServeHTTP(hidden, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/events?page=list", nil))
+	wantIn(t, "the log", log.String(), "takes the means to flush away")
 }
 
 // TestStreamRows takes a request with more rows than a page has.
