@@ -8,8 +8,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/go-lro/lro/lrotest"
 )
 
 // clock matches what depends on when a test runs.
@@ -138,7 +141,7 @@ waiting           long poll with WaitOperation: the end is seen at once, with up
 // sortedLines sorts the first n lines, whose order nobody promises.
 func sortedLines(text string, n int) string {
 	lines := strings.SplitN(text, "\n", n+1)
-	if len(lines) > n && lines[0] > lines[1] {
+	if len(lines) >= n && lines[0] > lines[1] {
 		lines[0], lines[1] = lines[1], lines[0]
 	}
 	return strings.Join(lines, "\n")
@@ -210,6 +213,30 @@ func TestInterrupt(t *testing.T) {
 		}
 		if !s.get(name).GetDone() {
 			t.Error("Ctrl-C did not cancel the operation")
+		}
+	})
+	t.Run("twice leaves", func(t *testing.T) {
+		t.Parallel()
+		srv := &lrotest.Server{}
+		srv.Add("operations/x").OnCancel() // deaf
+		c := open(t, 120, nil, "wait", "--cancel-on-interrupt", "--addr", serveForeign(t, srv, false), "--plaintext", "operations/x")
+		c.until(`^ +\[.*<=>.*\]  \d+s`)
+		c.press(ctrlC)
+		c.until("cancelling 1 operation; Ctrl-C again leaves at once")
+		c.press(ctrlC)
+		begin := time.Now()
+		if status, screen := c.end(); status != 130 || time.Since(begin) > 10*time.Second {
+			t.Errorf("after Ctrl-C twice: status %d after %v, screen\n%s\nwant 130 at once", status, time.Since(begin), screen)
+		}
+	})
+	t.Run("while names are typed", func(t *testing.T) {
+		t.Parallel()
+		c := open(t, 120, s.env(), "wait", "-")
+		c.until("^reading names, one a line; Ctrl-D ends it$")
+		c.press("operations/x\r")
+		c.press(ctrlC)
+		if status, screen := c.end(); status != 130 || !strings.Contains(screen, "lro: interrupted by interrupt") {
+			t.Errorf("after Ctrl-C: status %d, screen\n%s\nwant 130", status, screen)
 		}
 	})
 	t.Run("by SIGTERM", func(t *testing.T) {

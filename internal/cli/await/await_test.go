@@ -118,7 +118,7 @@ func TestNeverReached(t *testing.T) {
 		if r.took < firstContact || r.took > firstContact+time.Second {
 			t.Errorf("wait for a service that is not there took %v, want about %v", r.took, firstContact)
 		}
-		if want := "no answer at SERVICE: UNAVAILABLE: refused; trying again\n"; !strings.HasPrefix(r.err, want) || strings.Count(r.err, "trying") != 1 {
+		if want := "no answer at SERVICE: UNAVAILABLE: refused; trying again\n"; !strings.HasPrefix(r.err, want) || strings.Count(r.err, "refused") != 1 {
 			t.Errorf("wait for a service that is not there said %q, want %q once", r.err, want)
 		}
 	})
@@ -143,13 +143,16 @@ func TestServiceGoesAway(t *testing.T) {
 		srv.Add("operations/x",
 			lrotest.Running(nil).Times(2),
 			lrotest.PollError(codes.Unavailable, "restarting").For(time.Hour),
+			lrotest.Running(nil).For(time.Minute),
 			lrotest.Succeeded(wrapperspb.String("late")))
 		r := wait(t.Context(), srv, "", "operations/x")
 		if r.status != exit.Done || !strings.Contains(r.out, `"value": "late"`) {
 			t.Errorf("wait for a service that was away: status %d\n%s%s", r.status, r.out, r.err)
 		}
-		if strings.Count(r.err, "UNAVAILABLE: restarting; trying again") != 1 {
-			t.Errorf("wait for a service that was away said\n%s\nwant one line about it", r.err)
+		for _, want := range []string{"no answer at SERVICE: UNAVAILABLE: restarting; trying again\n", "SERVICE answers again\n"} {
+			if strings.Count(r.err, want) != 1 {
+				t.Errorf("wait for a service that was away said\n%s\nwant %q once", r.err, want)
+			}
 		}
 	})
 }
@@ -342,7 +345,7 @@ func TestManyNames(t *testing.T) {
 	t.Parallel()
 	n := 100_000
 	if raceEnabled {
-		n = 10_000 // the detector makes each of them ten times as dear
+		n = 3_000 // the detector makes each of them ten times as dear
 	}
 	bubble(t, func(t *testing.T) {
 		srv := &lrotest.Server{}
@@ -359,25 +362,30 @@ func TestManyNames(t *testing.T) {
 			t.Errorf("wait for %d names: status %d with %d lines, want %d", n, r.status, strings.Count(r.out, "\n"), exit.Failed)
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(exit.ErrInterrupted)
+		time.AfterFunc(time.Second, func() { cancel(exit.ErrInterrupted) })
 		r = wait(ctx, srv, names.String(), "-")
-		if want := "to go on waiting: lro wait -  # with the " + term.Count(int64(n)) + " names that are left, one a line"; exit.HintOf(r.failure) != want {
-			t.Errorf("hint %q, want %q", exit.HintOf(r.failure), want)
+		hint, left := exit.HintOf(r.failure), n-strings.Count(r.out, "\n")
+		if want := "to go on waiting: lro wait -  # with the " + term.Count(int64(left)) + " names that are left, one a line"; hint != want {
+			t.Errorf("hint %q, want %q", hint, want)
 		}
 	})
 }
 
 func TestHugeMetadata(t *testing.T) {
 	t.Parallel()
-	big := &lropb.OperationMetadata{StatusMessage: strings.Repeat("x\x1b[2J", 2<<20), ProgressPercent: 50}
-	foreign := &anypb.Any{TypeUrl: "type.googleapis.com/example.Big", Value: bytes.Repeat([]byte{0xff}, 10<<20)}
+	size := 10 << 20
+	if raceEnabled {
+		size = 1 << 20
+	}
+	big := &lropb.OperationMetadata{StatusMessage: strings.Repeat("x\x1b[2J", size/5), ProgressPercent: 50}
+	foreign := &anypb.Any{TypeUrl: "type.googleapis.com/example.Big", Value: bytes.Repeat([]byte{0xff}, size)}
 	for _, format := range []string{"text", "json"} {
 		bubble(t, func(t *testing.T) {
 			srv := &lrotest.Server{}
 			srv.Add("operations/x", lrotest.Running(big).For(5*time.Second), lrotest.Succeeded(foreign).WithMetadata(big))
 			r := wait(t.Context(), srv, "", "--output", format, "operations/x")
-			if r.status != exit.Done || len(r.out) < 10<<20 {
-				t.Errorf("%s: status %d and %d bytes, want all 10 MB", format, r.status, len(r.out))
+			if r.status != exit.Done || len(r.out) < size {
+				t.Errorf("%s: status %d and %d bytes, want all", format, r.status, len(r.out))
 			}
 			if len(r.err) > 1<<10 {
 				t.Errorf("%s: %d bytes about progress, want lines", format, len(r.err))

@@ -46,7 +46,8 @@ type board struct {
 	seen     map[string]uint64 // hash of what was shown last, of those that run
 	percent  map[string]int    // of those that run
 	ended    int
-	noted    bool // trouble was shown
+	noted    bool          // trouble was shown
+	last     term.Progress // what the meter showed before
 	writeErr error
 	stopping sync.Once
 }
@@ -85,7 +86,7 @@ func (b *board) start(total int) {
 	// A terminal that gets JSON needs no bar between the lines.
 	quiet := b.json && (b.io.OutTerminal || !b.io.ErrTerminal) || b.lines && !b.io.ErrTerminal
 	b.meter = term.NewMeter(b.io, quiet)
-	b.meter.Update(term.Progress{Percent: -1, Text: "asking " + b.session.Target})
+	b.update(term.Progress{Percent: -1, Text: "asking " + b.session.Target})
 	b.running.Go(func() {
 		for {
 			select {
@@ -142,21 +143,28 @@ func (b *board) refresh() {
 // note shows that the service does not answer, once for each time that happens.
 func (b *board) note(trouble error) {
 	if trouble == nil {
-		b.noted = false
+		if b.noted {
+			b.noted = false
+			b.update(b.last)
+			b.sayLocked(b.session.Target + " answers again")
+		}
 		return
 	}
 	if status.Code(trouble) == codes.NotFound {
 		return // an answer; asked again a few times, in case a replica lags
 	}
 	text := b.session.Explain(context.Background(), "no answer", trouble).Error() + "; trying again"
-	if b.io.ErrTerminal {
-		b.meter.Note(text)
-		return
-	}
 	if !b.noted {
+		b.noted = true
 		b.sayLocked(text)
 	}
-	b.noted = true
+	b.meter.Note("no answer, trying again")
+}
+
+// update moves the meter.
+func (b *board) update(p term.Progress) {
+	b.last = p
+	b.meter.Update(p)
 }
 
 // progress shows how far an operation is. An operation about which nothing
@@ -176,7 +184,7 @@ func (b *board) progress(name string, op *longrunningpb.Operation) {
 	p := read.Meter()
 	b.percent[name] = max(0, p.Percent)
 	if b.total == 1 {
-		b.meter.Update(p)
+		b.update(p)
 		return
 	}
 	b.summary()
@@ -201,7 +209,7 @@ func (b *board) summary() {
 	for _, p := range b.percent {
 		sum += p
 	}
-	b.meter.Update(term.Progress{
+	b.update(term.Progress{
 		Percent: sum / b.total, Done: int64(b.ended), Total: int64(b.total), Unit: "operations",
 	})
 }

@@ -1,7 +1,6 @@
 package await
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +59,7 @@ func (o *Options) Run(ctx context.Context, io *term.IO, args []string) error {
 	}
 	defer session.Close()
 	w.Session, w.board.session = session, session
-	if err := w.names(args); err != nil {
+	if err := w.names(ctx, args); err != nil {
 		return err
 	}
 	if o.timeout > 0 {
@@ -74,7 +73,7 @@ func (o *Options) Run(ctx context.Context, io *term.IO, args []string) error {
 }
 
 // names takes the operations to wait for, each once.
-func (w *waiter) names(args []string) error {
+func (w *waiter) names(ctx context.Context, args []string) error {
 	for _, arg := range args {
 		if arg != "-" {
 			if err := w.add(arg); err != nil {
@@ -83,16 +82,16 @@ func (w *waiter) names(args []string) error {
 			continue
 		}
 		w.stdin = true
-		lines := bufio.NewScanner(w.IO.In)
-		for lines.Scan() {
-			if line := strings.TrimSpace(lines.Text()); line != "" {
+		text, err := w.IO.ReadAll(ctx, "reading names, one a line")
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(text)) {
+			if line = strings.TrimSpace(line); line != "" {
 				if err := w.add(line); err != nil {
 					return err
 				}
 			}
-		}
-		if err := lines.Err(); err != nil {
-			return fmt.Errorf("read names from standard input: %w", err)
 		}
 	}
 	if len(w.order) == 0 {

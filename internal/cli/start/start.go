@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -63,7 +62,7 @@ starts one operation. With --request-id this also holds across commands.`,
 const maxStart = 30 * time.Second
 
 func (o *options) run(ctx context.Context, args []string) error {
-	text, err := o.request(args)
+	text, err := o.request(ctx, args)
 	if err != nil {
 		return err
 	}
@@ -86,18 +85,14 @@ func (o *options) run(ctx context.Context, args []string) error {
 }
 
 // request returns the JSON of the request.
-func (o *options) request(args []string) ([]byte, error) {
+func (o *options) request(ctx context.Context, args []string) ([]byte, error) {
 	switch {
 	case len(args) < 2:
 		return []byte("{}"), nil
 	case args[1] != "-":
 		return []byte(args[1]), nil
 	}
-	text, err := io.ReadAll(o.io.In)
-	if err != nil {
-		return nil, fmt.Errorf("read request from standard input: %w", err)
-	}
-	return text, nil
+	return o.io.ReadAll(ctx, "reading the request as JSON")
 }
 
 func (o *options) start(ctx context.Context, s *remote.Session, kind string, text []byte) (*longrunningpb.Operation, error) {

@@ -1,7 +1,9 @@
 package term
 
 import (
-	"io"
+	"context"
+	"fmt"
+	stdio "io"
 	"os"
 
 	"golang.org/x/term"
@@ -11,10 +13,12 @@ import (
 // Err. The zero value of each field but the streams is usable: no terminal, no
 // environment.
 type IO struct {
-	In  io.Reader
-	Out io.Writer
-	Err io.Writer
+	In  stdio.Reader
+	Out stdio.Writer
+	Err stdio.Writer
 
+	// InTerminal tells whether In is a keyboard.
+	InTerminal bool
 	// OutTerminal and ErrTerminal tell whether people watch the streams on
 	// something that understands escape sequences.
 	OutTerminal bool
@@ -34,6 +38,7 @@ func System() *IO {
 	smart := os.Getenv("TERM") != "dumb"
 	return &IO{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		InTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
 		OutTerminal: smart && term.IsTerminal(int(os.Stdout.Fd())) && prepare(os.Stdout),
 		ErrTerminal: smart && term.IsTerminal(int(os.Stderr.Fd())) && prepare(os.Stderr),
 		Color:       os.Getenv("NO_COLOR") == "",
@@ -55,6 +60,33 @@ func (io *IO) Env(name string) string {
 		return ""
 	}
 	return io.Getenv(name)
+}
+
+// ReadAll reads In to its end, or until ctx ends, whose cause it then returns. A
+// read that nothing interrupts is left behind: the process is about to end. what
+// tells somebody at a keyboard what is expected.
+func (io *IO) ReadAll(ctx context.Context, what string) ([]byte, error) {
+	if io.InTerminal {
+		fmt.Fprintf(io.Err, "%s; Ctrl-D ends it\n", what)
+	}
+	type result struct {
+		text []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		text, err := stdio.ReadAll(io.In)
+		read <- result{text, err}
+	}()
+	select {
+	case r := <-read:
+		if r.err != nil {
+			return nil, fmt.Errorf("read standard input: %w", r.err)
+		}
+		return r.text, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 const (
