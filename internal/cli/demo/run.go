@@ -82,7 +82,7 @@ func (o *options) client(ctx context.Context, h *host.Host, addr string) error {
 		return err
 	}
 	defer conn.Close()
-	s := session{options: o, conn: conn}
+	s := session{options: o, host: h, conn: conn}
 	// Before the server begins to work: what is unfinished now was left by an
 	// earlier run.
 	if err := s.begin(ctx); err != nil {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/cli/host"
 	"github.com/go-lro/lro/internal/cli/term"
 	"github.com/go-lro/lro/internal/kinds/checksum"
 	"github.com/go-lro/lro/lropb"
@@ -27,6 +28,7 @@ var method = lro.Method[*lropb.ChecksumResponse, *lropb.OperationMetadata]{
 // session is the client's part of a demo.
 type session struct {
 	*options
+	host *host.Host
 	conn *grpc.ClientConn
 	op   *lro.Operation[*lropb.ChecksumResponse, *lropb.OperationMetadata]
 
@@ -37,69 +39,70 @@ type session struct {
 // begin finds the operation that an earlier run left, or starts one.
 func (s *session) begin(ctx context.Context) error {
 	client := lro.NewClientConn(s.conn)
-	found, err := s.unfinished(ctx, client)
+	found, err := s.unfinished(ctx)
 	if err != nil {
 		return err
 	}
-	s.kept = found != nil
-	if found == nil {
-		if found, err = s.start(ctx); err != nil {
-			return err
-		}
+	if found != nil {
+		return s.goOn(client, found)
 	}
-	if s.op, err = method.Wrap(client, found); err != nil {
+	started, err := s.start(ctx)
+	if err != nil {
 		return err
 	}
-	if s.kept {
-		m, _ := s.op.Metadata()
-		s.after = m.GetAttempt()
-		fmt.Fprintf(s.io.Err, "found %s of an earlier run unfinished: going on with %s\n", term.Clean(s.op.Name()), term.Clean(s.dir))
-		if s.pace > 0 {
-			fmt.Fprintln(s.io.Err, "it keeps the pace it was started with")
-		}
-		return nil
+	if s.op, err = method.Wrap(client, started); err != nil {
+		return err
 	}
 	fmt.Fprintf(s.io.Err, "started %s: checksums of %s\n", term.Clean(s.op.Name()), term.Clean(s.dir))
 	return nil
 }
 
-// unfinished returns an operation that an earlier run left, nil when there is
-// none: one for the directory that was asked for, or for any when none was.
-func (s *session) unfinished(ctx context.Context, client *lro.Client) (*longrunningpb.Operation, error) {
-	if s.temp {
-		return nil, nil
+// goOn takes up an operation of an earlier run.
+func (s *session) goOn(client *lro.Client, found *left) (err error) {
+	if s.op, err = method.Wrap(client, found.op); err != nil {
+		return err
 	}
-	var found *longrunningpb.Operation
-	dir := s.dir
-	for op, err := range client.List(ctx, &longrunningpb.ListOperationsRequest{Name: "operations", Filter: "done:false"}) {
-		if err != nil {
-			return nil, err
-		}
-		m := &lropb.OperationMetadata{}
-		if op.GetMetadata().UnmarshalTo(m) != nil || m.GetVerb() != checksum.Kind.Name {
-			continue
-		}
-		// Its own metadata says which directory once it has run; before that
-		// nobody but the server knows.
-		target := m.GetTarget()
-		switch {
-		case target == s.dir || target == "" && !s.chosen:
-			s.note(found)
-			found, dir = op, s.dir
-		case !s.chosen && found == nil:
-			found, dir = op, target
-		default:
-			s.note(op)
-		}
+	s.kept, s.dir, s.after = true, found.request.GetDir(), found.attempt
+	fmt.Fprintf(s.io.Err, "found %s of an earlier run unfinished: going on with %s\n", term.Clean(s.op.Name()), term.Clean(s.dir))
+	if kept := found.request.GetPace().AsDuration(); s.pace != kept && s.pace != 0 {
+		fmt.Fprintf(s.io.Err, "it keeps its pace of %v\n", kept)
 	}
-	s.dir = dir
-	return found, nil
+	return nil
 }
 
-// note tells of an operation that is finished beside the one that is shown.
-func (s *session) note(op *longrunningpb.Operation) {
-	if op != nil {
-		fmt.Fprintf(s.io.Err, "%s is unfinished too, and goes on while this runs\n", term.Clean(op.GetName()))
+// left is an operation that an earlier run left.
+type left struct {
+	op      *longrunningpb.Operation
+	request *lropb.ChecksumRequest
+	attempt int32
+}
+
+// unfinished returns the operation to go on with, nil when there is none: the
+// latest for the directory that was asked for, or for any when none was.
+func (s *session) unfinished(ctx context.Context) (*left, error) {
+	req := &longrunningpb.ListOperationsRequest{Filter: "done:false"}
+	var found *left
+	for {
+		// The server's own view, since only that has the request.
+		records, next, err := s.host.Inspect().List(ctx, req)
+		if err != nil {
+			return nil, fmt.Errorf("look for an unfinished operation: %w", err)
+		}
+		for _, rec := range records {
+			l := &left{s.host.Inspect().View(rec), &lropb.ChecksumRequest{}, int32(rec.Attempt)}
+			switch {
+			case rec.Kind != checksum.Kind.Name || rec.Request.UnmarshalTo(l.request) != nil:
+			case found == nil && (!s.chosen || l.request.GetDir() == s.dir):
+				found = l
+			default:
+				fmt.Fprintf(s.io.Err, "%s of %s is unfinished too, and goes on while this runs\n",
+					term.Clean(rec.Name), term.Clean(l.request.GetDir()))
+			}
+		}
+		if next == "" {
+			return found, nil
+		}
+		req.PageToken = next
 	}
 }
 

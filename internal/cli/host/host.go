@@ -163,6 +163,9 @@ func (h *Host) Serve(l net.Listener) error {
 	return err
 }
 
+// Inspect looks at the operations as the server has them.
+func (h *Host) Inspect() server.Inspector { return h.server.Inspect() }
+
 // Work runs operations until ctx ends and what ran has been handed back.
 func (h *Host) Work(ctx context.Context) error { return h.server.Work(ctx) }
 
