@@ -255,7 +255,7 @@ func (v *env) wantNames(q engine.Query, want ...string) {
 	}
 }
 
-// afterDone runs what must be called once ctx has ended.
+// canceled returns a ctx that has ended.
 func canceled(v *env) context.Context {
 	ctx, cancel := context.WithCancel(v.Context())
 	cancel()

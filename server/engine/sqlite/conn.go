@@ -28,7 +28,7 @@ type conn struct {
 	getRow     *sqlite3.Stmt
 	getRequest *sqlite3.Stmt
 	getCheck   *sqlite3.Stmt
-	other      map[string]*sqlite3.Stmt // by SQL, see prepared
+	stmts      map[string]*sqlite3.Stmt // by SQL, see prepared
 }
 
 // openConn opens path with the promise of the package: WAL, and every commit
@@ -45,7 +45,7 @@ func openConn(ctx context.Context, path, vfs string, cacheKiB int) (*conn, error
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{db: db, other: make(map[string]*sqlite3.Stmt)}
+	c := &conn{db: db, stmts: make(map[string]*sqlite3.Stmt)}
 	if err := c.configure(cacheKiB); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
@@ -102,19 +102,19 @@ func (c *conn) prepare() error {
 
 // prepared returns the statement for a fixed text, which lives as long as c.
 func (c *conn) prepared(sql string) (*sqlite3.Stmt, error) {
-	if stmt := c.other[sql]; stmt != nil {
+	if stmt := c.stmts[sql]; stmt != nil {
 		return stmt, nil
 	}
 	stmt, _, err := c.db.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
 	if err != nil {
 		return nil, fmt.Errorf("prepare %q: %w", sql, err)
 	}
-	c.other[sql] = stmt
+	c.stmts[sql] = stmt
 	return stmt, nil
 }
 
 func (c *conn) close() error {
-	for _, stmt := range c.other {
+	for _, stmt := range c.stmts {
 		// Its error is that of its last execution, which was reported then.
 		_ = stmt.Close()
 	}
