@@ -43,12 +43,12 @@ type board struct {
 	// Of what writes: one at a time.
 	show     sync.Mutex
 	seed     maphash.Seed
-	seen     map[string]uint64 // hash of what was shown last, of those that run
-	percent  map[string]int    // of those that run
-	ended    int
-	noted    bool          // trouble was shown
-	last     term.Progress // what the meter showed before
-	writeErr error
+	seen     map[string]uint64   // hash of what was shown last, of those that run
+	percent  map[string]int      // of those that run
+	ended    map[string]struct{} // those whose end was shown
+	noted    bool                // trouble was shown
+	last     term.Progress       // what the meter showed before
+	abort    func(error)         // called when Out cannot be written any more
 	stopping sync.Once
 }
 
@@ -56,7 +56,8 @@ func newBoard(io *term.IO, json, lines bool) *board {
 	return &board{
 		io: io, json: json, lines: lines && !json,
 		news: make(chan struct{}, 1), quit: make(chan struct{}),
-		pending: map[string]lro.Raw{}, seed: maphash.MakeSeed(), seen: map[string]uint64{}, percent: map[string]int{},
+		pending: map[string]lro.Raw{}, seed: maphash.MakeSeed(),
+		seen: map[string]uint64{}, percent: map[string]int{}, ended: map[string]struct{}{},
 	}
 }
 
@@ -80,9 +81,10 @@ func (b *board) observer() *lro.Observer {
 	}}
 }
 
-// start begins to show, for so many operations.
-func (b *board) start(total int) {
-	b.total = total
+// start begins to show, for so many operations. abort is called when what is
+// shown cannot be written any more.
+func (b *board) start(total int, abort func(error)) {
+	b.total, b.abort = total, abort
 	// A terminal that gets JSON needs no bar between the lines.
 	quiet := b.json && (b.io.OutTerminal || !b.io.ErrTerminal) || b.lines && !b.io.ErrTerminal
 	b.meter = term.NewMeter(b.io, quiet)
@@ -168,9 +170,9 @@ func (b *board) update(p term.Progress) {
 }
 
 // progress shows how far an operation is. An operation about which nothing
-// changed is not shown again.
+// changed is not shown again, nor is one whose end was shown meanwhile.
 func (b *board) progress(name string, op *longrunningpb.Operation) {
-	if !b.changed(name, op) {
+	if _, over := b.ended[name]; over || !b.changed(name, op) {
 		return
 	}
 	ctx := context.Background()
@@ -205,12 +207,12 @@ func (b *board) changed(name string, op *longrunningpb.Operation) bool {
 
 // summary shows how far several operations are together.
 func (b *board) summary() {
-	sum := 100 * b.ended
+	sum := 100 * len(b.ended)
 	for _, p := range b.percent {
 		sum += p
 	}
 	b.update(term.Progress{
-		Percent: sum / b.total, Done: int64(b.ended), Total: int64(b.total), Unit: "operations",
+		Percent: sum / b.total, Done: int64(len(b.ended)), Total: int64(b.total), Unit: "operations",
 	})
 }
 
@@ -221,11 +223,11 @@ func (b *board) forget(name string) {
 	b.mu.Unlock()
 	delete(b.seen, name)
 	delete(b.percent, name)
-	b.ended++
+	b.ended[name] = struct{}{}
 }
 
 // done shows the outcome of an operation and returns its exit status.
-func (b *board) done(ctx context.Context, op *longrunningpb.Operation) (int, error) {
+func (b *board) done(ctx context.Context, op *longrunningpb.Operation) int {
 	b.show.Lock()
 	defer b.show.Unlock()
 	b.forget(op.GetName())
@@ -246,7 +248,7 @@ func (b *board) done(ctx context.Context, op *longrunningpb.Operation) (int, err
 	if b.total > 1 {
 		b.summary()
 	}
-	return code, b.writeErr
+	return code
 }
 
 // change is a line about a change.
@@ -261,11 +263,11 @@ func (b *board) change(op *render.Operation) string {
 
 // unknown shows that the outcome of an operation cannot be learnt, and returns
 // why in words.
-func (b *board) unknown(ctx context.Context, name string, err error) (why, writeErr error) {
+func (b *board) unknown(ctx context.Context, name string, err error) error {
 	b.show.Lock()
 	defer b.show.Unlock()
 	b.forget(name)
-	why = b.session.Explain(ctx, fmt.Sprintf("wait for operation %q", name), reason(err))
+	why := b.session.Explain(ctx, fmt.Sprintf("wait for operation %q", name), reason(err))
 	if errors.Is(err, lro.ErrGone) {
 		why = exit.Hint(why, "it was there before: it was deleted, or has expired")
 	}
@@ -276,7 +278,7 @@ func (b *board) unknown(ctx context.Context, name string, err error) (why, write
 		b.sayLocked("lro: " + why.Error())
 		b.summary()
 	}
-	return why, b.writeErr
+	return why
 }
 
 // reason is what a wait ended with, without what the wait says about itself.
@@ -288,10 +290,12 @@ func reason(err error) error {
 }
 
 // stopped shows, for programs, the operations whose end was not waited for.
-func (b *board) stopped(ctx context.Context, names []string, left map[string]*operation, code int, cause error, resume string) error {
+func (b *board) stopped(ctx context.Context, names []string, left map[string]*operation, code int, cause error, resume string) {
 	if !b.json {
-		return b.writeErr
+		return
 	}
+	b.show.Lock()
+	defer b.show.Unlock()
 	ctx = context.WithoutCancel(ctx)
 	for _, name := range names {
 		e := Event{Event: "stopped", Time: time.Now().UTC(), Exit: &code, Name: name, Reason: cause.Error(), Resume: resume}
@@ -300,7 +304,6 @@ func (b *board) stopped(ctx context.Context, names []string, left map[string]*op
 		}
 		b.write(e)
 	}
-	return b.writeErr
 }
 
 // say prints a line for people.
@@ -310,12 +313,14 @@ func (b *board) say(text string) {
 	b.sayLocked(text)
 }
 
-func (b *board) sayLocked(text string) { b.fail(b.meter.Println(b.io.Err, term.Clean(text))) }
+// sayLocked is say for who has the lock. That nobody reads Err is no reason to
+// stop.
+func (b *board) sayLocked(text string) { _ = b.meter.Println(b.io.Err, term.Clean(text)) }
 
 func (b *board) write(e Event) { b.fail(render.WriteJSON(b.io.Out, e)) }
 
 func (b *board) fail(err error) {
-	if b.writeErr == nil {
-		b.writeErr = err
+	if err != nil {
+		b.abort(err)
 	}
 }

@@ -35,14 +35,13 @@ type operation = lro.Operation[*anypb.Any, *anypb.Any]
 type waiter struct {
 	*Options
 	*remote.Session
-	board  *board
-	group  lro.Group
-	left   map[string]*operation
-	order  []string // names as they were given
-	stdin  bool     // names came from standard input
-	worst  int
-	closed error // the output cannot be written any more
-	why    error // why the outcome of a single operation could not be learnt
+	board *board
+	group lro.Group
+	left  map[string]*operation
+	order []string // names as they were given
+	stdin bool     // names came from standard input
+	worst int
+	why   error // why the outcome of a single operation could not be learnt
 }
 
 // Run waits for the operations that args name.
@@ -67,10 +66,17 @@ func (o *Options) Run(ctx context.Context, io *term.IO, args []string) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, exit.ErrTimeout)
 		defer cancel()
 	}
-	w.board.start(len(w.order))
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	w.board.start(len(w.order), func(err error) { stop(outputError{err}) })
 	defer w.board.stop()
 	return w.wait(ctx)
 }
+
+// outputError stops a run because its results cannot be written any more.
+type outputError struct{ error }
+
+func (e outputError) Unwrap() error { return e.error }
 
 // names takes the operations to wait for, each once.
 func (w *waiter) names(ctx context.Context, args []string) error {
@@ -131,8 +137,8 @@ func (w *waiter) wait(ctx context.Context) error {
 		w.cancelAll(context.WithoutCancel(ctx))
 	}
 	w.board.stop()
-	if w.closed != nil {
-		return w.closed
+	if closed, ok := errors.AsType[outputError](context.Cause(ctx)); ok {
+		return closed
 	}
 	if len(w.order) == 1 && w.why != nil {
 		return w.why
@@ -151,7 +157,7 @@ func (w *waiter) collect(ctx context.Context) {
 			return // it stays in w.left
 		}
 		code := w.ended(ctx, op.Name(), err)
-		if w.closed != nil || w.any && code != exit.Unknown {
+		if w.any && code != exit.Unknown {
 			w.worst = code
 			return
 		}
@@ -165,9 +171,9 @@ func (w *waiter) ended(ctx context.Context, name string, err error) int {
 	delete(w.left, name)
 	code := exit.Unknown
 	if err != nil {
-		w.why, w.closed = w.board.unknown(ctx, name, err)
+		w.why = w.board.unknown(ctx, name, err)
 	} else {
-		code, w.closed = w.board.done(ctx, op.Proto())
+		code = w.board.done(ctx, op.Proto())
 	}
 	w.worst = exit.Worst(w.worst, code)
 	return code
@@ -179,7 +185,7 @@ func (w *waiter) lookAgain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lastLook)
 	defer cancel()
 	for i, name := range w.remaining() {
-		if i == mostLast || w.closed != nil {
+		if i == mostLast {
 			return
 		}
 		if s, err := w.left[name].Poll(ctx); err == nil && s.Done() {
@@ -215,9 +221,7 @@ func (w *waiter) stopped(ctx context.Context, cause error) error {
 	names := w.remaining()
 	resume := w.resumeCommand(names, w.stdin)
 	code := exit.Of(cause)
-	if err := w.board.stopped(ctx, names, w.left, code, cause, resume); err != nil {
-		return err
-	}
+	w.board.stopped(ctx, names, w.left, code, cause, resume)
 	what := fmt.Sprintf("wait for %s", plural(len(names), "operation"))
 	if len(names) == 1 {
 		what = fmt.Sprintf("wait for operation %q", names[0])

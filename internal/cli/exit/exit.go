@@ -41,25 +41,10 @@ func AsUsage(err error) error {
 	return usage{err}
 }
 
-// status is an error with a status of its own.
-type status struct {
-	code int
-	err  error
-}
-
-func (s status) Error() string { return s.err.Error() }
-func (s status) Unwrap() error { return s.err }
-
-// With gives err the status code, whatever it wraps. Nil stays nil.
-func With(code int, err error) error {
-	if err == nil {
-		return nil
-	}
-	return status{code, err}
-}
-
 // silent is an error whose story has been told.
-type silent struct{ status }
+type silent struct{ code int }
+
+func (silent) Error() string { return "see the output" }
 
 // Silently returns an error that sets the exit status and prints nothing,
 // because what happened stands in the output. Status 0 is no error.
@@ -67,7 +52,7 @@ func Silently(code int) error {
 	if code == Done {
 		return nil
 	}
-	return silent{status{code, errors.New("see the output")}}
+	return silent{code}
 }
 
 // IsSilent reports whether err is not to be printed: what happened has been
@@ -106,9 +91,6 @@ func Of(err error) int {
 		return Done
 	}
 	if s, ok := errors.AsType[silent](err); ok {
-		return s.code
-	}
-	if s, ok := errors.AsType[status](err); ok {
 		return s.code
 	}
 	if failed, ok := errors.AsType[*lro.OperationError](err); ok {

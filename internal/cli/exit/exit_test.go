@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
-	grpcstatus "google.golang.org/grpc/status"
+	"google.golang.org/grpc/status"
 
 	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/lrotest"
@@ -24,7 +24,7 @@ func TestOf(t *testing.T) {
 	}{
 		{nil, Done},
 		{errors.New("any"), Unknown},
-		{grpcstatus.Error(codes.Canceled, "of a call"), Unknown},
+		{status.Error(codes.Canceled, "of a call"), Unknown},
 		{failed, Failed},
 		{fmt.Errorf("wrapped: %w", failed), Failed},
 		{cancelled, Cancelled},
@@ -36,8 +36,6 @@ func TestOf(t *testing.T) {
 		{fmt.Errorf("%w by interrupt", ErrInterrupted), Interrupted},
 		{errors.Join(context.DeadlineExceeded, ErrTimeout), TimedOut},
 		{context.DeadlineExceeded, Unknown},
-		{With(Cancelled, errors.New("said otherwise")), Cancelled},
-		{With(Done, nil), Done},
 		{Silently(Failed), Failed},
 		{Silently(Done), Done},
 		{errors.Join(errors.New("first"), AsUsage(errors.New("second"))), Usage},

@@ -44,6 +44,16 @@ func (t *Types) JSON(ctx context.Context, any *anypb.Any) json.RawMessage {
 	return compact.Bytes()
 }
 
+// Shows reports whether JSON shows what is in an Any, and not its bytes.
+func (t *Types) Shows(ctx context.Context, any *anypb.Any) bool {
+	if t.fromJSON {
+		if _, _, ok := lrohttp.Untyped(any); ok {
+			return true
+		}
+	}
+	return t.Decode(ctx, any) != nil
+}
+
 // TypeURL returns the type of an Any as the service sent it.
 func (t *Types) TypeURL(any *anypb.Any) string {
 	if t.fromJSON {

@@ -75,7 +75,11 @@ func (o *Operation) block(ctx context.Context, w io.Writer, io *term.IO, key str
 	if any == nil {
 		return
 	}
-	fmt.Fprintf(w, "%-9s %s\n", key, term.Clean(typeName(o.types.TypeURL(any))))
+	note := ""
+	if !o.types.Shows(ctx, any) {
+		note = "  (not a type known here: --descriptor-set FILE decodes it)"
+	}
+	fmt.Fprintf(w, "%-9s %s%s\n", key, term.Clean(typeName(o.types.TypeURL(any))), note)
 	text := o.types.JSON(ctx, any)
 	var members map[string]json.RawMessage
 	if json.Unmarshal(text, &members) == nil && len(members) == 1 && members["@type"] != nil {
