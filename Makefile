@@ -37,6 +37,12 @@ test-console: ## use the console in Chromium, which apt installs where it can
 	@command -v chromium chromium-browser google-chrome >/dev/null || echo "Chromium is not installed: the console is not tested in a browser" >&2
 	cd console/browsertest && go vet ./... && go test -parallel=2 ./...
 
+KILL_ROUNDS ?= 200
+
+.PHONY: test-kill
+test-kill: ## kill a process that runs operations KILL_ROUNDS (200) times
+	go test ./server/engine/sqlite -count=1 -run='^TestKill$$' -kill-rounds=$(KILL_ROUNDS) -v
+
 .PHONY: cover
 cover: ## run the tests and print the share of statements they reach
 	@mkdir -p .cache
