@@ -107,11 +107,12 @@ func newDocument(t *testing.T) *document {
 
 // block is a command line and what it printed, as an indented block.
 func block(args []string, output string) string {
-	line := "$ lro"
+	var line strings.Builder
+	line.WriteString("$ lro")
 	for _, arg := range args {
-		line += " " + term.Quote(arg)
+		line.WriteString(" " + term.Quote(arg))
 	}
-	return indent(line + "\n" + output)
+	return indent(line.String() + "\n" + output)
 }
 
 func indent(text string) string {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -31,7 +32,7 @@ import (
 )
 
 // serveForeign runs somebody else's service until the test ends.
-func serveForeign(t *testing.T, srv *lrotest.Server, reflect bool, opts ...grpc.ServerOption) string {
+func serveForeign(t *testing.T, srv longrunningpb.OperationsServer, reflect bool, opts ...grpc.ServerOption) string {
 	t.Helper()
 	g := grpc.NewServer(opts...)
 	longrunningpb.RegisterOperationsServer(g, srv)
@@ -190,4 +191,42 @@ func TestGoogleCredentials(t *testing.T) {
 	if len(seen) != 1 || seen[0] != "Bearer issued" {
 		t.Errorf("the service saw %q, want the issued token", seen)
 	}
+}
+
+// TestManyOperations lists 100,000 operations, page by page.
+func TestManyOperations(t *testing.T) {
+	t.Parallel()
+	const n = 100_000
+	pages := make([]*longrunningpb.ListOperationsResponse, 0, n/1000)
+	for i := range n {
+		if i%1000 == 0 {
+			pages = append(pages, &longrunningpb.ListOperationsResponse{NextPageToken: fmt.Sprint(len(pages) + 1)})
+		}
+		page := pages[len(pages)-1]
+		page.Operations = append(page.Operations, &longrunningpb.Operation{Name: fmt.Sprintf("operations/%06d", i)})
+	}
+	pages[len(pages)-1].NextPageToken = ""
+	addr := serveForeign(t, pager{pages: pages}, false)
+	for _, format := range []string{"text", "json"} {
+		got := runCommand(t, nil, "list", "--all", "--output", format, "--addr", addr, "--plaintext")
+		if lines := strings.Count(got.out, "\n"); got.status != 0 || lines != n || got.err != "" {
+			t.Errorf("list of %d operations as %s: status %d, %d lines, %q", n, format, got.status, lines, got.err)
+		}
+	}
+}
+
+// pager is a service that has pages.
+type pager struct {
+	longrunningpb.UnimplementedOperationsServer
+	pages []*longrunningpb.ListOperationsResponse
+}
+
+func (p pager) ListOperations(_ context.Context, req *longrunningpb.ListOperationsRequest) (*longrunningpb.ListOperationsResponse, error) {
+	i := 0
+	if req.GetPageToken() != "" {
+		if _, err := fmt.Sscan(req.GetPageToken(), &i); err != nil {
+			return nil, err
+		}
+	}
+	return p.pages[i], nil
 }
