@@ -34,7 +34,7 @@ type Config struct {
 	TLS     *tls.Config   // of [TLSFiles]; nil serves plain text
 	Tokens  Tokens        // nil lets everybody in
 	Metrics bool          // serve them at /metrics
-	Hosts   []string      // of the console, see [console.Config]
+	Hosts   []string      // that callers of HTTP may know it by, see [console.Config]
 }
 
 // Host serves the operations of one database file. Open makes one.
@@ -115,7 +115,7 @@ func assemble(c Config, eng *sqlite.Engine) (*Host, error) {
 		mux.Handle("GET /metrics", guarded(c.Tokens, m))
 	}
 	h.http = &http.Server{
-		Handler:           http.NewCrossOriginProtection().Handler(mux), // a page in a browser is not its user
+		Handler:           http.NewCrossOriginProtection().Handler(known(c.Hosts, mux)), // a page in a browser is not its user
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
