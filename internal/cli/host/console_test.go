@@ -38,18 +38,20 @@ func TestConsoleHosts(t *testing.T) {
 	t.Parallel()
 	addr := serve(t, Config{Hosts: []string{}})
 	for host, want := range map[string]int{"evil.example": http.StatusForbidden, "localhost": http.StatusOK} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Host = host
-		resp, err := client(t, nil).Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != want {
-			t.Errorf("GET / of %q = %d, want %d", host, resp.StatusCode, want)
+		for _, path := range []string{"/", "/v1/operations"} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Host = host
+			resp, err := client(t, nil).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != want {
+				t.Errorf("GET %s of %q = %d, want %d", path, host, resp.StatusCode, want)
+			}
 		}
 	}
 }

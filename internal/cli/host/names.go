@@ -17,7 +17,7 @@ func known(hosts []string, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isKnown(hosts, r.Host) {
-			http.Error(w, "this server is not known by that host name", http.StatusMisdirectedRequest)
+			http.Error(w, "this server is not known by that host name", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -17,11 +17,11 @@ func TestHostNames(t *testing.T) {
 		want  int
 	}{
 		{nil, "evil.example", http.StatusOK},
-		{[]string{}, "evil.example", http.StatusMisdirectedRequest},
-		{[]string{}, "evil.example:8700", http.StatusMisdirectedRequest},
-		{[]string{}, "127.0.0.1.evil.example", http.StatusMisdirectedRequest},
+		{[]string{}, "evil.example", http.StatusForbidden},
+		{[]string{}, "evil.example:8700", http.StatusForbidden},
+		{[]string{}, "127.0.0.1.evil.example", http.StatusForbidden},
 		{[]string{}, "10.0.0.1:8700", http.StatusOK},
-		{[]string{}, "", http.StatusMisdirectedRequest},
+		{[]string{}, "", http.StatusForbidden},
 		{[]string{}, "127.0.0.1:8700", http.StatusOK},
 		{[]string{}, "[::1]:8700", http.StatusOK},
 		{[]string{}, "LocalHost:8700", http.StatusOK},
