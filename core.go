@@ -47,6 +47,20 @@ func (c *core) learnLocked(v view) bool {
 	return true
 }
 
+// tell takes over a state that the loop did not ask for, and wakes those who
+// wait by it if that is news.
+func (c *core) tell(v view) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tellLocked(v)
+}
+
+func (c *core) tellLocked(v view) {
+	if c.learnLocked(v) && c.loop != nil {
+		c.loop.noticeLocked()
+	}
+}
+
 // observeBegin says what is known when waiting begins. c.mu must be held.
 func (c *core) observeBegin() observation {
 	age := time.Duration(-1)

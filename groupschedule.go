@@ -203,11 +203,7 @@ func (g *Group) takeOver(e *groupEntry, obs *observation, a answer, now time.Dur
 		e.more().held = a.view
 		return
 	}
-	c.mu.Lock()
-	if c.learnLocked(a.view) && c.loop != nil {
-		c.loop.noticeLocked()
-	}
-	c.mu.Unlock()
+	c.tell(a.view)
 	if c.policy.Hint == nil {
 		return
 	}
@@ -223,12 +219,7 @@ func (g *Group) learnHeld(e *groupEntry) {
 	if e.rare == nil || !e.rare.held.done {
 		return
 	}
-	c := e.op.untyped()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.learnLocked(e.rare.held) && c.loop != nil {
-		c.loop.noticeLocked()
-	}
+	e.op.untyped().tell(e.rare.held)
 }
 
 // finish ends an entry whose operation somebody else has found done.

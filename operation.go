@@ -70,9 +70,7 @@ func (c *core) takeOver(ctx context.Context, a answer, begin time.Time) error {
 		}
 	}
 	c.poll.seen = true
-	if c.learnLocked(a.view) && c.loop != nil {
-		c.loop.noticeLocked()
-	}
+	c.tellLocked(a.view)
 	return nil
 }
 
