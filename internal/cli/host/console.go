@@ -16,7 +16,6 @@ func newConsole(c Config, srv *server.Server) (*console.Handler, error) {
 	}
 	return console.New(source, console.Config{
 		Title:    "lro serve",
-		Hosts:    c.Hosts,
 		Endpoint: console.Endpoint{SameHost: true, Plaintext: c.TLS == nil},
 		Logger:   c.Logger,
 	})
