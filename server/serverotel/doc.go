@@ -1,0 +1,37 @@
+// Package serverotel records what package server starts and runs as
+// OpenTelemetry traces and metrics:
+//
+//	srv, err := server.New(eng, server.Config{Observer: serverotel.NewObserver()}, kinds...)
+//
+// It uses OpenTelemetry's API only; the program chooses and flushes its SDK.
+// What waits for operations is recorded by package lrootel.
+//
+// # Traces
+//
+// The trace in which an operation was started is stored with it. Each attempt is
+// a span of that trace named after the kind, such as "export-books", of the kind
+// Consumer, whose parent is the span that was current when it was started, also
+// when that was before a restart, on another machine. Its attributes are
+//
+//	gcp.resource.destination.id   name of the operation
+//	lro.kind                      kind of the operation
+//	lro.attempt                   1 for the first
+//	lro.state                     what the attempt made of the operation: SUCCEEDED, FAILED,
+//	                              CANCELLED, or PENDING when it runs again
+//	lro.lease_lost                true when the result did not count; else left out
+//	error.type                    canonical code of the error, such as UNAVAILABLE, also of one
+//	                              that is retried; left out without one
+//
+// A span has the status Error when the attempt ended with an error, but for
+// CANCELLED.
+//
+// # Metrics
+//
+//	lro.server.starts             {operation}  counter    starts; lro.kind, rpc.response.status_code
+//	lro.server.queue.duration     s            histogram  from start to first attempt; lro.kind
+//	lro.server.attempt.duration   s            histogram  attempts that ended; lro.kind, lro.state, error.type
+//	lro.server.active_attempts    {attempt}    up-down    attempts that run; lro.kind
+//	lro.server.lease_losses       {attempt}    counter    attempts whose result did not count; lro.kind
+//
+// What the engine decides alone is not among it; see [server.Observer].
+package serverotel
