@@ -99,7 +99,7 @@ func (s *Server) outcome(ctx context.Context, k *kind, rec *engine.Record, resp 
 	}
 	out := engine.Outcome{Error: st}
 	if !k.atMostOnce {
-		out.RetryAfter, out.Retry = k.retry.again(rec.Attempt-rec.Crashes, err, st)
+		out.RetryAfter, out.Retry = k.retry.again(rec.Attempt-rec.Crashes-rec.Releases, err, st)
 	}
 	return out
 }

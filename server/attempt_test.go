@@ -136,14 +136,14 @@ func TestErrorStatus(t *testing.T) {
 	}
 }
 
-func TestRetryCountsNoCrashes(t *testing.T) {
+func TestRetryCountsFailuresOnly(t *testing.T) {
 	t.Parallel()
 	s, k := newBareServer(Config{}), &kind{retry: Retry{MaxAttempts: 2}}
 	err := status.Error(codes.Unavailable, "later")
-	if got := s.outcome(t.Context(), k, &engine.Record{Attempt: 4, Crashes: 3}, nil, err); !got.Retry {
-		t.Errorf("outcome of attempt 4 after 3 crashes = %+v, want a retry", got)
+	if got := s.outcome(t.Context(), k, &engine.Record{Attempt: 6, Crashes: 3, Releases: 2}, nil, err); !got.Retry {
+		t.Errorf("outcome of attempt 6 after 3 crashes and 2 releases = %+v, want a retry", got)
 	}
-	if got := s.outcome(t.Context(), k, &engine.Record{Attempt: 5, Crashes: 3}, nil, err); got.Retry {
-		t.Errorf("outcome of attempt 5 after 3 crashes = %+v, want no retry", got)
+	if got := s.outcome(t.Context(), k, &engine.Record{Attempt: 7, Crashes: 3, Releases: 2}, nil, err); got.Retry {
+		t.Errorf("outcome of attempt 7 after 3 crashes and 2 releases = %+v, want no retry", got)
 	}
 }

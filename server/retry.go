@@ -16,8 +16,8 @@ import (
 // that panicked never.
 type Retry struct {
 	// MaxAttempts is how many attempts an operation gets; those that crashed
-	// do not count, those handed back while draining do. 0 and 1 mean no
-	// retry, negative no limit.
+	// or were handed back while draining do not count. 0 and 1 mean no retry,
+	// negative no limit.
 	MaxAttempts int
 	// Backoff is the wait before the second attempt. It doubles with each
 	// further one. 0 means 1 s. A RetryInfo in the error's details that asks
@@ -50,7 +50,7 @@ func (r Retry) check() error {
 }
 
 // again reports whether err, which became st and with which attempt number
-// attempt ended (from 1, without crashes), is followed by another attempt, and
+// attempt ended (from 1, without crashes and releases), is followed by another attempt, and
 // how much later.
 func (r Retry) again(attempt int, err error, st *spb.Status) (time.Duration, bool) {
 	if r.MaxAttempts >= 0 && attempt >= max(1, r.MaxAttempts) {

@@ -29,6 +29,7 @@ type Record struct {
 	Checkpoint []byte // last saved; nil when none was
 	Attempt    int    // attempts begun, 0 before the first
 	Crashes    int    // attempts that ended because their process died
+	Releases   int    // attempts that were handed back while draining
 	Fence      int64  // grows with every claim; see [Lease]
 	External   bool   // its work is done elsewhere
 

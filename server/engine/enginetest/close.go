@@ -113,8 +113,8 @@ func closeEndsWork(v *env) {
 	c.done <- nil
 	got := v.get(rec.Name)
 	v.wantState(got, engine.Pending)
-	if got.Crashes != 0 || string(got.Checkpoint) != "last" {
-		v.Errorf("crashes %d, checkpoint %q; want 0 and what was saved", got.Crashes, got.Checkpoint)
+	if got.Crashes != 0 || got.Releases != 1 || string(got.Checkpoint) != "last" {
+		v.Errorf("crashes %d, releases %d, checkpoint %q; want 0, 1 and what was saved", got.Crashes, got.Releases, got.Checkpoint)
 	}
 }
 

@@ -192,7 +192,7 @@ func copyRecord(r *engine.Record) *engine.Record {
 	return &engine.Record{
 		Name: r.Name, Kind: r.Kind, Parent: r.Parent, State: r.State, Request: r.Request, RequestID: r.RequestID,
 		Metadata: r.Metadata, Response: r.Response, Error: r.Error, Checkpoint: slices.Clone(r.Checkpoint),
-		Attempt: r.Attempt, Crashes: r.Crashes, Fence: r.Fence, External: r.External, Revision: r.Revision,
+		Attempt: r.Attempt, Crashes: r.Crashes, Releases: r.Releases, Fence: r.Fence, External: r.External, Revision: r.Revision,
 		CreateTime: r.CreateTime, StartTime: r.StartTime, UpdateTime: r.UpdateTime, EndTime: r.EndTime,
 		ExpireTime: r.ExpireTime, CancelTime: r.CancelTime, Trace: r.Trace,
 	}

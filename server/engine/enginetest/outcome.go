@@ -124,8 +124,9 @@ func outcomeRelease(v *env) {
 	c := v.work()
 	c.nextOf(rec).end(engine.Outcome{Release: true, Metadata: text("so far")})
 	r := c.nextOf(rec)
-	if got := r.Record(); got.Attempt != 2 || got.Crashes != 0 || read(got.Metadata) != "so far" {
-		v.Errorf("attempt %d, crashes %d, metadata %v; want 2, 0 and what was reported", got.Attempt, got.Crashes, got.Metadata)
+	if got := r.Record(); got.Attempt != 2 || got.Crashes != 0 || got.Releases != 1 || read(got.Metadata) != "so far" {
+		v.Errorf("attempt %d, crashes %d, releases %d, metadata %v; want 2, 0, 1 and what was reported",
+			got.Attempt, got.Crashes, got.Releases, got.Metadata)
 	}
 	r.end(succeed(""))
 }
@@ -141,7 +142,7 @@ func outcomeRetry(v *env) {
 	r.end(engine.Outcome{Error: failed(code.Code_UNAVAILABLE, ""), Retry: true})
 	r = c.nextOf(rec)
 	got := r.Record()
-	if got.Attempt != 2 || got.Crashes != 0 || got.Fence <= first.Fence || got.StartTime != first.StartTime ||
+	if got.Attempt != 2 || got.Crashes != 0 || got.Releases != 0 || got.Fence <= first.Fence || got.StartTime != first.StartTime ||
 		string(got.Checkpoint) != "checkpoint" {
 		v.Errorf("second attempt has %+v, want attempt 2 with a new fence, the first's StartTime and checkpoint", got)
 	}

@@ -432,9 +432,9 @@ func drainHandsBack(v *env) {
 	v.wantState(got, engine.Pending)
 	r = v.work().nextOf(rec)
 	got = r.Record()
-	if got.Attempt != 2 || got.Crashes != 0 || string(got.Checkpoint) != "checkpoint" || read(got.Metadata) != "half" {
-		v.Errorf("attempt %d, crashes %d, checkpoint %q, metadata %v; want 2, 0 and what was saved",
-			got.Attempt, got.Crashes, got.Checkpoint, got.Metadata)
+	if got.Attempt != 2 || got.Crashes != 0 || got.Releases != 1 || string(got.Checkpoint) != "checkpoint" || read(got.Metadata) != "half" {
+		v.Errorf("attempt %d, crashes %d, releases %d, checkpoint %q, metadata %v; want 2, 0, 1 and what was saved",
+			got.Attempt, got.Crashes, got.Releases, got.Checkpoint, got.Metadata)
 	}
 	r.end(succeed(""))
 }

@@ -168,6 +168,7 @@ func (b *batch) settle(a *attempt, o engine.Outcome, forced bool) error {
 		return b.failWith(r, after, newStatus(code.Code_ABORTED,
 			"the attempt was interrupted, and the operation may run at most once"), at)
 	case o.Release:
+		after.rec.Releases++
 		after.addEvent(at, engine.EventAttemptReleased, "")
 		return b.handBack(r, after, at, noTime)
 	case o.Retry && !cancelled && !r.atMostOnce():

@@ -265,10 +265,10 @@ func (b *batch) update(before, after *row) (*change, error) {
 		return nil, err
 	}
 	// No indexed column is set, so no index is touched.
-	err = b.c.execute(`UPDATE op SET state = ?, flags = ?, due = ?, attempt = ?, crashes = ?, fence = ?,
+	err = b.c.execute(`UPDATE op SET state = ?, flags = ?, due = ?, attempt = ?, crashes = ?, releases = ?, fence = ?,
 			revision = ?, start_time = ?, update_time = ?, cancel_time = ?, history = ?, metadata = ?
 		WHERE seq = ?`,
-		rec.State, after.flags, after.due, rec.Attempt, rec.Crashes, rec.Fence,
+		rec.State, after.flags, after.due, rec.Attempt, rec.Crashes, rec.Releases, rec.Fence,
 		rec.Revision, rec.StartTime, rec.UpdateTime, rec.CancelTime, history, metadata, after.seq)
 	if err != nil {
 		return nil, b.fail(err)

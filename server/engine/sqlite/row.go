@@ -79,7 +79,7 @@ func cloneRecord(r *engine.Record) *engine.Record {
 		Name: r.Name, Kind: r.Kind, Parent: r.Parent, State: r.State,
 		Request: r.Request, RequestID: r.RequestID,
 		Metadata: r.Metadata, Response: r.Response, Error: r.Error,
-		Checkpoint: r.Checkpoint, Attempt: r.Attempt, Crashes: r.Crashes, Fence: r.Fence,
+		Checkpoint: r.Checkpoint, Attempt: r.Attempt, Crashes: r.Crashes, Releases: r.Releases, Fence: r.Fence,
 		External: r.External, Revision: r.Revision,
 		CreateTime: r.CreateTime, StartTime: r.StartTime, UpdateTime: r.UpdateTime,
 		EndTime: r.EndTime, ExpireTime: r.ExpireTime, CancelTime: r.CancelTime,
@@ -90,7 +90,7 @@ func cloneRecord(r *engine.Record) *engine.Record {
 // rowColumns are the columns that scanRow reads, in its order.
 const rowColumns = `seq, id, parent, kind, state, flags, create_time, end_time, due,
 	attempt, crashes, fence, revision, start_time, update_time, cancel_time, expire_time,
-	crash_limit, retention, lease_for, request_id, caller, trace, history, metadata, result, request`
+	crash_limit, retention, lease_for, request_id, caller, trace, history, metadata, result, request, releases`
 
 // scanRow decodes the current row of a statement that selects rowColumns. The
 // checkpoint and a big request are not part of it.
@@ -110,6 +110,7 @@ func scanRow(s *sqlite3.Stmt) (*row, error) {
 		CancelTime: columnTime(s, 15),
 		ExpireTime: columnTime(s, 16),
 		RequestID:  s.ColumnText(20),
+		Releases:   s.ColumnInt(27),
 	}
 	r := &row{
 		rec:        rec,

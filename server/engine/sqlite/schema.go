@@ -69,6 +69,8 @@ CREATE TABLE tally (
 	PRIMARY KEY (kind, state)
 ) STRICT, WITHOUT ROWID;
 `,
+	// 2. Attempts that were handed back while draining.
+	"ALTER TABLE op ADD COLUMN releases INTEGER NOT NULL DEFAULT 0",
 }
 
 var errNotOurs = errors.New("the file is a SQLite database of another application")
