@@ -47,7 +47,7 @@ func open(ctx context.Context, path string, opts Options) (_ *Engine, err error)
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, l.unlock())
+			err = errors.Join(err, l.abandon())
 		}
 	}()
 	writer, err := openWriter(ctx, path, opts)

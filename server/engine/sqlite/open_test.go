@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -107,18 +108,44 @@ func TestOpenRefuses(t *testing.T) {
 			if err != nil || !bytes.Equal(before, after) {
 				t.Errorf("the file has changed (read again: %v)", err)
 			}
+			if names := namesIn(t, filepath.Dir(path)); len(names) != 1 {
+				t.Errorf("after an Open that was refused the folder has %q, want the file alone", names)
+			}
 		})
 	}
 }
 
+// namesIn returns what is in a folder.
+func namesIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if runtime.GOOS == "windows" && strings.HasSuffix(e.Name(), ".lock") {
+			continue // it cannot be removed while it is open
+		}
+		names = append(names, e.Name())
+	}
+	return names
+}
+
 func TestOpenWhereNothingCanBe(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "dir")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for _, path := range []string{dir, filepath.Join(dir, "no", "folder", "operations.db"), ""} {
 		if e, err := Open(t.Context(), path, nil); err == nil {
 			e.Close()
 			t.Errorf("Open(%q) = nil, want an error", path)
 		}
+	}
+	if names := namesIn(t, parent); len(names) != 1 {
+		t.Errorf("Open of a folder has left %q beside it, want nothing", names)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
