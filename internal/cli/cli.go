@@ -83,7 +83,7 @@ func New(io *term.IO) *cobra.Command {
 		Short:         "Look at, wait for and serve long-running operations",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          flag.Verb,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_ = cmd.Help()
 			return exit.Silently(exit.Usage)

@@ -85,7 +85,13 @@ func TestServeSecured(t *testing.T) {
 	for _, reach := range [][]string{{"--addr", addr}, {"--url", "https://" + addr}} {
 		runProcess(t, env, append([]string{"list", "--token-file", token}, reach...)...)
 		runProcess(t, append(env, "LRO_TOKEN_FILE="+token), append([]string{"doctor"}, reach...)...)
-		got := failProcess(t, env, append([]string{"list"}, reach...)...)
+		got := failProcess(t, env, append([]string{"doctor"}, reach...)...)
+		for _, want := range []string{"GetOperation      refused  (UNAUTHENTICATED: ", "waiting           not known", "lro: call GetOperation at ", "--token-file"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("doctor %q without a token said %q, want %q", reach, got, want)
+			}
+		}
+		got = failProcess(t, env, append([]string{"list"}, reach...)...)
 		if !strings.Contains(got, "UNAUTHENTICATED: a bearer token is required") || !strings.Contains(got, "--token-file") {
 			t.Errorf("list %q without a token said %q", reach, got)
 		}
@@ -130,7 +136,7 @@ func TestServeUsage(t *testing.T) {
 		{append([]string{"--listen", "[::]:0"}, cert...), "would answer other machines whoever asks"},
 		{[]string{"--listen", "nonsense"}, `--listen "nonsense": `},
 		{[]string{"--client-ca", files.CA}, "--client-ca needs --cert and --key"},
-		{[]string{"--cert", files.ServerCert}, "[cert key]"},
+		{[]string{"--cert", files.ServerCert}, "--cert needs --key"},
 		{[]string{"--cert", "missing.pem", "--key", files.ServerKey}, "--cert and --key: "},
 		{[]string{"--token-file", "missing"}, "--token-file: "},
 		{[]string{"nonsense"}, `unknown command "nonsense" for "lro serve"`},

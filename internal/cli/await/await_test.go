@@ -157,6 +157,32 @@ func TestServiceGoesAway(t *testing.T) {
 	})
 }
 
+// TestTroubleIsNamed: what comes back is called what it is.
+func TestTroubleIsNamed(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[codes.Code]string{
+		codes.Unavailable:       "no answer at SERVICE: UNAVAILABLE: why; trying again\nSERVICE answers again\n",
+		codes.Internal:          "no state at SERVICE: INTERNAL: why; trying again\nSERVICE answers again\n",
+		codes.ResourceExhausted: "no state at SERVICE: RESOURCE_EXHAUSTED: why; trying again\nSERVICE answers again\n",
+		codes.NotFound:          "",
+	} {
+		bubble(t, func(t *testing.T) {
+			srv := &lrotest.Server{}
+			srv.Add("operations/x", lrotest.PollError(code, "why").Times(2), lrotest.Succeeded(nil))
+			if r := wait(t.Context(), srv, "", "operations/x"); r.status != exit.Done || r.err != want {
+				t.Errorf("wait through %v: status %d, said %q, want %q", code, r.status, r.err, want)
+			}
+		})
+	}
+	bubble(t, func(t *testing.T) {
+		srv := &lrotest.Server{}
+		srv.Add("operations/x", lrotest.PollError(codes.PermissionDenied, "why"))
+		if r := wait(t.Context(), srv, "", "operations/x"); r.status != exit.Unknown || r.err != "" {
+			t.Errorf("wait for what is refused: status %d, said %q before its end, want nothing", r.status, r.err)
+		}
+	})
+}
+
 func TestGone(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

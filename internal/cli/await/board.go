@@ -152,15 +152,22 @@ func (b *board) note(trouble error) {
 		}
 		return
 	}
-	if status.Code(trouble) == codes.NotFound {
-		return // an answer; asked again a few times, in case a replica lags
+	what := ""
+	switch status.Code(trouble) {
+	case codes.Unavailable, codes.DeadlineExceeded:
+		what = "no answer"
+	case codes.Internal, codes.Unknown, codes.Aborted, codes.Canceled, codes.ResourceExhausted:
+		what = "no state"
+	default:
+		// An answer that ends the wait, which then says so; or NOT_FOUND, asked
+		// about a few times in case a replica lags.
+		return
 	}
-	text := b.session.Explain(context.Background(), "no answer", trouble).Error() + "; trying again"
 	if !b.noted {
 		b.noted = true
-		b.sayLocked(text)
+		b.sayLocked(b.session.Explain(context.Background(), what, trouble).Error() + "; trying again")
 	}
-	b.meter.Note("no answer, trying again")
+	b.meter.Note(what + ", trying again")
 }
 
 // update moves the meter.
@@ -267,7 +274,7 @@ func (b *board) unknown(ctx context.Context, name string, err error) error {
 	b.show.Lock()
 	defer b.show.Unlock()
 	b.forget(name)
-	why := b.session.Explain(ctx, fmt.Sprintf("wait for operation %q", name), reason(err))
+	why := b.session.ExplainOperation(ctx, "wait for", name, reason(err))
 	if errors.Is(err, lro.ErrGone) {
 		why = exit.Hint(why, "it was there before: it was deleted, or has expired")
 	}

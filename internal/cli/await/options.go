@@ -1,7 +1,6 @@
 package await
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -43,8 +42,11 @@ func (o *Options) AddTo(cmd *cobra.Command, io *term.IO, interval time.Duration)
 }
 
 func (o *Options) check() error {
-	if o.timeout < 0 || o.interval <= 0 {
-		return exit.AsUsage(errors.New("--timeout and --interval must be positive"))
+	switch {
+	case o.timeout < 0:
+		return exit.AsUsage(fmt.Errorf("--timeout %v is negative", o.timeout))
+	case o.interval <= 0:
+		return exit.AsUsage(fmt.Errorf("--interval %v is not positive", o.interval))
 	}
 	return nil
 }

@@ -206,7 +206,7 @@ func (w *waiter) cancelAll(ctx context.Context) {
 	w.board.say(fmt.Sprintf("cancelling %s; Ctrl-C again leaves at once", plural(len(names), "operation")))
 	for _, name := range names {
 		if _, err := w.left[name].Cancel(ctx); err != nil {
-			w.board.say(w.Explain(ctx, fmt.Sprintf("cancel operation %q", name), err).Error())
+			w.board.say(w.ExplainOperation(ctx, "cancel", name, err).Error())
 		}
 	}
 	w.collect(ctx)

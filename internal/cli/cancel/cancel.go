@@ -78,7 +78,7 @@ func cancel(ctx context.Context, s *remote.Session, arg string) (*render.Operati
 	_, err = op.Cancel(ctx)
 	stop()
 	if err != nil {
-		return nil, s.Explain(ctx, fmt.Sprintf("cancel operation %q", op.Name()), err)
+		return nil, s.ExplainOperation(ctx, "cancel", op.Name(), err)
 	}
 	read, err := s.Read(ctx, op.Name())
 	if err != nil {

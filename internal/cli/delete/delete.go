@@ -59,7 +59,7 @@ func run(ctx context.Context, f *remote.Flags, args []string) error {
 		err = s.Client.Delete(ctx, name)
 		stop()
 		if err != nil {
-			errs = append(errs, s.Explain(ctx, fmt.Sprintf("delete operation %q", name), err))
+			errs = append(errs, s.ExplainOperation(ctx, "delete", name, err))
 			if ctx.Err() != nil {
 				break
 			}

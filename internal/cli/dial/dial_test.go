@@ -218,7 +218,7 @@ func TestExplain(t *testing.T) {
 		want string
 		hint string
 	}{
-		{status.Error(codes.NotFound, "no such operation"), "get at HOST: NOT_FOUND: no such operation", "lro list"},
+		{status.Error(codes.NotFound, "no such directory"), "get at HOST: NOT_FOUND: no such directory", ""},
 		{status.Error(codes.Canceled, ""), "get at HOST: CANCELLED", ""},
 		{status.Error(codes.Unauthenticated, "who?"), "get at HOST: UNAUTHENTICATED: who?", "--token-file"},
 		{status.Error(codes.Unimplemented, "no"), "get at HOST: UNIMPLEMENTED: no", "lro doctor"},
@@ -250,6 +250,60 @@ func TestExplain(t *testing.T) {
 	}
 	if err := s.Explain(t.Context(), "get", nil); err != nil {
 		t.Errorf("Explain(nil) = %v", err)
+	}
+}
+
+func TestExplainOperation(t *testing.T) {
+	t.Parallel()
+	s := &Service{Target: "HOST"}
+	for code, want := range map[codes.Code]string{
+		codes.NotFound:    "lro list shows",
+		codes.Unavailable: "is the service running",
+		codes.Internal:    "",
+	} {
+		err := s.ExplainOperation(t.Context(), "get", "operations/x", status.Error(code, "why"))
+		text := `get operation "operations/x" at HOST: ` + CodeName(code) + ": why"
+		if hint := exit.HintOf(err); err.Error() != text || !strings.HasPrefix(hint, want) || want == "" && hint != "" {
+			t.Errorf("ExplainOperation of %v = %q, hint %q, want %q, hint %q", code, err, hint, text, want)
+		}
+	}
+}
+
+// What a web server says about a path is told from what a service says about an
+// operation.
+func TestNoSuchPath(t *testing.T) {
+	t.Parallel()
+	proper := `{"error": {"code": 404, "status": "NOT_FOUND", "message": "the answer is 42"`
+	tests := []struct {
+		status int
+		body   string
+		want   bool
+	}{
+		{404, "<html><title>Not here</title></html>", true},
+		{404, "", true},
+		{404, proper + `, "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "PATH_NOT_FOUND"}]}}`, true},
+		{404, proper + `, "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "OPERATION_NOT_FOUND"}]}}`, false},
+		{404, `{"error": {"code": 404, "status": "NOT_FOUND", "message": "no such operation"}}`, false},
+		{503, "<html><title>Not now</title></html>", false},
+	}
+	for _, tt := range tests {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(tt.status)
+			_, _ = w.Write([]byte(tt.body))
+		}))
+		s, err := flags(t, nil, "--url", server.URL).Open(t.Context(), payload.Local{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: "operations/x"})
+		if got := NoSuchPath(err); err == nil || got != tt.want {
+			t.Errorf("NoSuchPath(%v) = %t, want %t", err, got, tt.want)
+		}
+		s.Close()
+		server.Close()
+	}
+	if NoSuchPath(status.Error(codes.NotFound, "the answer is a page")) {
+		t.Error("NoSuchPath of an error over gRPC = true")
 	}
 }
 

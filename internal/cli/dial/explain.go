@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/internal/cli/exit"
+	"github.com/go-lro/lro/lrohttp"
 )
 
 // Explain says what was tried, what came back and what to do next. Nil stays
@@ -29,7 +33,35 @@ func (s *Service) Explain(ctx context.Context, what string, err error) error {
 		return fmt.Errorf("%s at %s: %w", what, s.Target, err)
 	}
 	text := fmt.Sprintf("%s at %s: %s", what, s.Target, Describe(st.GRPCStatus()))
-	return exit.Hint(explained{text, err}, hint(st.GRPCStatus().Code(), st.GRPCStatus().Message()))
+	next := hint(st.GRPCStatus().Code(), st.GRPCStatus().Message())
+	if NoSuchPath(err) {
+		next = "no operations are served there: is the path of --url right?"
+	}
+	return exit.Hint(explained{text, err}, next)
+}
+
+// ExplainOperation is Explain of a call about one operation, such as "get".
+func (s *Service) ExplainOperation(ctx context.Context, verb, name string, err error) error {
+	err = s.Explain(ctx, fmt.Sprintf("%s operation %q", verb, name), err)
+	if status.Code(err) == codes.NotFound && exit.HintOf(err) == "" {
+		return exit.Hint(err, "lro list shows the operations that the service knows")
+	}
+	return err
+}
+
+// NoSuchPath reports whether err is the answer of a web server that has nothing
+// at the path of the call, rather than that of a service that does not know what
+// the call is about.
+func NoSuchPath(err error) bool {
+	answer, ok := errors.AsType[*lrohttp.Error](err)
+	if !ok || answer.StatusCode != http.StatusNotFound {
+		return false
+	}
+	if info, ok := lro.Detail[*errdetails.ErrorInfo](answer); ok {
+		return info.GetReason() == "PATH_NOT_FOUND" // of lrohttp's own handler
+	}
+	// So a client words an answer that holds no google.rpc.Status.
+	return strings.HasPrefix(answer.GRPCStatus().Message(), "the answer ")
 }
 
 // Describe returns a status as one text: its code and its message.
@@ -87,8 +119,6 @@ func hint(code codes.Code, message string) string {
 	switch code {
 	case codes.Unavailable:
 		return "is the service running, and is the address right? lro doctor tells what answers there"
-	case codes.NotFound:
-		return "lro list shows the operations that the service knows"
 	case codes.Unauthenticated, codes.PermissionDenied:
 		return "--token-file, --token-env and --google send credentials; --header sends anything else"
 	case codes.Unimplemented:

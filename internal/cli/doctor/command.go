@@ -35,7 +35,9 @@ and why.
 
 Nothing is changed: the methods are asked about an operation that does not exist.
 
-The exit status is 1 when the service has no GetOperation or cannot be reached.`,
+The exit status is 0 when GetOperation answers as it should, so that operations
+can be waited for; it is 1 when the service has no such method, refuses it, as
+without credentials, or cannot be reached.`,
 		Example: `  # Of a server of lro serve
   lro doctor --addr localhost:8700 --plaintext
 
@@ -74,7 +76,7 @@ func (o *options) run(ctx context.Context) error {
 	if report.err != nil {
 		return s.Explain(ctx, "call GetOperation", report.err)
 	}
-	if !report.usable() {
+	if report.Methods[0].Verdict != yes {
 		return exit.Silently(exit.Unknown)
 	}
 	return nil

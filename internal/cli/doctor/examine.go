@@ -33,7 +33,7 @@ type report struct {
 	Latency   *latency `json:"latency,omitempty"`
 	Waiting   *waiting `json:"waiting,omitempty"`
 
-	err error // why the service cannot be asked at all
+	err error // why nothing can be learnt from GetOperation
 }
 
 type tlsInfo struct {
@@ -89,8 +89,10 @@ func examine(ctx context.Context, s *remote.Session, parent string) *report {
 		_, err := s.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name}, grpc.Peer(&p))
 		return err
 	})
-	if unreachable(get) {
+	if verdict := verdictOf(get); verdict == refused || verdict == unclear {
 		r.err = get
+	}
+	if unreachable(get) {
 		return r
 	}
 	if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
@@ -124,9 +126,6 @@ func unreachable(err error) bool {
 	return code == codes.Unavailable || code == codes.DeadlineExceeded || code == codes.Canceled
 }
 
-// usable reports whether operations can be waited for.
-func (r *report) usable() bool { return r.err == nil && r.Methods[0].Verdict != no }
-
 // ask makes one call and notes what it says about the method.
 func (r *report) ask(ctx context.Context, name string, call func(context.Context) error) error {
 	err := bounded(ctx, call)
@@ -151,6 +150,9 @@ func offerOf(name string, err error) offer {
 // verdictOf tells whether a method is there by how it answers a question about
 // an operation that does not exist.
 func verdictOf(err error) string {
+	if dial.NoSuchPath(err) {
+		return no
+	}
 	switch status.Code(err) {
 	case codes.OK, codes.NotFound, codes.InvalidArgument, codes.FailedPrecondition:
 		return yes
@@ -225,6 +227,8 @@ func mode(get, wait string) *waiting {
 	switch {
 	case get == no:
 		return &waiting{"not at all", "the service has no GetOperation"}
+	case get != yes:
+		return &waiting{"not known", "GetOperation does not tell whether there is an operation"}
 	case wait == yes:
 		return &waiting{
 			"long poll with WaitOperation: the end is seen at once, with up to 30s between two calls",

@@ -72,6 +72,7 @@ func (o *options) run(ctx context.Context) error {
 		req.Name = "operations"
 	}
 	table := render.NewTable(o.io)
+	found := 0
 	stop := s.Busy()
 	defer func() { stop() }()
 	for page, err := range s.Client.Pages(ctx, req) {
@@ -79,6 +80,7 @@ func (o *options) run(ctx context.Context) error {
 		if err != nil {
 			return s.Explain(ctx, "list operations", err)
 		}
+		found += len(page.GetOperations())
 		if err := o.show(ctx, s, table, page); err != nil {
 			return err
 		}
@@ -88,12 +90,35 @@ func (o *options) run(ctx context.Context) error {
 		if !o.all {
 			if page.GetNextPageToken() != "" {
 				fmt.Fprintln(o.io.Err, "there are more: --all lists them")
+			} else {
+				o.tellNone(found)
 			}
 			return nil
 		}
 		stop = s.Busy()
 	}
+	stop()
+	o.tellNone(found)
 	return nil
+}
+
+// tellNone says to people that there is nothing, and where else to look.
+func (o *options) tellNone(found int) {
+	if found > 0 || o.Output.JSON() {
+		return
+	}
+	what, hint := "no operations", ""
+	switch o.parent {
+	case "":
+		what, hint = "no top-level operations", "; --parent NAME looks below another, and --parent - below all where the service knows that"
+	case "-":
+	default:
+		what = fmt.Sprintf("no operations below %q", o.parent)
+	}
+	if o.filter != "" {
+		what += " match --filter"
+	}
+	fmt.Fprintln(o.io.Err, what+hint)
 }
 
 // show shows one page.

@@ -83,7 +83,7 @@ func (s *Session) Read(ctx context.Context, name string) (*render.Operation, err
 	op, err := s.Client.Get(ctx, name)
 	stop()
 	if err != nil {
-		return nil, s.Explain(ctx, fmt.Sprintf("get operation %q", name), err)
+		return nil, s.ExplainOperation(ctx, "get", name, err)
 	}
 	if op.GetName() == "" {
 		op.Name = name

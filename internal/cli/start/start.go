@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/cli/dial"
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/flag"
 	"github.com/go-lro/lro/internal/cli/remote"
@@ -102,7 +103,11 @@ func (o *options) start(ctx context.Context, s *remote.Session, kind string, tex
 	}
 	packed, err := s.Types.Pack(ctx, requestType, text)
 	if err != nil {
-		return nil, exit.AsUsage(fmt.Errorf("request of kind %q: %w", kind, err))
+		err = exit.AsUsage(fmt.Errorf("request of kind %q: %w", kind, err))
+		if strings.Contains(err.Error(), "google.protobuf.Duration") {
+			err = exit.Hint(err, `a duration in JSON is a number of seconds, such as "90s" or "0.5s"`)
+		}
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxStart)
 	defer cancel()
@@ -127,9 +132,9 @@ func requestType(ctx context.Context, s *remote.Session, kind string) (string, e
 	ctx, cancel := context.WithTimeout(ctx, maxStart)
 	defer cancel()
 	resp, err := s.Starter.ListKinds(ctx, &lropb.ListKindsRequest{})
-	if status.Code(err) == codes.Unimplemented {
-		return "", exit.Hint(fmt.Errorf("start operation at %s: the service has no lro.v1.Starter", s.Target),
-			"its operations are started by methods of its own")
+	if status.Code(err) == codes.Unimplemented || dial.NoSuchPath(err) {
+		return "", exit.Hint(fmt.Errorf("start operation at %s: there is no lro.v1.Starter", s.Target),
+			"operations of other services are started by methods of their own; lro doctor tells what is served there")
 	}
 	if err != nil {
 		return "", s.Explain(ctx, "list kinds", err)
