@@ -10,7 +10,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/lropb"
@@ -31,24 +30,25 @@ func handle(_ context.Context, task *server.Task[*lropb.OperationMetadata], req 
 }
 
 func main() {
-	ctx := context.Background()
+	ctx, stop := context.WithCancel(context.Background())
 	engine := must(sqlite.Open(ctx, os.TempDir()+"/hello.db", nil))
 	operations := must(server.New(engine, server.Config{}, greet.Handle(handle)))
-	grpcServer, listener := grpc.NewServer(), must(net.Listen("tcp", "127.0.0.1:0"))
+	grpcServer, listener, worked := grpc.NewServer(), must(net.Listen("tcp", "127.0.0.1:0")), make(chan error)
 	operations.Register(grpcServer)
-	operations.RegisterStarter(grpcServer)
 	go func() { must(0, grpcServer.Serve(listener)) }()
-	go func() { must(0, operations.Work(ctx)) }()
+	go func() { worked <- operations.Work(ctx) }()
 	conn := must(grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials())))
-	request := must(anypb.New(&lropb.SimulateRequest{Echo: "world"}))
-	started := must(lropb.NewStarterClient(conn).StartOperation(ctx, &lropb.StartOperationRequest{Kind: "greet", Request: request}))
+	started := must(greet.Start(ctx, operations, &lropb.SimulateRequest{Echo: "world"}, nil)) // what your RPC method returns
 	op := must(greeting.Wrap(lro.NewClientConn(conn), started))
 	for state, err := range op.Progress(ctx) {
 		md, _ := must(state, err).Metadata()
 		fmt.Println(md.GetState(), md.GetProgressPercent(), "%")
 	}
 	fmt.Println(must(op.Wait(ctx)).GetEcho())
-	must(0, engine.Close()) // after it has let handlers finish
+	stop() // in this order: the work, the calls, the store
+	must(0, <-worked)
+	grpcServer.GracefulStop()
+	must(0, engine.Close())
 }
 
 func must[T any](v T, err error) T {
