@@ -81,6 +81,14 @@ fix-check: ## fail if go fix would change a file
 tidy-check: ## fail if go mod tidy would change a go.mod or go.sum
 	@set -e; for m in $(MODULES); do echo "$$m: go mod tidy -diff"; (cd $$m && go mod tidy -diff); done
 
+.PHONY: api
+api: ## write down the public API, after a change that is meant
+	go test ./internal/arch -count=1 -run='^TestAPI$$' -update
+
+.PHONY: apidiff
+apidiff: ## compare the public API with that of revision BASE, such as a tag
+	tools/apidiff.sh $(BASE)
+
 # The tests of other systems cannot run here, but they must compile.
 .PHONY: cross
 cross: ## build for each of PLATFORMS, and compile the tests for darwin and windows

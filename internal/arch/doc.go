@@ -4,6 +4,8 @@
 //   - a library, or the testing package, is linked by code that should not need
 //     it (links), or the modules behind a package we promise to keep light
 //     change (testdata/links.txt; -update writes it anew),
+//   - what a public package exports changes (testdata/api, by package api; make
+//     api writes it anew),
 //   - a package has no doc.go that teaches it, a file grows too long, or a test
 //     sleeps in real time (source).
 //

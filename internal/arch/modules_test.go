@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write testdata/links.txt anew")
+var update = flag.Bool("update", false, "write testdata/links.txt and testdata/api anew")
 
 // linksFile lists, for each package that promises to stay light, the modules
 // that a program links by importing it: the import path of the package on a

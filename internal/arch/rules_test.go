@@ -32,6 +32,7 @@ var directions = []direction{
 	{"temporal/...", []string{"server/engine", "temporal/...", "internal/..."}, "an engine fulfils the contract and knows no service"},
 	{"console/...", []string{"console/..."}, "the console works on the small interface it declares"},
 	{"console/local", []string{"console", "server", "server/engine"}, "the one place that knows both a server and the console"},
+	{"internal/api", nil, "lists any module, this one too"},
 	{"internal/arch", nil, "has tests only"},
 	{"internal/kinds/...", []string{"server"}, "a handler knows its task, no engine"},
 	{"internal/leak", nil, "is used by the tests of every package"},
@@ -70,6 +71,9 @@ var links = []link{
 
 // composers put the parts together for a purpose of their own.
 var composers = []string{"internal/cli/...", "cmd/...", "examples/..."}
+
+// maxRootNames limits what package lro exports: its index must fit one's head.
+const maxRootNames = 50
 
 // Limits of a file in lines. Generated files have none.
 const (
