@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 BENCHTIME ?= 1x
+BENCHFLAGS ?=
 FUZZTIME  ?= 5s
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
@@ -50,9 +51,17 @@ cover: ## run the tests and print the share of statements they reach
 	go test -coverpkg=./... -coverprofile=.cache/cover.out ./...
 	go tool cover -func=.cache/cover.out | tail -n 1
 
+# Without CI, clients that cannot be installed are missing from the comparison.
 .PHONY: bench
-bench: ## run each benchmark for BENCHTIME (1x)
+bench: ## compare with other clients and bare limits; writes docs/benchmarks.md
+	interop/install.sh python node || [[ -z $${CI:-} ]]
+	cd bench && go run . $(BENCHFLAGS)
+
+.PHONY: bench-short
+bench-short: ## run each benchmark for BENCHTIME (1x), and a bit of make bench
 	go test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) ./...
+	interop/install.sh python node || [[ -z $${CI:-} ]]
+	cd bench && go vet ./... && go test ./... && go run . -short
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (5s)
@@ -88,6 +97,13 @@ api: ## write down the public API, after a change that is meant
 .PHONY: apidiff
 apidiff: ## compare the public API with that of revision BASE, such as a tag
 	tools/apidiff.sh $(BASE)
+
+.PHONY: interop-scenarios
+interop-scenarios: ## play the same scenarios through google-api-core's futures and ours
+	@code=0; interop/install.sh python || code=$$?; \
+	if [[ $$code == 3 && $${CI:-} != true ]]; then echo "Python is not installed: scenarios are not compared" >&2; exit 0; fi; \
+	if [[ $$code != 0 ]]; then exit $$code; fi; \
+	go test ./interop/scenarios -count=1 -python=$(CURDIR)/.cache/interop/python/bin/python
 
 # The tests of other systems cannot run here, but they must compile.
 .PHONY: cross
