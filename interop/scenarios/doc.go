@@ -1,0 +1,9 @@
+// Package scenarios plays the same scenarios through different futures and
+// compares what their callers see, field by field.
+//
+// A scenario is data: what a scripted server answers, what a caller does, and
+// what comes of it. README.md describes the files in data, which know nothing
+// of Go or Python. Here are what plays the server, in [Serve], the runner of
+// package lro, in [RunLRO], and [Compare]; the folder api_core has the runner
+// of Google's Python futures.
+package scenarios
