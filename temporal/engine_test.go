@@ -1,0 +1,156 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"google.golang.org/grpc"
+
+	"github.com/go-lro/lro/internal/leak"
+	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginetest"
+	"github.com/go-lro/lro/temporal/internal/testserver"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
+
+func TestEngine(t *testing.T) {
+	t.Parallel()
+	server := testserver.Start(t, testserver.Options{})
+	enginetest.Run(t, enginetest.Factory{
+		New:    func(t *testing.T) enginetest.Store { return newStore(t, server.HostPort()) },
+		Traits: traits,
+	})
+}
+
+var traits = enginetest.Traits{DeleteNeedsEnd: true, FixedRetention: true, ListLags: true}
+
+// testLease is short, so that tests need not wait long for a crash to be
+// noticed, and long enough for a busy machine.
+const testLease = 3 * time.Second
+
+// store is a task queue that engines are opened on, one after another, each
+// with connections of its own.
+type store struct {
+	address string
+	queue   string
+	last    *Engine
+	cut     func()
+}
+
+var stores atomic.Int64
+
+func newStore(t *testing.T, address string) *store {
+	t.Helper()
+	return &store{address: address, queue: fmt.Sprintf("test-%d-%s", stores.Add(1), random(6))}
+}
+
+func (s *store) Open(t *testing.T) engine.Engine {
+	t.Helper()
+	n := new(network)
+	c, err := client.DialContext(t.Context(), client.Options{
+		HostPort: s.address, Logger: quiet{},
+		ConnectionOptions: client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithContextDialer(n.dial)}},
+	})
+	if err != nil {
+		t.Fatalf("connect to %s: %v", s.address, err)
+	}
+	e, err := Open(t.Context(), c, Options{TaskQueue: s.queue, Lease: testLease})
+	if err != nil {
+		t.Fatalf("Open() = %v", err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("Close() = %v", err)
+		}
+		c.Close()
+		n.cut()
+	})
+	s.last, s.cut = e, n.cut
+	return e
+}
+
+// Crash cuts the last engine off, and returns when Temporal has noticed that
+// its attempts are not heard of.
+func (s *store) Crash(t *testing.T) {
+	t.Helper()
+	old := s.last
+	s.cut()
+	old.mu.Lock()
+	var owned []*attempt
+	for _, a := range old.attempts {
+		owned = append(owned, a)
+	}
+	old.mu.Unlock()
+	if len(owned) == 0 {
+		return
+	}
+	cut := s.cut
+	eng := s.Open(t).(*Engine)
+	s.last, s.cut = old, cut
+	for _, a := range owned {
+		var token []byte
+		for {
+			resp, err := eng.changed(t.Context(), a.activityID, a.runID, token)
+			if errors.Is(err, engine.ErrNotFound) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("describe %q: %v", a.rec.Name, err)
+			}
+			if resp == nil {
+				continue
+			}
+			if !a.owns(resp.GetInfo()) {
+				break
+			}
+			token = resp.GetLongPollToken()
+		}
+	}
+}
+
+// network is what an engine's connections go through.
+type network struct {
+	mu    sync.Mutex
+	down  bool
+	conns []net.Conn
+}
+
+func (n *network) dial(ctx context.Context, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.down {
+		conn.Close()
+		return nil, errors.New("the network is down")
+	}
+	n.conns = append(n.conns, conn)
+	return conn, nil
+}
+
+func (n *network) cut() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.down = true
+	for _, conn := range n.conns {
+		conn.Close()
+	}
+}
+
+// quiet is a logger of clients.
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}

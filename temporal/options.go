@@ -1,0 +1,95 @@
+package temporal
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+const (
+	defaultLease      = 10 * time.Second
+	minLease          = time.Second
+	defaultNamespace  = "default"
+	defaultMaxPayload = 2 << 20
+
+	// reserve is what an engine's own fields and Temporal's envelope may add to
+	// a payload of the greatest size.
+	reserve = 4 << 10
+
+	maxQueue = 200
+)
+
+// Options configure [Open].
+type Options struct {
+	// TaskQueue is the base of the names of the task queues that the engine
+	// uses, one for each kind, and keeps the operations of several engines in
+	// one namespace apart. Engines with the same base share their operations.
+	// Required; at most 200 bytes.
+	TaskQueue string
+
+	// Namespace must be that of the client. Empty means "default".
+	Namespace string
+
+	// Lease is how long the process of an attempt may not be heard of before
+	// the operation is given to another one. It is heard of three times in that
+	// time. It belongs to the operations that this engine starts, whoever runs
+	// them. 0 means 10 s; at least 1 s.
+	Lease time.Duration
+
+	// MaxPayload is the greatest size in bytes of what goes to Temporal at
+	// once: a request with its metadata, progress with its checkpoint, or an
+	// outcome with its metadata. [engine.ErrTooLarge] beyond. It must not be
+	// more than the namespace allows (limit.blobSize.error). 0 means 2 MiB,
+	// which is Temporal's default.
+	MaxPayload int
+
+	// Identity names this process in Temporal's UI. Empty means its host name
+	// and process ID.
+	Identity string
+
+	// Logger hears of what goes wrong in the background, such as a heartbeat
+	// that does not get through. Nil discards.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Namespace == "" {
+		o.Namespace = defaultNamespace
+	}
+	if o.Lease == 0 {
+		o.Lease = defaultLease
+	}
+	if o.MaxPayload == 0 {
+		o.MaxPayload = defaultMaxPayload
+	}
+	if o.Identity == "" {
+		host, _ := os.Hostname()
+		o.Identity = fmt.Sprintf("%d@%s", os.Getpid(), host)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case o.TaskQueue == "":
+		return o, fmt.Errorf("%w: task queue is empty", engine.ErrInvalid)
+	case len(o.TaskQueue) > maxQueue:
+		return o, fmt.Errorf("%w: task queue of %d bytes is over %d", engine.ErrInvalid, len(o.TaskQueue), maxQueue)
+	case !printable(o.TaskQueue) || strings.HasPrefix(o.TaskQueue, "/"):
+		return o, fmt.Errorf("%w: task queue %q", engine.ErrInvalid, o.TaskQueue)
+	case o.Lease < minLease:
+		return o, fmt.Errorf("%w: lease of %v is under %v", engine.ErrInvalid, o.Lease, minLease)
+	case o.MaxPayload < 2*reserve:
+		return o, fmt.Errorf("%w: greatest payload of %d bytes is under %d", engine.ErrInvalid, o.MaxPayload, 2*reserve)
+	}
+	return o, nil
+}
+
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+}

@@ -1,0 +1,82 @@
+package temporal
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	commonpb "go.temporal.io/api/common/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// Metadata of Temporal's payloads, as its SDKs write them.
+const (
+	encodingKey     = "encoding"
+	messageTypeKey  = "messageType"
+	encodingProto   = "binary/protobuf"
+	encodingJSON    = "json/plain"
+	encodingKeyword = "type" // of a search attribute
+)
+
+// encode puts a message into the one payload of a list.
+func encode(m proto.Message) (*commonpb.Payloads, error) {
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", engine.ErrInvalid, err)
+	}
+	return &commonpb.Payloads{Payloads: []*commonpb.Payload{{
+		Metadata: map[string][]byte{
+			encodingKey:    []byte(encodingProto),
+			messageTypeKey: []byte(m.ProtoReflect().Descriptor().FullName()),
+		},
+		Data: data,
+	}}}, nil
+}
+
+// decode fills m from the payload that encode made for it. It reports false,
+// and may leave m half filled, when there is none.
+func decode(p *commonpb.Payloads, m proto.Message) bool {
+	if len(p.GetPayloads()) != 1 {
+		return false
+	}
+	one := p.Payloads[0]
+	if string(one.GetMetadata()[messageTypeKey]) != string(m.ProtoReflect().Descriptor().FullName()) {
+		return false
+	}
+	return proto.Unmarshal(one.GetData(), m) == nil
+}
+
+// checkSize refuses what Temporal would.
+func (e *Engine) checkSize(what string, m proto.Message) error {
+	if n := proto.Size(m); n > e.opts.MaxPayload-reserve {
+		return fmt.Errorf("%s of %d bytes: %w, the limit of Temporal's payloads is %d with %d of them reserved (Options.MaxPayload)",
+			what, n, engine.ErrTooLarge, e.opts.MaxPayload, reserve)
+	}
+	return nil
+}
+
+// keyword is the value of a search attribute.
+func keyword(value string) *commonpb.Payload {
+	p := text(value)
+	p.Metadata[encodingKeyword] = []byte("Keyword")
+	return p
+}
+
+// text is a string that Temporal's UI shows.
+func text(value string) *commonpb.Payload {
+	data, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // a string can always be marshalled
+	}
+	return &commonpb.Payload{Metadata: map[string][]byte{encodingKey: []byte(encodingJSON)}, Data: data}
+}
+
+// truncate returns the beginning of a text for people.
+func truncate(s string) string {
+	if len(s) <= maxMessage {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxMessage], "") + "…"
+}

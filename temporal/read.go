@@ -1,0 +1,189 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// lastLook is how long Wait may take for the latest state after its ctx ended.
+const lastLook = time.Second
+
+// Get implements [engine.Engine].
+func (e *Engine) Get(ctx context.Context, name string) (*engine.Record, error) {
+	ctx, done, err := e.enter(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("get operation %q: %w", name, err)
+	}
+	defer done()
+	d, err := e.describe(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("get operation %q: %w", name, err)
+	}
+	return e.record(d), nil
+}
+
+// describe returns the latest state of an operation. One that has crashed too
+// often, and waits for an attempt that it must not have, is ended here: nobody
+// else would, where no worker runs.
+func (e *Engine) describe(ctx context.Context, name string) (*described, error) {
+	activityID, ok := parseName(name)
+	if !ok {
+		return nil, engine.ErrNotFound
+	}
+	d, err := e.describeActivity(ctx, activityID, "")
+	if err != nil {
+		return nil, err
+	}
+	if d.input.GetName() != name {
+		return nil, engine.ErrNotFound
+	}
+	if !d.doomed() {
+		return d, nil
+	}
+	if err := e.doom(ctx, d); err != nil {
+		return nil, err
+	}
+	return e.describeActivity(ctx, activityID, d.runID)
+}
+
+// describeActivity returns the latest run for an empty runID.
+func (e *Engine) describeActivity(ctx context.Context, activityID, runID string) (*described, error) {
+	rpc, cancel := context.WithTimeout(ctx, rpcTimeout)
+	defer cancel()
+	resp, err := e.service.DescribeActivityExecution(rpc, &workflowservice.DescribeActivityExecutionRequest{
+		Namespace: e.opts.Namespace, ActivityId: activityID, RunId: runID,
+		IncludeInput: true, IncludeOutcome: true, IncludeHeartbeatDetails: true,
+	})
+	if err != nil {
+		return nil, convert(ctx, err)
+	}
+	d := e.newDescribed(resp.GetInfo(), resp.GetInput())
+	if d == nil {
+		return nil, engine.ErrNotFound
+	}
+	d.outcome, d.token = resp.GetOutcome(), resp.GetLongPollToken()
+	return d, nil
+}
+
+// changed waits until an activity is not any more as token knows it, or a
+// while, and returns what it is then, without input and outcome. It returns nil
+// when nothing happened.
+func (e *Engine) changed(ctx context.Context, activityID, runID string, token []byte) (*workflowservice.DescribeActivityExecutionResponse, error) {
+	rpc, cancel := context.WithTimeout(ctx, longPoll)
+	defer cancel()
+	resp, err := e.service.DescribeActivityExecution(rpc, &workflowservice.DescribeActivityExecutionRequest{
+		Namespace: e.opts.Namespace, ActivityId: activityID, RunId: runID, LongPollToken: token,
+	})
+	if err != nil {
+		return nil, convert(ctx, err)
+	}
+	if resp.GetInfo() == nil {
+		return nil, nil
+	}
+	return resp, nil
+}
+
+// doom ends an operation that has crashed too often.
+func (e *Engine) doom(ctx context.Context, d *described) error {
+	rpc, cancel := context.WithTimeout(ctx, rpcTimeout)
+	defer cancel()
+	_, err := e.service.TerminateActivityExecution(rpc, &workflowservice.TerminateActivityExecutionRequest{
+		Namespace: e.opts.Namespace, ActivityId: d.activityID, RunId: d.runID,
+		// The same for all who find it, so that they do not contradict.
+		RequestId: "crashes", Identity: e.opts.Identity,
+		Reason: fmt.Sprintf("the operation took its process down %d times", d.crashes()),
+	})
+	if isFailedPrecondition(err) {
+		return nil // it has ended otherwise
+	}
+	return convert(ctx, err)
+}
+
+// record is what a reader is shown: with what an attempt in this process has
+// reported and Temporal does not know yet.
+func (e *Engine) record(d *described) *engine.Record {
+	r := d.record()
+	if r.State.Terminal() {
+		if e.retention > 0 {
+			r.ExpireTime = r.EndTime.Add(e.retention)
+		}
+		return r
+	}
+	e.mu.Lock()
+	a := e.attempts[r.Name]
+	e.mu.Unlock()
+	if a != nil && r.State == engine.Running {
+		a.overlay(r, d)
+	}
+	return r
+}
+
+// Wait implements [engine.Engine]. It is one call to Temporal that waits there,
+// and again each half a minute.
+func (e *Engine) Wait(ctx context.Context, name string) (*engine.Record, error) {
+	rec, err := e.wait(ctx, name)
+	if err != nil {
+		err = fmt.Errorf("wait for operation %q: %w", name, err)
+	}
+	return rec, err
+}
+
+func (e *Engine) wait(ctx context.Context, name string) (*engine.Record, error) {
+	if e.closing.Err() != nil {
+		return nil, engine.ErrClosed
+	}
+	var last *engine.Record
+	call, done := e.entered(ctx)
+	defer done()
+	for {
+		d, err := e.describe(call, name)
+		if err != nil {
+			return e.lastLook(ctx, name, last, err)
+		}
+		if last = e.record(d); last.State.Terminal() {
+			return last, nil
+		}
+		if err := e.untilOver(call, d); err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return e.lastLook(ctx, name, last, err)
+		}
+	}
+}
+
+// untilOver waits until an operation has ended, or a while.
+func (e *Engine) untilOver(ctx context.Context, d *described) error {
+	rpc, cancel := context.WithTimeout(ctx, longPoll)
+	defer cancel()
+	_, err := e.service.PollActivityExecution(rpc, &workflowservice.PollActivityExecutionRequest{
+		Namespace: e.opts.Namespace, ActivityId: d.activityID, RunId: d.runID,
+	})
+	return convert(ctx, err)
+}
+
+// lastLook answers a Wait that ends with err: when that is its ctx, with the
+// latest state if it can be had soon, else with the last that was seen.
+func (e *Engine) lastLook(ctx context.Context, name string, last *engine.Record, err error) (*engine.Record, error) {
+	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+		return last, err
+	}
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
+	defer cancel()
+	call, done := e.entered(call)
+	defer done()
+	d, lookErr := e.describe(call, name)
+	switch {
+	case errors.Is(lookErr, engine.ErrNotFound):
+		return nil, lookErr
+	case lookErr != nil:
+		return last, err
+	}
+	if last = e.record(d); last.State.Terminal() {
+		return last, nil
+	}
+	return last, err
+}

@@ -1,0 +1,100 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+const (
+	// rpcTimeout is how long one call to Temporal may take.
+	rpcTimeout = 10 * time.Second
+	// longPoll is how long a call may take that waits for something to happen.
+	// Temporal answers a second before, with nothing.
+	longPoll = 30 * time.Second
+)
+
+// convert returns what an error of a call to Temporal means to the caller of
+// the engine. ctx is that caller's: when it has ended, its error is the answer.
+func convert(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		if errors.Is(context.Cause(ctx), engine.ErrClosed) {
+			return engine.ErrClosed
+		}
+		return ctx.Err()
+	}
+	if isNamespaceMissing(err) {
+		return err
+	}
+	if isNotFound(err) {
+		return engine.ErrNotFound
+	}
+	if isTooLarge(err) {
+		return fmt.Errorf("%w: Temporal says: %w", engine.ErrTooLarge, err)
+	}
+	if isTransient(err) {
+		return fmt.Errorf("%w: %w", engine.ErrUnavailable, err)
+	}
+	return err
+}
+
+func isNamespaceMissing(err error) bool {
+	_, ok := errors.AsType[*serviceerror.NamespaceNotFound](err)
+	return ok
+}
+
+func isNotFound(err error) bool {
+	_, ok := errors.AsType[*serviceerror.NotFound](err)
+	return ok
+}
+
+func isAlreadyStarted(err error) bool {
+	_, ok := errors.AsType[*serviceerror.ActivityExecutionAlreadyStarted](err)
+	return ok
+}
+
+func isFailedPrecondition(err error) bool {
+	_, ok := errors.AsType[*serviceerror.FailedPrecondition](err)
+	return ok
+}
+
+// isTooLarge knows the errors of sizes by their text, because Temporal has no
+// type or code for them.
+func isTooLarge(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "exceeds length limit") || strings.Contains(text, "exceeds size limit") ||
+		strings.Contains(text, "larger than max")
+}
+
+// isTransient reports whether the same call may succeed later.
+func isTransient(err error) bool {
+	switch err := err.(type) {
+	case *serviceerror.Unavailable, *serviceerror.DeadlineExceeded, *serviceerror.ResourceExhausted,
+		*serviceerror.Canceled, *serviceerror.Aborted, *serviceerror.Internal, *serviceerror.NamespaceNotActive,
+		*serviceerror.NamespaceUnavailable:
+		return true
+	default:
+		return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	}
+}
+
+// pause waits for d, or reports false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

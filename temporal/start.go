@@ -1,0 +1,254 @@
+package temporal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	activitypb "go.temporal.io/api/activity/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	sdkpb "go.temporal.io/api/sdk/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/temporal/internal/statepb"
+)
+
+const (
+	maxKind      = 255
+	maxRequestID = 1000
+	maxTrace     = 8 << 10
+
+	// forever is the time an attempt may take, because Temporal asks for one.
+	forever = 100 * 365 * 24 * time.Hour
+	// retryPause is how long an operation waits after a crash before it can be
+	// claimed again.
+	retryPause = 10 * time.Millisecond
+
+	startTries = 5
+)
+
+func (e *Engine) kindQueue(kind string) string { return e.opts.TaskQueue + "/kinds/" + kind }
+
+func (e *Engine) externalQueue() string { return e.opts.TaskQueue + "/external" }
+
+// Start implements [engine.Engine]. [engine.Spec.Retention] is not obeyed: the
+// namespace's is.
+func (e *Engine) Start(ctx context.Context, spec engine.Spec) (*engine.Record, error) {
+	rec, err := e.start(ctx, spec)
+	if err != nil {
+		return nil, fmt.Errorf("start operation of kind %q: %w", spec.Kind, err)
+	}
+	return rec, nil
+}
+
+func (e *Engine) start(ctx context.Context, spec engine.Spec) (*engine.Record, error) {
+	if e.closing.Err() != nil {
+		return nil, engine.ErrClosed
+	}
+	if err := checkSpec(&spec); err != nil {
+		return nil, err
+	}
+	ctx, done, err := e.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if spec.External {
+		if err := e.claimExternals(); err != nil {
+			return nil, err
+		}
+	}
+	// Between the answer that there is one and the look at it, it may be
+	// deleted.
+	for range startTries {
+		rec, err := e.startOnce(ctx, &spec)
+		if spec.RequestID == "" || !errors.Is(err, engine.ErrNotFound) {
+			return rec, err
+		}
+	}
+	return nil, fmt.Errorf("%w: the operation of request ID %q comes and goes", engine.ErrUnavailable, spec.RequestID)
+}
+
+// startOnce starts an operation, or returns the one that its request ID has
+// started.
+func (e *Engine) startOnce(ctx context.Context, spec *engine.Spec) (*engine.Record, error) {
+	id, activityID := newID(e.opts.TaskQueue, spec.Caller, spec.RequestID)
+	input := newInput(e.opts.TaskQueue, id, spec)
+	if len(input.GetName()) > maxKeyword {
+		return nil, fmt.Errorf("%w: name %q of %d bytes is over %d", engine.ErrInvalid, input.GetName(), len(input.GetName()), maxKeyword)
+	}
+	if err := e.checkSize("request with metadata", input); err != nil {
+		return nil, err
+	}
+	req, err := e.startRequest(input, activityID, spec)
+	if err != nil {
+		return nil, err
+	}
+	rpc, cancel := context.WithTimeout(ctx, rpcTimeout)
+	resp, err := e.service.StartActivityExecution(rpc, req)
+	cancel()
+	if isAlreadyStarted(err) {
+		return e.existing(ctx, spec, activityID)
+	}
+	if err != nil {
+		return nil, convert(ctx, err)
+	}
+	if !resp.GetStarted() {
+		return e.existing(ctx, spec, activityID)
+	}
+	if spec.External {
+		return e.untilStarted(ctx, activityID, resp.GetRunId())
+	}
+	d, err := e.describeActivity(ctx, activityID, resp.GetRunId())
+	if err != nil {
+		return nil, err
+	}
+	return fresh(d).record(), nil
+}
+
+// fresh is an operation as it was when it was started: it may run by now.
+func fresh(d *described) *described {
+	return &described{
+		info: &activitypb.ActivityExecutionInfo{
+			ActivityType: d.info.GetActivityType(), ScheduleTime: d.info.GetScheduleTime(),
+			Status:   enumspb.ACTIVITY_EXECUTION_STATUS_RUNNING,
+			RunState: enumspb.PENDING_ACTIVITY_STATE_SCHEDULED, Attempt: 1,
+		},
+		input: d.input, progress: new(statepb.Progress),
+	}
+}
+
+func newInput(queue, id string, spec *engine.Spec) *statepb.Input {
+	return &statepb.Input{
+		Queue:      queue,
+		Name:       formatName(spec.Parent, id),
+		Parent:     spec.Parent,
+		Request:    spec.Request,
+		Metadata:   spec.Metadata,
+		RequestId:  spec.RequestID,
+		AtMostOnce: spec.AtMostOnce,
+		CrashLimit: int32(min(spec.CrashLimit, math.MaxInt32)),
+		External:   spec.External,
+		Trace:      maps.Clone(spec.Trace),
+	}
+}
+
+func (e *Engine) startRequest(input *statepb.Input, activityID string, spec *engine.Spec) (*workflowservice.StartActivityExecutionRequest, error) {
+	payloads, err := encode(input)
+	if err != nil {
+		return nil, err
+	}
+	attributes := map[string]*commonpb.Payload{OperationAttribute: keyword(input.GetName())}
+	if spec.Parent != "" {
+		attributes[ParentAttribute] = keyword(spec.Parent)
+	}
+	policy := &commonpb.RetryPolicy{
+		InitialInterval: durationpb.New(retryPause), MaximumInterval: durationpb.New(retryPause), BackoffCoefficient: 1,
+	}
+	queue, lease := e.kindQueue(spec.Kind), e.opts.Lease
+	if spec.External {
+		queue, lease = e.externalQueue(), spec.LeaseFor
+	}
+	if spec.External || spec.AtMostOnce {
+		policy.MaximumAttempts = 1
+	}
+	return &workflowservice.StartActivityExecutionRequest{
+		Namespace:           e.opts.Namespace,
+		Identity:            e.opts.Identity,
+		RequestId:           random(randomDigits),
+		ActivityId:          activityID,
+		ActivityType:        &commonpb.ActivityType{Name: spec.Kind},
+		TaskQueue:           &taskqueuepb.TaskQueue{Name: queue},
+		StartToCloseTimeout: durationpb.New(forever),
+		HeartbeatTimeout:    durationpb.New(lease),
+		RetryPolicy:         policy,
+		Input:               payloads,
+		IdReusePolicy:       enumspb.ACTIVITY_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		IdConflictPolicy:    enumspb.ACTIVITY_ID_CONFLICT_POLICY_USE_EXISTING,
+		SearchAttributes:    &commonpb.SearchAttributes{IndexedFields: attributes},
+		UserMetadata:        &sdkpb.UserMetadata{Summary: text(input.GetName())},
+	}, nil
+}
+
+// existing returns the operation that a request ID has started, if it is the
+// same.
+func (e *Engine) existing(ctx context.Context, spec *engine.Spec, activityID string) (*engine.Record, error) {
+	d, err := e.describeActivity(ctx, activityID, "")
+	if err != nil {
+		return nil, err
+	}
+	in := d.input
+	if d.info.GetActivityType().GetName() != spec.Kind || in.GetParent() != spec.Parent || !sameAny(in.GetRequest(), spec.Request) {
+		return nil, fmt.Errorf("%w: %q started %q", engine.ErrRequestIDReused, spec.RequestID, in.GetName())
+	}
+	if in.GetExternal() && d.stage() == waiting {
+		// The other Start waits for this as well.
+		return e.untilStarted(ctx, activityID, d.runID)
+	}
+	// By name, so that one that crashed too often is ended.
+	if d, err = e.describe(ctx, in.GetName()); err != nil {
+		return nil, err
+	}
+	return e.record(d), nil
+}
+
+func sameAny(a, b *anypb.Any) bool {
+	return (a == nil) == (b == nil) && proto.Equal(a, b)
+}
+
+// checkSpec validates a spec and fills in its defaults.
+func checkSpec(spec *engine.Spec) error {
+	switch {
+	case spec.Kind == "":
+		return fmt.Errorf("%w: kind is empty", engine.ErrInvalid)
+	case spec.CrashLimit < 0:
+		return fmt.Errorf("%w: crash limit %d is negative", engine.ErrInvalid, spec.CrashLimit)
+	case spec.Retention < 0:
+		return fmt.Errorf("%w: retention %v is negative", engine.ErrInvalid, spec.Retention)
+	case spec.LeaseFor < 0:
+		return fmt.Errorf("%w: lease of %v is negative", engine.ErrInvalid, spec.LeaseFor)
+	case strings.HasPrefix(spec.Parent, "/") || strings.HasSuffix(spec.Parent, "/") || strings.Contains(spec.Parent, "//"):
+		return fmt.Errorf("%w: parent %q has an empty segment", engine.ErrInvalid, spec.Parent)
+	}
+	for _, text := range []struct {
+		what, value string
+		limit       int
+	}{
+		{"kind", spec.Kind, maxKind},
+		{"parent", spec.Parent, maxKeyword},
+		{"request ID", spec.RequestID, maxRequestID},
+		{"caller", spec.Caller, maxRequestID},
+	} {
+		if len(text.value) > text.limit {
+			return fmt.Errorf("%w: %s of %d bytes is over %d", engine.ErrInvalid, text.what, len(text.value), text.limit)
+		}
+		if !printable(text.value) {
+			return fmt.Errorf("%w: %s %q has characters that cannot be stored", engine.ErrInvalid, text.what, text.value)
+		}
+	}
+	trace := 0
+	for k, v := range spec.Trace {
+		if !utf8.ValidString(k) || !utf8.ValidString(v) {
+			return fmt.Errorf("%w: trace %q: %q has characters that cannot be stored", engine.ErrInvalid, k, v)
+		}
+		trace += len(k) + len(v)
+	}
+	if trace > maxTrace {
+		return fmt.Errorf("trace of %d bytes: %w, the limit is %d", trace, engine.ErrTooLarge, maxTrace)
+	}
+	if spec.CrashLimit == 0 {
+		spec.CrashLimit = engine.DefaultCrashLimit
+	}
+	return nil
+}
