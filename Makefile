@@ -98,6 +98,10 @@ api: ## write down the public API, after a change that is meant
 apidiff: ## compare the public API with that of revision BASE, such as a tag
 	tools/apidiff.sh $(BASE)
 
+.PHONY: interop-servers
+interop-servers: ## wait for operations of servers that others wrote
+	cd interop/servers && go vet ./... && go test -count=1 ./...
+
 .PHONY: interop-scenarios
 interop-scenarios: ## play the same scenarios through google-api-core's futures and ours
 	@code=0; interop/install.sh python || code=$$?; \
