@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -24,17 +25,34 @@ import (
 	"github.com/go-lro/lro/internal/cli/watch"
 )
 
-// Main runs the command as a process and returns its exit status.
-func Main() int {
-	ctx, stop := untilInterrupted(context.Background())
-	defer stop()
-	return Run(ctx, os.Args[1:], term.System())
+// Edition is a build of the command. The zero value is lro.
+type Edition struct {
+	Name  string      // of the program; empty means "lro"
+	Store serve.Store // of serve; nil is a file
 }
+
+// Main runs the command as a process and returns its exit status.
+func Main() int { return Edition{}.Main() }
 
 // Run runs the command with args and returns its exit status. The cause with
 // which ctx ends decides the status of what it stopped.
 func Run(ctx context.Context, args []string, io *term.IO) int {
-	root := New(io)
+	return Edition{}.Run(ctx, args, io)
+}
+
+// New returns the command with all its verbs.
+func New(io *term.IO) *cobra.Command { return Edition{}.New(io) }
+
+// Main is [Main] of this edition.
+func (e Edition) Main() int {
+	ctx, stop := untilInterrupted(context.Background())
+	defer stop()
+	return e.Run(ctx, os.Args[1:], term.System())
+}
+
+// Run is [Run] of this edition, which can be run once.
+func (e Edition) Run(ctx context.Context, args []string, io *term.IO) int {
+	root := e.New(io)
 	ran := markRun(root)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -44,7 +62,7 @@ func Run(ctx context.Context, args []string, io *term.IO) int {
 	if !*ran && exit.Of(err) == exit.Unknown {
 		err = flag.Wrong(cmd, err) // found by cobra
 	}
-	report(io, err)
+	report(io, root.Name(), err)
 	if code := exit.Of(err); code != exit.Unknown {
 		return code
 	}
@@ -66,20 +84,20 @@ func markRun(cmd *cobra.Command) *bool {
 }
 
 // report tells what went wrong and what to do next, in one line each.
-func report(io *term.IO, err error) {
+func report(io *term.IO, program string, err error) {
 	if exit.IsSilent(err) {
 		return
 	}
-	fmt.Fprintf(io.Err, "lro: %s\n", term.CleanLines(err.Error(), "  "))
+	fmt.Fprintf(io.Err, "%s: %s\n", program, term.CleanLines(err.Error(), "  "))
 	if hint := exit.HintOf(err); hint != "" {
 		fmt.Fprintf(io.Err, "%s\n", term.CleanLines(hint, "  "))
 	}
 }
 
-// New returns the command with all its verbs.
-func New(io *term.IO) *cobra.Command {
+// New is [New] of this edition.
+func (e Edition) New(io *term.IO) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "lro",
+		Use:           cmp.Or(e.Name, "lro"),
 		Short:         "Look at, wait for and serve long-running operations",
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -95,7 +113,7 @@ func New(io *term.IO) *cobra.Command {
 	root.SetFlagErrorFunc(flag.Wrong)
 	root.AddCommand(
 		cancel.New(io), console.New(io), delete.New(io), demo.New(io), doctor.New(io), get.New(io), list.New(io),
-		serve.New(io), start.New(io), version.New(io), wait.New(io), watch.New(io),
+		serve.New(io, e.Store), start.New(io), version.New(io), wait.New(io), watch.New(io),
 	)
 	return root
 }

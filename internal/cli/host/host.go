@@ -22,12 +22,16 @@ import (
 	"github.com/go-lro/lro/internal/kinds/simulate"
 	"github.com/go-lro/lro/lrohttp"
 	"github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/sqlite"
 )
 
 // Config is what a host runs with.
 type Config struct {
-	DB      string // path of the database file; created where there is none
+	DB string // path of the database file; created where there is none
+	// Engine opens the engine, which Close closes. Nil is the embedded one on DB.
+	Engine func(context.Context, *slog.Logger) (engine.Engine, error)
+
 	Parent  string // see [server.Config]
 	Logger  *slog.Logger
 	Drain   time.Duration // see [server.Config]
@@ -35,11 +39,16 @@ type Config struct {
 	Tokens  Tokens        // nil lets everybody in
 	Metrics bool          // serve them at /metrics
 	Hosts   []string      // that callers of HTTP may know it by, see [console.Config]
+
+	PageKey     []byte // see [server.Config]
+	Concurrency int    // see [server.Config]
+	// WorkerOnly serves health and metrics alone, and no operations.
+	WorkerOnly bool
 }
 
-// Host serves the operations of one database file. Open makes one.
+// Host serves the operations of one engine. Open makes one.
 type Host struct {
-	engine *sqlite.Engine
+	engine engine.Engine
 	server *server.Server
 	tls    *tls.Config
 	grpc   *grpc.Server
@@ -57,12 +66,17 @@ const (
 	idleTimeout   = 2 * time.Minute
 )
 
-// Open opens the database. Nothing runs and nothing is served yet.
+// Open opens the engine. Nothing runs and nothing is served yet.
 func Open(ctx context.Context, c Config) (*Host, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	eng, err := sqlite.Open(ctx, c.DB, &sqlite.Options{Logger: c.Logger})
+	if c.Engine == nil {
+		c.Engine = func(ctx context.Context, logger *slog.Logger) (engine.Engine, error) {
+			return sqlite.Open(ctx, c.DB, &sqlite.Options{Logger: logger})
+		}
+	}
+	eng, err := c.Engine(ctx, c.Logger)
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +87,14 @@ func Open(ctx context.Context, c Config) (*Host, error) {
 	return h, nil
 }
 
-func assemble(c Config, eng *sqlite.Engine) (*Host, error) {
-	config := server.Config{Parent: c.Parent, Logger: c.Logger, Drain: c.Drain, Caller: caller}
+func assemble(c Config, eng engine.Engine) (*Host, error) {
+	config := server.Config{
+		Parent: c.Parent, Logger: c.Logger, Drain: c.Drain, Caller: caller,
+		PageKey: c.PageKey, Concurrency: c.Concurrency,
+	}
 	var m *metrics
 	if c.Metrics {
-		m = newMetrics(eng.Stats)
+		m = newMetrics(eng)
 		config.Observer = m.observer()
 	}
 	srv, err := server.New(eng, config, checksum.Handle(), simulate.Handle())
@@ -93,23 +110,8 @@ func assemble(c Config, eng *sqlite.Engine) (*Host, error) {
 		grpc: grpc.NewServer(grpc.Creds(transport),
 			grpc.UnaryInterceptor(c.Tokens.unary), grpc.StreamInterceptor(c.Tokens.stream)),
 	}
-	srv.Register(h.grpc)
-	srv.RegisterStarter(h.grpc)
 	healthpb.RegisterHealthServer(h.grpc, h.health)
-	reflection.Register(h.grpc)
-
-	operations, err := lrohttp.NewHandler(srv.Operations(),
-		lrohttp.WithStarter(srv.Starter()), lrohttp.WithInterceptors(c.Tokens.unary))
-	if err != nil {
-		return nil, err
-	}
-	pages, err := newConsole(c, srv)
-	if err != nil {
-		return nil, err
-	}
 	mux := http.NewServeMux()
-	mux.Handle("/v1/", operations)
-	mux.Handle("/", signedIn(c.Tokens, pages))
 	mux.HandleFunc("GET /healthz", h.serveHealth)
 	if m != nil {
 		mux.Handle("GET /metrics", guarded(c.Tokens, m))
@@ -120,8 +122,30 @@ func assemble(c Config, eng *sqlite.Engine) (*Host, error) {
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
+	if c.WorkerOnly {
+		return h, nil
+	}
+	return h, h.addOperations(c, mux)
+}
+
+// addOperations adds the services, over gRPC and to mux, with the console.
+func (h *Host) addOperations(c Config, mux *http.ServeMux) error {
+	h.server.Register(h.grpc)
+	h.server.RegisterStarter(h.grpc)
+	reflection.Register(h.grpc)
+	operations, err := lrohttp.NewHandler(h.server.Operations(),
+		lrohttp.WithStarter(h.server.Starter()), lrohttp.WithInterceptors(c.Tokens.unary))
+	if err != nil {
+		return err
+	}
+	pages, err := newConsole(c, h.server)
+	if err != nil {
+		return err
+	}
+	mux.Handle("/v1/", operations)
+	mux.Handle("/", signedIn(c.Tokens, pages))
 	h.http.RegisterOnShutdown(pages.Close)
-	return h, nil
+	return nil
 }
 
 // guarded admits those to a handler who have a token.
@@ -190,5 +214,5 @@ func (h *Host) Stop(ctx context.Context) {
 	stopping.Wait()
 }
 
-// Close closes the database, after Work and Serve have returned.
+// Close closes the engine, after Work and Serve have returned.
 func (h *Host) Close() error { return h.engine.Close() }

@@ -22,7 +22,7 @@ import (
 // It is our own: three counters, two gauges and two histograms do not need a
 // client library in every start of the command.
 type metrics struct {
-	stats func(context.Context) (engine.Stats, error)
+	statser engine.Statser // nil for an engine that does not count
 
 	mu       sync.Mutex
 	starts   map[[2]string]int64 // kind, code
@@ -33,10 +33,11 @@ type metrics struct {
 	duration map[string]*histogram
 }
 
-func newMetrics(stats func(context.Context) (engine.Stats, error)) *metrics {
+func newMetrics(eng engine.Engine) *metrics {
+	statser, _ := eng.(engine.Statser)
 	return &metrics{
-		stats:  stats,
-		starts: map[[2]string]int64{}, attempts: map[[2]string]int64{}, losses: map[string]int64{},
+		statser: statser,
+		starts:  map[[2]string]int64{}, attempts: map[[2]string]int64{}, losses: map[string]int64{},
 		running: map[string]int64{}, queued: map[string]*histogram{}, duration: map[string]*histogram{},
 	}
 }
@@ -96,10 +97,13 @@ func (m *metrics) observer() server.Observer {
 
 // ServeHTTP writes all metrics.
 func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	stats, err := m.stats(r.Context())
-	if err != nil {
-		http.Error(w, "the store of operations is unavailable", http.StatusServiceUnavailable)
-		return
+	var stats engine.Stats
+	if m.statser != nil {
+		var err error
+		if stats, err = m.statser.Stats(r.Context()); err != nil {
+			http.Error(w, "the store of operations is unavailable", http.StatusServiceUnavailable)
+			return
+		}
 	}
 	stored := map[[2]string]int64{}
 	for kind, states := range stats.Counts {
@@ -116,7 +120,9 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeHistogram(&b, "lro_queue_seconds", "Time from start to the first attempt.", m.queued)
 	writeHistogram(&b, "lro_attempt_seconds", "Time an attempt took.", m.duration)
 	m.mu.Unlock()
-	counter(&b, "lro_operations", "gauge", "Operations stored.", "state", stored)
+	if m.statser != nil {
+		counter(&b, "lro_operations", "gauge", "Operations stored.", "state", stored)
+	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_, _ = w.Write(b.Bytes())
 }

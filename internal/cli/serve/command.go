@@ -15,8 +15,8 @@ import (
 
 type options struct {
 	io       *term.IO
+	store    Store
 	listen   string
-	db       string
 	parent   string
 	drain    time.Duration
 	metrics  bool
@@ -25,43 +25,38 @@ type options struct {
 	insecure bool
 }
 
-// New returns the command.
-func New(io *term.IO) *cobra.Command {
-	o := &options{io: io}
+// New returns the command. A nil store is a file.
+func New(io *term.IO, store Store) *cobra.Command {
+	if store == nil {
+		store = &file{}
+	}
+	help := store.Help()
+	o := &options{io: io, store: store}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve durable operations of two kinds",
 		Long: `Serve google.longrunning.Operations, and lro.v1.Starter, which starts operations,
 over gRPC and, below /v1, over HTTP/JSON, on one port; at / it has the console, for
-browsers. The records are in a SQLite file, and an operation that was started
-survives any end of the server.
+browsers. ` + help.Records + `
 
 There are two kinds of operations. checksum computes SHA-256 of every file under a
 directory of this machine; simulate does nothing for as long as it is told and
 ends as it is told, for people who test clients. lro start starts both.
 
-Ctrl-C stops the server: running operations may go on for --drain, and those that
-do not end go on when the server is started again.
+Ctrl-C stops the server: running operations may go on for --drain, and ` + help.Stop + `
 
 By default the server answers this machine alone, in plain text. To answer others
 it needs TLS, and tokens or client certificates to know them by; browsers ask for
 a token as a password. gRPC's health service and /healthz need no token.`,
-		Example: `  # On this machine, records in lro.db
-  lro serve
-
-  # The same operations without gRPC
-  curl -s localhost:8700/v1/operations
-
-  # For others
-  lro serve --listen :8700 --cert cert.pem --key key.pem --token-file tokens`,
-		Args: flag.Args(cobra.NoArgs),
+		Example: help.Example,
+		Args:    flag.Args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context())
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8700", "answer at `HOST:PORT`; port 0 is any that is free")
-	f.StringVar(&o.db, "db", "lro.db", "`FILE` for the records; made where there is none")
+	store.AddFlags(f)
 	f.StringVar(&o.parent, "parent", "", "start operations under `NAME`, such as projects/p, that name no other parent")
 	f.DurationVar(&o.drain, "drain", 10*time.Second, "let running operations go on for `DURATION` when the server stops")
 	f.BoolVar(&o.metrics, "metrics", false, "show metrics for Prometheus at /metrics")
@@ -76,7 +71,10 @@ a token as a password. gRPC's health service and /healthz need no token.`,
 
 // config checks the flags and reads what they name.
 func (o *options) config() (host.Config, *net.TCPAddr, error) {
-	c := host.Config{DB: o.db, Parent: o.parent, Drain: o.drain, Metrics: o.metrics}
+	c := host.Config{Parent: o.parent, Drain: o.drain, Metrics: o.metrics, WorkerOnly: o.store.Role() == Work}
+	if err := o.store.Configure(&c); err != nil {
+		return c, nil, err
+	}
 	if o.drain <= 0 {
 		c.Drain = -1 // at once
 	}

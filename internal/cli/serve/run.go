@@ -11,7 +11,6 @@ import (
 
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/host"
-	"github.com/go-lro/lro/internal/cli/term"
 )
 
 // stopGrace is how long calls under way may take when the server stops.
@@ -27,6 +26,10 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if o.store.Role() == Work && !o.metrics {
+		fmt.Fprintf(o.io.Err, "running operations, records in %s; Ctrl-C stops\n", o.store.Where())
+		return o.serve(ctx, h, nil)
+	}
 	listener, err := net.ListenTCP("tcp", address)
 	if err != nil {
 		return errors.Join(err, h.Close())
@@ -41,25 +44,36 @@ func (o *options) announce(addr net.Addr, c host.Config) {
 	if c.TLS == nil {
 		scheme, flags = "http", " --plaintext"
 	}
-	fmt.Fprintf(o.io.Err, "serving operations on %s, records in %s; Ctrl-C stops\n", addr, term.Clean(o.db))
-	fmt.Fprintf(o.io.Err, "gRPC: --addr %s%s   HTTP/JSON: --url %s://%s\n", addr, flags, scheme, addr)
-	fmt.Fprintf(o.io.Err, "console: %s://%s/\n", scheme, addr)
+	if c.WorkerOnly {
+		fmt.Fprintf(o.io.Err, "running operations, records in %s; Ctrl-C stops\n", o.store.Where())
+	} else {
+		fmt.Fprintf(o.io.Err, "serving operations on %s, records in %s; Ctrl-C stops\n", addr, o.store.Where())
+		fmt.Fprintf(o.io.Err, "gRPC: --addr %s%s   HTTP/JSON: --url %s://%s\n", addr, flags, scheme, addr)
+		fmt.Fprintf(o.io.Err, "console: %s://%s/\n", scheme, addr)
+	}
 	if c.Metrics {
 		fmt.Fprintf(o.io.Err, "metrics: %s://%s/metrics\n", scheme, addr)
 	}
 }
 
-// serve serves until ctx ends or something fails.
+// serve serves until ctx ends or something fails. A nil listener answers nobody.
 func (o *options) serve(ctx context.Context, h *host.Host, listener net.Listener) error {
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var running sync.WaitGroup
-	running.Go(func() {
-		if err := h.Serve(listener); err != nil {
-			stop(fmt.Errorf("serve: %w", err))
-		}
-	})
-	err := h.Work(working)
+	if listener != nil {
+		running.Go(func() {
+			if err := h.Serve(listener); err != nil {
+				stop(fmt.Errorf("serve: %w", err))
+			}
+		})
+	}
+	var err error
+	if o.store.Role() == Answer {
+		<-working.Done()
+	} else {
+		err = h.Work(working)
+	}
 	if err == nil && ctx.Err() == nil {
 		err = context.Cause(working)
 	}

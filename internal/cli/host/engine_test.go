@@ -1,0 +1,62 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/sqlite"
+)
+
+// plain is an engine without capabilities.
+type plain struct{ engine.Engine }
+
+func openPlain(t *testing.T) func(context.Context, *slog.Logger) (engine.Engine, error) {
+	return func(ctx context.Context, _ *slog.Logger) (engine.Engine, error) {
+		e, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "plain.db"), nil)
+		return plain{e}, err
+	}
+}
+
+func TestEngineIsBrought(t *testing.T) {
+	t.Parallel()
+	addr := serve(t, Config{Engine: openPlain(t), Metrics: true})
+	if err := list(t.Context(), dial(t, addr, insecure.NewCredentials())); err != nil {
+		t.Errorf("ListOperations: %v", err)
+	}
+	code, body := fetch(t, http.DefaultClient, "http://"+addr+"/metrics")
+	if code != http.StatusOK || !strings.Contains(body, "lro_attempts_running") || strings.Contains(body, "lro_operations") {
+		t.Errorf("GET /metrics = %d\n%s\nwant metrics without counts of operations, which the engine does not have", code, body)
+	}
+}
+
+func TestEngineDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("no such engine")
+	_, err := Open(t.Context(), Config{Engine: func(context.Context, *slog.Logger) (engine.Engine, error) { return nil, cause }})
+	if !errors.Is(err, cause) {
+		t.Errorf("Open() = %v, want %v", err, cause)
+	}
+}
+
+func TestWorkerOnly(t *testing.T) {
+	t.Parallel()
+	addr := serve(t, Config{WorkerOnly: true, Metrics: true})
+	if got := status.Code(list(t.Context(), dial(t, addr, insecure.NewCredentials()))); got != codes.Unimplemented {
+		t.Errorf("ListOperations of a worker: %v, want %v", got, codes.Unimplemented)
+	}
+	for path, want := range map[string]int{"/healthz": 200, "/metrics": 200, "/v1/operations": 404, "/": 404} {
+		if code, body := fetch(t, http.DefaultClient, "http://"+addr+path); code != want {
+			t.Errorf("GET %s of a worker = %d, want %d\n%s", path, code, want, body)
+		}
+	}
+}
