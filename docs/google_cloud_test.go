@@ -1,0 +1,68 @@
+package docs_test
+
+import (
+	"context"
+
+	"golang.org/x/oauth2/google"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/oauth"
+
+	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/examples/library/librarypb"
+	"github.com/go-lro/lro/lrogax"
+	"github.com/go-lro/lro/lrohttp"
+)
+
+// The functions of this file are the code of google-cloud.md. They compile; to
+// run them takes a project of Google Cloud.
+
+func googleExport(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
+	client := lro.NewClient(lrogax.New(library.LROClient)) // one for all operations of the service
+	started, err := library.ExportBooks(ctx, req)
+	if err != nil {
+		return nil, err // nothing was started
+	}
+	op, err := lrogax.Wrap(ExportBooks, client, started)
+	if err != nil {
+		return nil, err
+	}
+	return op.Wait(ctx)
+}
+
+const cloudPlatform = "https://www.googleapis.com/auth/cloud-platform"
+
+// overGRPC returns a client of the operations of a service of Google Cloud, such
+// as "file.googleapis.com", with the program's default credentials.
+func overGRPC(ctx context.Context, service string) (*lro.Client, *grpc.ClientConn, error) {
+	token, err := oauth.NewApplicationDefault(ctx, cloudPlatform)
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := grpc.NewClient(service+":443",
+		grpc.WithTransportCredentials(credentials.NewTLS(nil)),
+		grpc.WithPerRPCCredentials(token))
+	if err != nil {
+		return nil, nil, err
+	}
+	return lro.NewClientConn(conn, lro.WithServiceName(service)), conn, nil
+}
+
+// overHTTP is the same over HTTP/JSON.
+func overHTTP(ctx context.Context, service string) (*lro.Client, error) {
+	authorized, err := google.DefaultClient(ctx, cloudPlatform)
+	if err != nil {
+		return nil, err
+	}
+	operations, err := lrohttp.NewClient("https://"+service, lrohttp.WithHTTPClient(authorized))
+	if err != nil {
+		return nil, err
+	}
+	return lro.NewClient(operations, lro.WithServiceName(service)), nil
+}
+
+var (
+	_ = googleExport
+	_ = overGRPC
+	_ = overHTTP
+)

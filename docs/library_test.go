@@ -1,0 +1,89 @@
+package docs_test
+
+import (
+	"context"
+	"time"
+
+	"cloud.google.com/go/longrunning"
+	lroauto "cloud.google.com/go/longrunning/autogen"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+
+	"github.com/go-lro/lro/examples/library/librarypb"
+)
+
+// This file has the form of what protoc-gen-go_gapic makes of the library's
+// service, as cloud.google.com/go has it for Google's.
+
+// LibraryClient is a client of the library.
+type LibraryClient struct {
+	// LROClient is used internally to handle long-running operations.
+	LROClient *lroauto.OperationsClient
+
+	stub librarypb.LibraryClient
+}
+
+// NewLibraryClient makes one over a connection.
+func NewLibraryClient(ctx context.Context, conn *grpc.ClientConn) (*LibraryClient, error) {
+	operations, err := lroauto.NewOperationsClient(ctx, option.WithGRPCConn(conn))
+	if err != nil {
+		return nil, err
+	}
+	return &LibraryClient{operations, librarypb.NewLibraryClient(conn)}, nil
+}
+
+// ExportBooks writes all books of a publisher into an archive.
+func (c *LibraryClient) ExportBooks(ctx context.Context, req *librarypb.ExportBooksRequest, _ ...gax.CallOption) (*ExportBooksOperation, error) {
+	resp, err := c.stub.ExportBooks(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return &ExportBooksOperation{longrunning.InternalNewOperation(c.LROClient, resp)}, nil
+}
+
+// ExportBooksOperation returns a new ExportBooksOperation from a given name.
+func (c *LibraryClient) ExportBooksOperation(name string) *ExportBooksOperation {
+	return &ExportBooksOperation{longrunning.InternalNewOperation(c.LROClient, operationNamed(name))}
+}
+
+// ExportBooksOperation manages a long-running operation from ExportBooks.
+type ExportBooksOperation struct{ lro *longrunning.Operation }
+
+// Wait blocks until the long-running operation is completed.
+func (op *ExportBooksOperation) Wait(ctx context.Context, opts ...gax.CallOption) (*librarypb.ExportBooksResponse, error) {
+	var resp librarypb.ExportBooksResponse
+	if err := op.lro.WaitWithInterval(ctx, &resp, time.Minute, opts...); err != nil {
+		return nil, err
+	}
+	return &resp, nil
+}
+
+// Poll fetches the latest state of the long-running operation.
+func (op *ExportBooksOperation) Poll(ctx context.Context, opts ...gax.CallOption) (*librarypb.ExportBooksResponse, error) {
+	var resp librarypb.ExportBooksResponse
+	if err := op.lro.Poll(ctx, &resp, opts...); err != nil {
+		return nil, err
+	}
+	if !op.Done() {
+		return nil, nil
+	}
+	return &resp, nil
+}
+
+// Metadata returns metadata associated with the long-running operation.
+func (op *ExportBooksOperation) Metadata() (*librarypb.ExportBooksMetadata, error) {
+	var meta librarypb.ExportBooksMetadata
+	if err := op.lro.Metadata(&meta); err == longrunning.ErrNoMetadata {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	return &meta, nil
+}
+
+// Done reports whether the long-running operation has completed.
+func (op *ExportBooksOperation) Done() bool { return op.lro.Done() }
+
+// Name returns the name of the long-running operation.
+func (op *ExportBooksOperation) Name() string { return op.lro.Name() }
