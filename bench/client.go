@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -50,6 +51,24 @@ func (p programs) build(ctx context.Context) error {
 // interop is where interop/install.sh puts the clients that are not Go.
 func (p programs) interop(parts ...string) string {
 	return filepath.Join(append([]string{p.root, ".cache", "interop"}, parts...)...)
+}
+
+// threadLimit returns why a client cannot wait for n operations on this system,
+// "" if it might. To try would leave other programs without processes too.
+func (c client) threadLimit(n int) string {
+	if c != pyThreads {
+		return ""
+	}
+	for _, file := range []string{"/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		if limit, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && n > limit*3/4 {
+			return fmt.Sprintf("needs a thread for each, and %s is %d", file, limit)
+		}
+	}
+	return ""
 }
 
 // missing returns why a program cannot run, "" if it can.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -110,6 +111,9 @@ func (m metric) figure(all []result, pkg, note string) report.Figure {
 func (b *bench) temporal(ctx context.Context) error {
 	b.say("temporal: its benchmarks")
 	results, err := b.goTest(ctx, filepath.Join(b.programs.root, "temporal"), "./...", ".", "15x")
+	if err == nil && len(results) == 0 {
+		err = errors.New("no benchmark reported anything")
+	}
 	if err != nil {
 		b.report.Temporal = append(b.report.Temporal, report.Figure{What: "engine on Temporal", Package: "./temporal/...", Note: err.Error()})
 	}

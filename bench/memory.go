@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ func (b *bench) memory(ctx context.Context) error {
 // its process.
 func (b *bench) hold(ctx context.Context, s *service, c client, n int, window time.Duration) report.Memory {
 	row := report.Memory{Client: c.Name, Operations: n, Window: window.Seconds()}
-	if why := b.programs.missing(c.program); why != "" {
+	if why := cmp.Or(b.programs.missing(c.program), c.threadLimit(n)); why != "" {
 		row.Note = why
 		return row
 	}

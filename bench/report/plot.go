@@ -1,9 +1,11 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"image/color"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -20,8 +22,8 @@ const (
 	MemoryPlot   = "memory.svg"
 )
 
-// Colours that remain apart for the colour-blind (Okabe and Ito).
-var colours = []color.Color{
+// palette has colours that remain apart for the colour-blind (Okabe and Ito).
+var palette = []color.Color{
 	color.RGBA{0x00, 0x72, 0xb2, 0xff},
 	color.RGBA{0xd5, 0x5e, 0x00, 0xff},
 	color.RGBA{0x00, 0x9e, 0x73, 0xff},
@@ -40,6 +42,7 @@ type series struct {
 // Plots draws all plots of the report into a folder.
 func (r *Report) Plots(dir string) error {
 	var late, memory []series
+	colour := r.colours()
 	for _, l := range r.Lateness {
 		if l.Late.N > 0 {
 			late = add(late, l.Client, l.Nominal, l.Late.Median)
@@ -69,15 +72,47 @@ func (r *Report) Plots(dir string) error {
 		drawn.X.Tick.Marker, drawn.Y.Tick.Marker = ticks{p.xTick, at(p.lines)}, ticks{p.yTick, nil}
 		drawn.BackgroundColor = color.White
 		style(drawn)
-		if err := lines(drawn, p.lines); err != nil {
+		if err := lines(drawn, p.lines, colour); err != nil {
 			return fmt.Errorf("draw %s: %w", p.file, err)
 		}
 		fit(drawn)
-		if err := drawn.Save(18*vg.Centimeter, 11*vg.Centimeter, filepath.Join(dir, p.file)); err != nil {
+		if err := save(drawn, filepath.Join(dir, p.file)); err != nil {
 			return fmt.Errorf("draw %s: %w", p.file, err)
 		}
 	}
 	return nil
+}
+
+// colours gives each client one, the same in all plots.
+func (r *Report) colours() map[string]color.Color {
+	all := make(map[string]color.Color)
+	give := func(client string) {
+		if all[client] == nil {
+			all[client] = palette[len(all)%len(palette)]
+		}
+	}
+	for _, l := range r.Lateness {
+		give(l.Client)
+	}
+	for _, m := range r.Memory {
+		give(m.Client)
+	}
+	return all
+}
+
+// save writes a plot in which text has no serifs also where the font that it
+// was laid out for is missing.
+func save(p *plot.Plot, file string) error {
+	w, err := p.WriterTo(18*vg.Centimeter, 11*vg.Centimeter, "svg")
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if _, err := w.WriteTo(&b); err != nil {
+		return err
+	}
+	svg := bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
+	return os.WriteFile(file, svg, 0o644)
 }
 
 func add(all []series, name string, x, y float64) []series {
@@ -105,7 +140,7 @@ func at(all []series) []float64 {
 // fit sets the ends of the axes: the x axis has some room, the y axis begins and
 // ends at a power of ten.
 func fit(p *plot.Plot) {
-	p.X.Min, p.X.Max = p.X.Min/1.25, p.X.Max*1.25
+	p.X.Min, p.X.Max = p.X.Min/1.3, p.X.Max*2.5
 	p.Y.Min = math.Pow(10, math.Floor(math.Log10(p.Y.Min)))
 	p.Y.Max = math.Pow(10, math.Ceil(math.Log10(p.Y.Max*1.01)))
 }
@@ -120,19 +155,19 @@ func style(p *plot.Plot) {
 	p.Title.TextStyle.Font.Size = vg.Points(11)
 	p.Title.Padding, p.X.Label.Padding, p.Y.Label.Padding = vg.Points(6), vg.Points(4), vg.Points(4)
 	p.Legend.Top, p.Legend.Left = true, true
-	p.Legend.ThumbnailWidth = vg.Points(20)
+	p.Legend.ThumbnailWidth, p.Legend.Padding, p.Legend.XOffs = vg.Points(20), vg.Points(2), vg.Points(6)
 }
 
-func lines(p *plot.Plot, all []series) error {
+func lines(p *plot.Plot, all []series, colour map[string]color.Color) error {
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{0xe0}, color.Gray{0xe0}
 	p.Add(grid)
-	for i, s := range all {
+	for _, s := range all {
 		line, points, err := plotter.NewLinePoints(s.points)
 		if err != nil {
 			return err
 		}
-		line.Color, points.Color = colours[i%len(colours)], colours[i%len(colours)]
+		line.Color, points.Color = colour[s.name], colour[s.name]
 		line.Width, points.Radius, points.Shape = vg.Points(1.5), vg.Points(2.5), draw.CircleGlyph{}
 		p.Add(line, points)
 		p.Legend.Add(s.name, line, points)

@@ -87,14 +87,13 @@ func run(make func(Flags, *grpc.ClientConn) (Peer, error)) error {
 }
 
 func (p Peer) wait(ctx context.Context, f Flags, conn *grpc.ClientConn, out *output) error {
-	var waiting sync.WaitGroup
-	defer waiting.Wait()
 	if f.Deadline > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(f.Deadline*float64(time.Second)))
 		defer cancel()
-		defer waiting.Wait()
 	}
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
 	begin := time.Now()
 	for i := range f.N {
 		pause := time.Until(begin.Add(time.Duration(f.Spread * float64(i) / float64(f.N) * float64(time.Second))))
