@@ -70,7 +70,7 @@ var links = []link{
 }
 
 // composers put the parts together for a purpose of their own.
-var composers = []string{"internal/cli/...", "cmd/...", "examples/..."}
+var composers = []string{"internal/cli/...", "cmd/...", "examples/...", "interop/..."}
 
 // maxRootNames limits what package lro exports: its index must fit one's head.
 const maxRootNames = 50
