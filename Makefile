@@ -98,6 +98,10 @@ api: ## write down the public API, after a change that is meant
 apidiff: ## compare the public API with that of revision BASE, such as a tag
 	tools/apidiff.sh $(BASE)
 
+.PHONY: interop
+interop: ## run official clients in Go, Python, Node, Java and a shell against our servers
+	go run ./interop
+
 .PHONY: interop-servers
 interop-servers: ## wait for operations of servers that others wrote
 	cd interop/servers && go vet ./... && go test -count=1 ./...
