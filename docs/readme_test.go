@@ -1,0 +1,49 @@
+package docs_test
+
+import (
+	"context"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
+
+	"github.com/go-lro/lro/examples/library/librarypb"
+	"github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/server/engine/sqlite"
+)
+
+// The code of the README's section on serving.
+
+// A kind of operation: its name, which is stored, and its three messages.
+var exportBooks = server.Kind[*librarypb.ExportBooksRequest, *librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]{
+	Name: "export-books",
+}
+
+func (s *service) ExportBooks(ctx context.Context, req *librarypb.ExportBooksRequest) (*longrunningpb.Operation, error) {
+	return exportBooks.Start(ctx, s.operations, req, nil) // durable when it returns
+}
+
+func serve(ctx context.Context, grpcServer *grpc.Server) error {
+	engine, err := sqlite.Open(ctx, "operations.db", nil)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	operations, err := server.New(engine, server.Config{}, exportBooks.Handle(handler))
+	if err != nil {
+		return err
+	}
+	librarypb.RegisterLibraryServer(grpcServer, &service{operations: operations})
+	operations.Register(grpcServer) // google.longrunning.Operations
+	return operations.Work(ctx)     // runs handlers until ctx ends, then lets them finish
+}
+
+type service struct {
+	librarypb.UnimplementedLibraryServer
+	operations *server.Server
+}
+
+func handler(context.Context, *server.Task[*librarypb.ExportBooksMetadata], *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
+	return &librarypb.ExportBooksResponse{}, nil
+}
+
+var _ = serve
