@@ -82,7 +82,9 @@ func (h *house) player(ctx context.Context, part string) *exec.Cmd {
 	case "go":
 		cmd = exec.CommandContext(ctx, filepath.Join(h.built, "go"))
 	case "python":
-		cmd = exec.CommandContext(ctx, filepath.Join(h.cache, "python", "bin", X	case "node":
+		cmd = exec.CommandContext(ctx, filepath.Join(h.cache, "python", "bin", "python"), "interop/python/main.py")
+		cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	case "node":
 		cmd = exec.CommandContext(ctx, filepath.Join(h.cache, "node", "bin", "node"), "interop/node/main.js")
 		cmd.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(h.cache, "node", "node_modules"))
 	case "java":
