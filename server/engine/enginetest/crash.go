@@ -102,10 +102,7 @@ func crashOrder(v *env) {
 	c.next()
 	c.next()
 	v.crash()
-	c = v.workAs(engine.Worker{Kinds: map[string]int{kind: 0}, Concurrency: 1})
-	for _, rec := range recs {
-		c.nextOf(rec).end(succeed(""))
-	}
+	v.workAs(engine.Worker{Kinds: map[string]int{kind: 0}, Concurrency: 1}).runAll(recs)
 }
 
 func crashKindGone(v *env) {

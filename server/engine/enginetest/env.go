@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	stdcmp "cmp"
 	"context"
 	"errors"
 	"slices"
@@ -59,7 +60,7 @@ func (v *env) delay() time.Duration {
 	if v.Bubble {
 		return time.Hour
 	}
-	return 50 * time.Millisecond
+	return stdcmp.Or(v.Delay, 50*time.Millisecond)
 }
 
 // Payloads.

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/go-lro/lro/server/engine"
 )
@@ -12,6 +13,10 @@ type Factory struct {
 	// New makes an empty store. It is called once for each test, from tests
 	// that run in parallel.
 	New func(t *testing.T) Store
+	// Delay is how long leases, retries and the like last in tests that wait
+	// for them, outside a bubble. 0 means 50 ms. Engines that are heard of over
+	// a network need more.
+	Delay time.Duration
 	Traits
 }
 
@@ -35,6 +40,9 @@ type Traits struct {
 	// FixedRetention: Spec.Retention is not obeyed, ended operations stay as
 	// long as the store likes.
 	FixedRetention bool
+	// LooseOrder: Work claims the oldest operations first by and large, but not
+	// one by one.
+	LooseOrder bool
 	// ListLags: List may miss the latest changes for a while.
 	ListLags bool
 	// Subscribe, Stats, History: the engine has the capability.

@@ -28,8 +28,28 @@ func workOrder(v *env) {
 		recs = append(recs, v.start(engine.Spec{Kind: []string{"a", "b"}[i%2], Parent: []string{"x", "y", "z"}[i%3]}))
 	}
 	c := v.workAs(engine.Worker{Kinds: map[string]int{"a": 0, "b": 0}, Concurrency: 1})
+	c.runAll(recs)
+}
+
+// runAll runs operations to their end, oldest first where the engine does.
+func (c *crew) runAll(recs []*engine.Record) {
+	c.v.Helper()
+	if !c.v.LooseOrder {
+		for _, rec := range recs {
+			c.nextOf(rec).end(succeed(""))
+		}
+		return
+	}
+	got := make(map[string]bool)
+	for range recs {
+		r := c.next()
+		got[r.Record().Name] = true
+		r.end(succeed(""))
+	}
 	for _, rec := range recs {
-		c.nextOf(rec).end(succeed(""))
+		if !got[rec.Name] {
+			c.v.Errorf("%q did not run among the first %d attempts", rec.Name, len(recs))
+		}
 	}
 }
 
