@@ -100,6 +100,17 @@ func (d *described) timedOutWhileRunning() bool {
 	return false
 }
 
+// fence is the number of the attempt that may write, or may have ended the
+// operation; one more when it was taken from it.
+func (d *described) fence() int64 {
+	n := int64(d.begun())
+	switch d.info.GetStatus() {
+	case enumspb.ACTIVITY_EXECUTION_STATUS_TIMED_OUT, enumspb.ACTIVITY_EXECUTION_STATUS_TERMINATED:
+		return n + 1
+	}
+	return n
+}
+
 // crashes counts the attempts that ended without saying so.
 func (d *described) crashes() int {
 	n := int(d.info.GetAttempt()) - 1 - int(d.progress.GetReleases()) - int(d.progress.GetRetries())
@@ -142,7 +153,7 @@ func (d *described) record() *engine.Record {
 		Attempt:    d.begun(),
 		Crashes:    d.crashes(),
 		Releases:   int(d.progress.GetReleases()),
-		Fence:      int64(d.begun()),
+		Fence:      d.fence(),
 		External:   d.input.GetExternal(),
 		Revision:   revision(d.info.GetAttempt(), s, d.changes()),
 		CreateTime: asTime(d.info.GetScheduleTime()),
