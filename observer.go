@@ -39,30 +39,30 @@ type WaitStart struct {
 
 // WaitEnd says how waiting ended.
 type WaitEnd struct {
-	Operation string
-	Method    string
+	Operation string // as in WaitStart
+	Method    string // as in WaitStart
 	// Snapshot is the last known state; when it is done, waiting ended with an
 	// outcome.
 	Snapshot Raw
 	// Err is what a poll failed with for good, or nil; also nil when the last
 	// waiter left.
 	Err     error
-	Polls   int // calls made
-	Elapsed time.Duration
+	Polls   int           // calls made
+	Elapsed time.Duration // since WaitStart
 }
 
 // PollStart says what is asked.
 type PollStart struct {
-	Operation string
-	Method    string
-	Number    int  // 1 for the first of this wait
-	LongPoll  bool // by WaitOperation
+	Operation string // as in WaitStart
+	Method    string // as in WaitStart
+	Number    int    // 1 for the first of this wait
+	LongPoll  bool   // by WaitOperation
 }
 
 // PollEnd says what came back.
 type PollEnd struct {
 	PollStart
-	Snapshot Raw   // the answer; the zero Raw with Err
-	Err      error // of the call
-	Elapsed  time.Duration
+	Snapshot Raw           // the answer; the zero Raw with Err
+	Err      error         // of the call
+	Elapsed  time.Duration // since PollStart
 }

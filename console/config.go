@@ -50,7 +50,7 @@ type Config struct {
 	// source. 0 means 10 s.
 	Timeout time.Duration
 	// Poll is how often live pages ask a source that is no [Watcher]. A slow
-	// source is asked less often. 0 means 2 s.
+	// source is asked less often. 0 means 2 s; at least 100 ms.
 	Poll time.Duration
 
 	// Logger hears of what viewers do (cancel, delete), of refusals, and of

@@ -60,8 +60,8 @@ type StateFilterer interface {
 
 // Query selects a page of operations.
 type Query struct {
-	Filter    string // AIP-160, as the API takes it
-	PageSize  int
+	Filter    string // AIP-160, as the API takes it; empty for all
+	PageSize  int    // the greatest number of operations in the page; positive
 	PageToken string // Next of the page before; empty for the first
 }
 

@@ -36,7 +36,8 @@ type Server struct {
 // New returns a server of the given kinds, whose names must differ. It does
 // not own the engine: close that after Work has returned and the gRPC server
 // has stopped. Servers that share an engine value must have the same Domain,
-// since they share the messages they answer with.
+// since they share the messages they answer with. It calls nothing, and fails
+// when something of c or of a kind makes no sense.
 func New(eng engine.Engine, c Config, kinds ...Registration) (*Server, error) {
 	if eng == nil {
 		return nil, errors.New("new server: engine is nil")
@@ -75,7 +76,8 @@ func New(eng engine.Engine, c Config, kinds ...Registration) (*Server, error) {
 	return s, nil
 }
 
-// Register puts google.longrunning.Operations onto a gRPC server.
+// Register puts google.longrunning.Operations onto a gRPC server, before that
+// serves.
 func (s *Server) Register(r grpc.ServiceRegistrar) {
 	longrunningpb.RegisterOperationsServer(r, s.Operations())
 }

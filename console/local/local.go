@@ -41,7 +41,7 @@ var _ interface {
 	console.StateFilterer
 } = (*Source)(nil)
 
-// New returns a source of the operations of srv.
+// New returns a source of the operations of srv. It fails when srv is nil.
 func New(srv *server.Server, c Config) (*Source, error) {
 	if srv == nil {
 		return nil, errors.New("new source: server is nil")

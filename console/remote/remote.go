@@ -63,7 +63,8 @@ var _ interface {
 	console.StateFilterer
 } = (*Source)(nil)
 
-// New returns a source of the operations of a service.
+// New returns a source of the operations of a service. It makes no call, and
+// fails when service is nil.
 func New(service Service, c Config) (*Source, error) {
 	if service == nil {
 		return nil, errors.New("new source: service is nil")

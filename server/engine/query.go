@@ -12,6 +12,7 @@ type Query struct {
 	Parent    string
 	AnyParent bool
 
+	// Where narrows the selection; the zero value does not.
 	Where Where
 
 	// Limit is the greatest number of records in the page. It must be at
@@ -26,7 +27,11 @@ type Query struct {
 // must meet all of them. All but Match are there so that an engine can use an
 // index.
 type Where struct {
-	Done   *bool
+	// Done selects those that have ended, or those that have not. Nil is no
+	// condition.
+	Done *bool
+	// States and Kinds select the operations with one of these. Empty is no
+	// condition.
 	States []State
 	Kinds  []string
 	// CreateTime in [CreatedFrom, CreatedBefore); zero is no bound.
