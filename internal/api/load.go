@@ -27,6 +27,14 @@ type listed struct {
 // private are folders whose packages are nobody's to import.
 var private = []string{"internal", "examples", "interop", "bench"}
 
+// IsPublic reports whether a package with this folder or import path is for
+// others to import, if it is no program.
+func IsPublic(path string) bool {
+	return !slices.ContainsFunc(strings.Split(path, "/"), func(folder string) bool {
+		return slices.Contains(private, folder)
+	})
+}
+
 // Packages returns the text of each public package of the module in dir, by its
 // import path: of all but programs, those below a folder in private, those with
 // generated messages (named *pb), and those with tests only. It runs
@@ -61,10 +69,7 @@ func Packages(dir string) (map[string]string, error) {
 }
 
 func public(p listed) bool {
-	hidden := slices.ContainsFunc(strings.Split(p.ImportPath, "/"), func(folder string) bool {
-		return slices.Contains(private, folder)
-	})
-	return p.Export != "" && p.Name != "main" && !strings.HasSuffix(p.Name, "pb") && !hidden
+	return p.Export != "" && p.Name != "main" && !strings.HasSuffix(p.Name, "pb") && IsPublic(p.ImportPath)
 }
 
 // standard returns the import paths of the standard library.

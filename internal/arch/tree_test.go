@@ -28,7 +28,8 @@ type file struct {
 	generated bool
 	lines     int
 	imports   []string
-	sleeps    []int // lines of the sleeps that nothing excuses
+	sleeps    []int    // lines of the sleeps that nothing excuses
+	bare      []string // exported names without a comment
 }
 
 // scan reads all Go files of fsys but those in folders that the go command
@@ -96,6 +97,7 @@ func read(name string, src []byte) file {
 		}
 	}
 	f.sleeps = sleeps(fset, tree)
+	f.bare = bare(tree)
 	return f
 }
 
