@@ -6,8 +6,8 @@
 //     change (testdata/links.txt; -update writes it anew),
 //   - what a public package exports changes (testdata/api, by package api; make
 //     api writes it anew),
-//   - a package has no doc.go that teaches it, an exported name of
-//     a public one has no comment, a file grows too long, or a test sleeps in real time (source).
+//   - a package has no doc.go that teaches it, an exported name of a public one
+//     has no comment, a file grows too long, or a test sleeps in real time.
 //
 // The rules are the tables of rules_test.go, each with its reason. A new package
 // must be entered there before it may import anything of ours. Imports are read
