@@ -21,9 +21,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// A case of a property takes a second here. The flag still wins.
-	if err := flag.Set("rapid.checks", "20"); err != nil {
-		panic(err)
+	// Tests wait for leases and timers of the server, most of the time; a case
+	// of a property takes a second. Who gives the flags still wins.
+	for name, value := range map[string]string{"test.parallel": "6", "rapid.checks": "20"} {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
 	}
 	leak.Main(m)
 }
@@ -42,7 +45,7 @@ var traits = enginetest.Traits{DeleteNeedsEnd: true, FixedRetention: true, ListL
 
 // testLease is short, so that tests need not wait long for a crash to be
 // noticed, and long enough for a busy machine.
-const testLease = 3 * time.Second
+const testLease = 5 * time.Second
 
 // store is a task queue that engines are opened on, one after another, each
 // with connections of its own.
