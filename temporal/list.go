@@ -19,7 +19,7 @@ const (
 	// maxRows is how many rows are asked of visibility at once. Temporal's own
 	// limit is 1000.
 	maxRows = 1000
-	// fewRows is so few that the next page may ask for all that is left.
+	// fewRows is so few that the next page may ask for a longer time.
 	fewRows = maxRows / 4
 	// maxLook is how many operations a page looks at before it returns what it
 	// has found, where most do not match.
@@ -129,7 +129,7 @@ func (e *Engine) span(ctx context.Context, filter string, from cursor) (window, 
 	})
 	if from.span > 0 {
 		if len(rows) < fewRows {
-			w.span = 0
+			w.span = longer(w.span)
 		}
 		w.rest = &cursor{at: lower, span: w.span}
 	}
@@ -155,10 +155,18 @@ func (e *Engine) shorter(ctx context.Context, filter string, from cursor) (time.
 		if err != nil {
 			return 0, convert(ctx, err)
 		}
-		if resp.GetCount() <= maxRows || span == minSpan {
+		if resp.GetCount() < maxRows || span == minSpan {
 			return span, nil
 		}
 	}
+}
+
+// longer returns a span to try behind one that held few.
+func longer(span time.Duration) time.Duration {
+	if span >= maxSpan {
+		return 0
+	}
+	return 4 * span
 }
 
 // rows asks visibility. more reports that there are more than it gives at once;
