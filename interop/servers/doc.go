@@ -10,7 +10,8 @@
 //     starts: operations with progress that can be cancelled, deleted and
 //     listed, and that have a response while they run.
 //
-// None of them speaks HTTP/JSON.
+// None of them speaks HTTP/JSON; that is what grpc-gateway makes of them, with
+// the paths of the real service, in the folder gateway.
 //
 // It is a module of its own so that nobody who waits for operations gets those.
 package servers

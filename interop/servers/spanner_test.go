@@ -249,3 +249,26 @@ func TestSpannerGeneratedClient(t *testing.T) {
 		t.Errorf("Wait: %v, want ALREADY_EXISTS from the second statement", err)
 	}
 }
+
+// Over HTTP nothing but the default client is needed: grpc-gateway has no path
+// for WaitOperation, and so spannertest outlives it.
+func TestSpannerHTTP(t *testing.T) {
+	t.Parallel()
+	conn := startSpanner(t)
+	client := lro.NewClient(overHTTP(t, conn))
+	op := update(t, conn, client, createTable("Books"))
+	if resp, err := op.Wait(long(t)); err != nil || resp == nil {
+		t.Errorf("Wait: got %v, %v, want Empty", resp, err)
+	}
+	_, err := update(t, conn, client, createTable("Books")).Wait(long(t))
+	if failed, ok := errors.AsType[*lro.OperationError](err); !ok || failed.Code() != codes.AlreadyExists || failed.Message() != "table Books already exists" {
+		t.Errorf("Wait: %v, want ALREADY_EXISTS", err)
+	}
+	unknown, err := updateDDL.Resume(client, fakeDatabase+"/operations/none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unknown.Wait(long(t)); !errors.Is(err, lro.ErrNotFound) {
+		t.Errorf("Wait: %v, want ErrNotFound", err)
+	}
+}
