@@ -99,7 +99,7 @@ apidiff: ## compare the public API with that of revision BASE, such as a tag
 	tools/apidiff.sh $(BASE)
 
 .PHONY: interop
-interop: ## run official clients in Go, Python, Node, Java and a shell against our servers
+interop: interop-servers interop-scenarios ## run official clients in Go, Python, Node, Java and a shell against our servers
 	go run ./interop
 
 .PHONY: interop-servers
