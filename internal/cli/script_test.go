@@ -127,6 +127,17 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 		}
 		ts.Fatalf("%s: never printed %q", strings.Join(args[1:], " "), args[0])
 	},
+	// A busy machine may make a call slow enough for a sign of life.
+	"quiet": func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) > 0 {
+			ts.Fatalf("usage: quiet")
+		}
+		for line := range strings.Lines(ts.ReadFile("stderr")) {
+			if !strings.HasPrefix(line, "asking ") {
+				ts.Fatalf("stderr has %q, want nothing", line)
+			}
+		}
+	},
 	"save": func(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || len(args) < 1 {
 			ts.Fatalf("usage: save NAME [REGEXP]")
