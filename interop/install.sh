@@ -124,7 +124,9 @@ install_java() {
 	need mvn maven
 	local files=("${protos[@]/#/proto/}")
 	fresh java interop/java/pom.xml "${files[@]}" interop/java/src/main/java/interop/*.java && return
-	mvn --quiet --batch-mode -f interop/java/pom.xml compile dependency:copy-dependencies
+	local log=$cache/java/maven.log
+	mvn --quiet --batch-mode -f interop/java/pom.xml compile dependency:copy-dependencies >"$log" 2>&1 ||
+		{ cat "$log" && exit 1; }
 	done_with java
 }
 
