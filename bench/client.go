@@ -32,8 +32,9 @@ var (
 
 // programs knows how to run the peers.
 type programs struct {
-	bin  string // folder of the built Go programs
-	root string // of the repository
+	bin     string // folder of the built Go programs
+	root    string // of the repository
+	clients string // where interop/install.sh put those that are not Go
 }
 
 // build builds the peers that are written in Go.
@@ -48,9 +49,9 @@ func (p programs) build(ctx context.Context) error {
 	return nil
 }
 
-// interop is where interop/install.sh puts the clients that are not Go.
+// interop is a file of a client that is not Go.
 func (p programs) interop(parts ...string) string {
-	return filepath.Join(append([]string{p.root, ".cache", "interop"}, parts...)...)
+	return filepath.Join(append([]string{p.clients}, parts...)...)
 }
 
 // threadLimit returns why a client cannot wait for n operations on this system,

@@ -13,6 +13,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -63,6 +64,7 @@ func runMain(args []string) error {
 	page := set.Bool("page", false, "run nothing, write the page and the plots from the JSON")
 	strict := set.Bool("strict", os.Getenv("CI") != "", "fail when a client is not installed or a section fails; by default in CI")
 	root := set.String("root", "..", "folder of the repository")
+	clients := set.String("clients", "", "folder of the clients that are not Go; by default .cache/interop of the repository")
 	out := set.String("out", "", "write the page into this folder; by default docs of the repository, or .cache/bench with -short or -only")
 	if err := set.Parse(args); err != nil {
 		return err
@@ -92,12 +94,16 @@ func runMain(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := &bench{programs: programs{bin: filepath.Join(top, ".cache", "bench", "bin"), root: top}, short: *short}
+	b := &bench{programs: programs{
+		bin:     filepath.Join(top, ".cache", "bench", "bin"),
+		root:    top,
+		clients: cmp.Or(*clients, filepath.Join(top, ".cache", "interop")),
+	}, short: *short}
 	sections, err := b.sections(*only, *temporal)
 	if err != nil {
 		return err
 	}
-	failed := b.runSections(ctx, sections, strings.Join(append([]string{"go run ."}, args...), " "))
+	failed := b.runSections(ctx, sections, command(set))
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -119,6 +125,21 @@ func runMain(args []string) error {
 	}
 	b.say("written: %s and %s", filepath.Join(dir, "benchmarks.md"), file)
 	return failed
+}
+
+// command is what was asked for, without where things are.
+func command(set *flag.FlagSet) string {
+	text := "go run ."
+	set.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "root", "out", "clients", "strict":
+		case "only":
+			text += " -only " + f.Value.String()
+		default:
+			text += " -" + f.Name
+		}
+	})
+	return text
 }
 
 // sections returns those to run.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os/exec"
@@ -212,6 +213,20 @@ func TestFigure(t *testing.T) {
 		if diff := cmp.Diff(tt.want, tt.metric.figure(results, "p", tt.note)); diff != "" {
 			t.Errorf("figure of %+v (-want +got):\n%s", tt.metric, diff)
 		}
+	}
+}
+
+func TestCommand(t *testing.T) {
+	t.Parallel()
+	set := flag.NewFlagSet("bench", flag.ContinueOnError)
+	set.String("only", "", "")
+	set.String("out", "", "")
+	set.Bool("short", false, "")
+	if err := set.Parse([]string{"-short", "-only", "poll", "-out", "/tmp/x"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := command(set), "go run . -only poll -short"; got != want {
+		t.Errorf("command = %q, want %q", got, want)
 	}
 }
 

@@ -156,7 +156,10 @@ func (b *bench) waitThrough(ctx context.Context, address string, c client, t tri
 		case wrong:
 			row.Wrong++
 		}
-		if said[e.err]++; e.err != "" && said[e.err] > said[row.Error] {
+		if e.err == "" {
+			continue
+		}
+		if said[e.err]++; row.Error == "" || said[e.err] > said[row.Error] {
 			row.Error = e.err
 		}
 	}
