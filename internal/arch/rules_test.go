@@ -30,6 +30,7 @@ var directions = []direction{
 	{"server/engine/enginetest", []string{"server/engine"}, "the suite must fit every engine"},
 	{"server/engine/sqlite", []string{"server/engine"}, "an engine fulfils the contract and knows no service"},
 	{"temporal/...", []string{"server/engine", "temporal/...", "internal/..."}, "an engine fulfils the contract and knows no service"},
+	{"temporal/cmd/...", []string{"..."}, "a program puts everything together"},
 	{"console/...", []string{"console/..."}, "the console works on the small interface it declares"},
 	{"console/local", []string{"console", "server", "server/engine"}, "the one place that knows both a server and the console"},
 	{"internal/api", nil, "lists any module, this one too"},

@@ -77,7 +77,7 @@ func TestNoNamespace(t *testing.T) {
 	t.Parallel()
 	server := testserver.Start(t, testserver.Options{})
 	status, stderr := run(t, "serve", "--temporal", server.HostPort(), "--namespace", "nope")
-	want := "lro-temporal: Temporal at " + server.HostPort() + ` has no namespace "nope"`
+	want := "lro-temporal: the Temporal service at " + server.HostPort() + ` has no namespace "nope"`
 	if status != 1 || !strings.HasPrefix(stderr, want) || !strings.Contains(stderr, "temporal operator namespace create") {
 		t.Errorf("lro-temporal serve --namespace nope = %d, %q, want 1 and %q with a hint", status, stderr, want)
 	}

@@ -35,11 +35,11 @@ func (s *store) open(ctx context.Context, o client.Options, logger *slog.Logger)
 // explain says what is wrong, and what to do about it.
 func (s *store) explain(err error) error {
 	if _, ok := errors.AsType[*serviceerror.NamespaceNotFound](err); ok {
-		return exit.Hint(fmt.Errorf("Temporal at %s has no namespace %q", s.service.address, s.service.namespace),
+		return exit.Hint(fmt.Errorf("the Temporal service at %s has no namespace %q", s.service.address, s.service.namespace),
 			fmt.Sprintf("make it: temporal operator namespace create --address %s --retention 720h %s", s.service.address, s.service.namespace))
 	}
 	if _, ok := errors.AsType[*serviceerror.PermissionDenied](err); ok {
-		return exit.Hint(fmt.Errorf("Temporal at %s admits this program to nothing in namespace %q: %w", s.service.address, s.service.namespace, err),
+		return exit.Hint(fmt.Errorf("the Temporal service at %s admits this program to nothing in namespace %q: %w", s.service.address, s.service.namespace, err),
 			"is it the right one of --temporal-api-key-file, or of --temporal-cert?")
 	}
 	if _, ok := errors.AsType[*serviceerror.Unavailable](err); ok {
