@@ -20,7 +20,7 @@ CODE_MODULES = $(filter-out ./tools ./tools/%,$(MODULES))
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
 test: ## run the tests
@@ -38,6 +38,23 @@ test-console: ## use the console in Chromium, which apt installs where it can
 	fi
 	@command -v chromium chromium-browser google-chrome >/dev/null || echo "Chromium is not installed: the console is not tested in a browser" >&2
 	cd console/browsertest && go vet ./... && go test -parallel=2 ./...
+
+POSTGRES = $(firstword $(wildcard /usr/lib/postgresql/*/bin/postgres) $(shell command -v postgres))
+
+# One package at a time: they start a Temporal service and workers each. Their
+# processes are copies of the test binary, so the race detector sees them too.
+.PHONY: test-temporal
+test-temporal: ## test the engine on Temporal, whose server is built (minutes, once)
+	@if [[ -z "$(POSTGRES)" ]] && command -v apt-get >/dev/null && [[ $$(id -u) == 0 ]]; then \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; \
+	fi
+	cd temporal/devserver && go vet ./...
+	cd temporal && go vet ./... && go tool -modfile=../tools/go.mod staticcheck ./...
+	cd temporal && LRO_TEMPORAL=1 go test -race -p=1 -parallel=2 -timeout=30m ./...
+
+.PHONY: demo-temporal
+demo-temporal: ## kill one of three workers under 50 operations on Temporal, and show what became of them
+	cd temporal && go run ./cmd/demo
 
 KILL_ROUNDS ?= 200
 
