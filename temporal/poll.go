@@ -9,6 +9,8 @@ import (
 	failurepb "go.temporal.io/api/failure/v1"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/go-lro/lro/server/engine"
 )
 
 const (
@@ -18,7 +20,9 @@ const (
 	// turnPause is how long a kind that had nothing to do leaves its place to
 	// others that wait for it.
 	turnPause = time.Second
-	// maxPollers is how many polls a kind has under way while there is work.
+	// maxPollers is how many polls a kind has under way at most. Temporal
+	// divides a queue into four parts, and a poll waits at one of them: what
+	// comes to another takes longer.
 	maxPollers = 4
 	// pollGrace is how long polls may go on when a worker stops.
 	pollGrace = 500 * time.Millisecond
@@ -55,7 +59,7 @@ func (w *worker) poll(k *kindSlots) {
 			continue
 		}
 		wait = minPollPause
-		if k.shrink() {
+		if k.shrink(contended) {
 			return
 		}
 		if contended {
@@ -74,11 +78,21 @@ func (k *kindSlots) grow(w *worker) {
 	}
 }
 
+// idlePollers is how many polls a kind has under way while there is nothing to
+// do: together no more than a quarter of the places, but for one each.
+func idlePollers(w engine.Worker, limit int) int {
+	n := min(maxPollers, w.Concurrency/4/len(w.Kinds))
+	if limit > 0 {
+		n = min(n, limit)
+	}
+	return max(n, 1)
+}
+
 // shrink reports whether the poller should end, because there are others.
-func (k *kindSlots) shrink() bool {
+func (k *kindSlots) shrink(contended bool) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.pollers == 1 {
+	if k.pollers == 1 || !contended && k.pollers <= k.idle {
 		return false
 	}
 	k.pollers--

@@ -11,8 +11,12 @@ import (
 	"github.com/go-lro/lro/server/engine"
 )
 
-// lastLook is how long Wait may take for the latest state after its ctx ended.
-const lastLook = time.Second
+// How long Wait may take for the latest state after its ctx has ended: little,
+// because its caller's time is up, and longer when it has nothing to return.
+const (
+	lastLook = 100 * time.Millisecond
+	onlyLook = 5 * time.Second
+)
 
 // Get implements [engine.Engine].
 func (e *Engine) Get(ctx context.Context, name string) (*engine.Record, error) {
@@ -171,7 +175,11 @@ func (e *Engine) lastLook(ctx context.Context, name string, last *engine.Record,
 	if ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
 		return last, err
 	}
-	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
+	limit := lastLook
+	if last == nil {
+		limit = onlyLook
+	}
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	call, done := e.entered(call)
 	defer done()

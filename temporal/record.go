@@ -156,7 +156,7 @@ func (d *described) record() *engine.Record {
 		Fence:      d.fence(),
 		External:   d.input.GetExternal(),
 		Revision:   revision(d.info.GetAttempt(), s, d.changes()),
-		CreateTime: asTime(d.info.GetScheduleTime()),
+		CreateTime: asTime(d.input.GetCreateTime()),
 		StartTime:  d.startTime(),
 		CancelTime: d.cancelTime(),
 	}

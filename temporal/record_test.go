@@ -98,11 +98,11 @@ func TestEndings(t *testing.T) {
 			t.Parallel()
 			d := &described{
 				info: &activitypb.ActivityExecutionInfo{
-					Status: tt.status, Attempt: 1, ScheduleTime: at(0), LastStartedTime: at(1), CloseTime: at(9),
+					Status: tt.status, Attempt: 1, LastStartedTime: at(1), CloseTime: at(9),
 					CanceledReason: tt.reason, HeartbeatTimeout: durationpb.New(time.Second),
 				},
 				outcome:  &activitypb.ActivityExecutionOutcome{},
-				input:    &statepb.Input{Metadata: packed(t, "first"), External: tt.external},
+				input:    &statepb.Input{CreateTime: at(0), Metadata: packed(t, "first"), External: tt.external},
 				progress: &statepb.Progress{},
 			}
 			if tt.result != nil {
@@ -166,11 +166,10 @@ func TestLife(t *testing.T) {
 	}
 	var last *engine.Record
 	for _, step := range steps {
-		step.info.ScheduleTime = at(0)
 		if step.progress == nil {
 			step.progress = new(statepb.Progress)
 		}
-		d := &described{info: step.info, input: new(statepb.Input), progress: step.progress}
+		d := &described{info: step.info, input: &statepb.Input{CreateTime: at(0)}, progress: step.progress}
 		r := d.record()
 		got := &engine.Record{State: r.State, Attempt: r.Attempt, Fence: r.Fence, Crashes: r.Crashes, Releases: r.Releases, StartTime: r.StartTime, CancelTime: r.CancelTime}
 		if diff := cmp.Diff(step.want, got, cmpopts.IgnoreUnexported(engine.Record{})); diff != "" {

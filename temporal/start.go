@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/temporal/internal/statepb"
@@ -110,22 +111,18 @@ func (e *Engine) startOnce(ctx context.Context, spec *engine.Spec) (*engine.Reco
 	if spec.External {
 		return e.untilStarted(ctx, activityID, resp.GetRunId())
 	}
-	d, err := e.describeActivity(ctx, activityID, resp.GetRunId())
-	if err != nil {
-		return nil, err
-	}
-	return fresh(d).record(), nil
+	return fresh(input, spec.Kind).record(), nil
 }
 
-// fresh is an operation as it was when it was started: it may run by now.
-func fresh(d *described) *described {
+// fresh is an operation that was just started. It may run by now.
+func fresh(input *statepb.Input, kind string) *described {
 	return &described{
 		info: &activitypb.ActivityExecutionInfo{
-			ActivityType: d.info.GetActivityType(), ScheduleTime: d.info.GetScheduleTime(),
-			Status:   enumspb.ACTIVITY_EXECUTION_STATUS_RUNNING,
-			RunState: enumspb.PENDING_ACTIVITY_STATE_SCHEDULED, Attempt: 1,
+			ActivityType: &commonpb.ActivityType{Name: kind},
+			Status:       enumspb.ACTIVITY_EXECUTION_STATUS_RUNNING,
+			RunState:     enumspb.PENDING_ACTIVITY_STATE_SCHEDULED, Attempt: 1,
 		},
-		input: d.input, progress: new(statepb.Progress),
+		input: input, progress: new(statepb.Progress),
 	}
 }
 
@@ -141,6 +138,7 @@ func newInput(queue, id string, spec *engine.Spec) *statepb.Input {
 		CrashLimit: int32(min(spec.CrashLimit, math.MaxInt32)),
 		External:   spec.External,
 		Trace:      maps.Clone(spec.Trace),
+		CreateTime: timestamppb.Now(),
 	}
 }
 

@@ -47,12 +47,13 @@ type kindSlots struct {
 
 	mu      sync.Mutex
 	pollers int
+	idle    int // pollers while there is nothing to do
 }
 
 // Work implements [engine.Engine]. The attempts' contexts have the values of
-// ctx. While it waits for an operation of a kind, it holds one place of
-// [engine.Worker.Concurrency] for it; where there are fewer places than kinds,
-// they take turns. An attempt that has not returned 10 s after it was told that
+// ctx. While it waits for operations of a kind, it holds one to four
+// places of [engine.Worker.Concurrency] for it; when places are few, kinds that
+// have nothing to do take turns in one. An attempt that has not returned 10 s after it was told that
 // the worker is draining loses its operation, and Work returns without it.
 func (e *Engine) Work(ctx context.Context, w engine.Worker) error {
 	if w.Run == nil {
@@ -78,11 +79,13 @@ func (e *Engine) Work(ctx context.Context, w engine.Worker) error {
 	wk.polls, wk.abortPolls = context.WithCancel(e.ctx)
 	defer wk.abortPolls()
 	for kind, limit := range w.Kinds {
-		k := &kindSlots{name: kind, queue: e.kindQueue(kind), pollers: 1}
+		k := &kindSlots{name: kind, queue: e.kindQueue(kind), idle: idlePollers(w, limit)}
 		if limit > 0 {
 			k.slots = make(chan struct{}, limit)
 		}
-		wk.pollers.Go(func() { wk.poll(k) })
+		for range k.idle {
+			k.grow(wk)
+		}
 	}
 	select {
 	case <-ctx.Done():

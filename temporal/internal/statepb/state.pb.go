@@ -47,7 +47,9 @@ type Input struct {
 	// Its work is done elsewhere.
 	External bool `protobuf:"varint,9,opt,name=external,proto3" json:"external,omitempty"`
 	// The caller's trace context.
-	Trace         map[string]string `protobuf:"bytes,10,rep,name=trace,proto3" json:"trace,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Trace map[string]string `protobuf:"bytes,10,rep,name=trace,proto3" json:"trace,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// When it was started, by the clock of who started it.
+	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -148,6 +150,13 @@ func (x *Input) GetExternal() bool {
 func (x *Input) GetTrace() map[string]string {
 	if x != nil {
 		return x.Trace
+	}
+	return nil
+}
+
+func (x *Input) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
 	}
 	return nil
 }
@@ -381,7 +390,7 @@ var File_lro_temporal_v1_state_proto protoreflect.FileDescriptor
 
 const file_lro_temporal_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1blro/temporal/v1/state.proto\x12\x0flro.temporal.v1\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\x9c\x03\n" +
+	"\x1blro/temporal/v1/state.proto\x12\x0flro.temporal.v1\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xd9\x03\n" +
 	"\x05Input\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -396,7 +405,9 @@ const file_lro_temporal_v1_state_proto_rawDesc = "" +
 	"crashLimit\x12\x1a\n" +
 	"\bexternal\x18\t \x01(\bR\bexternal\x127\n" +
 	"\x05trace\x18\n" +
-	" \x03(\v2!.lro.temporal.v1.Input.TraceEntryR\x05trace\x1a8\n" +
+	" \x03(\v2!.lro.temporal.v1.Input.TraceEntryR\x05trace\x12;\n" +
+	"\vcreate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x1a8\n" +
 	"\n" +
 	"TraceEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -450,18 +461,19 @@ var file_lro_temporal_v1_state_proto_depIdxs = []int32{
 	5,  // 0: lro.temporal.v1.Input.request:type_name -> google.protobuf.Any
 	5,  // 1: lro.temporal.v1.Input.metadata:type_name -> google.protobuf.Any
 	4,  // 2: lro.temporal.v1.Input.trace:type_name -> lro.temporal.v1.Input.TraceEntry
-	5,  // 3: lro.temporal.v1.Progress.metadata:type_name -> google.protobuf.Any
-	6,  // 4: lro.temporal.v1.Progress.update_time:type_name -> google.protobuf.Timestamp
-	6,  // 5: lro.temporal.v1.Progress.first_start_time:type_name -> google.protobuf.Timestamp
-	5,  // 6: lro.temporal.v1.Result.response:type_name -> google.protobuf.Any
-	5,  // 7: lro.temporal.v1.Result.metadata:type_name -> google.protobuf.Any
-	7,  // 8: lro.temporal.v1.Ending.error:type_name -> google.rpc.Status
-	5,  // 9: lro.temporal.v1.Ending.metadata:type_name -> google.protobuf.Any
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	6,  // 3: lro.temporal.v1.Input.create_time:type_name -> google.protobuf.Timestamp
+	5,  // 4: lro.temporal.v1.Progress.metadata:type_name -> google.protobuf.Any
+	6,  // 5: lro.temporal.v1.Progress.update_time:type_name -> google.protobuf.Timestamp
+	6,  // 6: lro.temporal.v1.Progress.first_start_time:type_name -> google.protobuf.Timestamp
+	5,  // 7: lro.temporal.v1.Result.response:type_name -> google.protobuf.Any
+	5,  // 8: lro.temporal.v1.Result.metadata:type_name -> google.protobuf.Any
+	7,  // 9: lro.temporal.v1.Ending.error:type_name -> google.rpc.Status
+	5,  // 10: lro.temporal.v1.Ending.metadata:type_name -> google.protobuf.Any
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_lro_temporal_v1_state_proto_init() }
