@@ -42,7 +42,7 @@ type series struct {
 // Plots draws all plots of the report into a folder.
 func (r *Report) Plots(dir string) error {
 	var late, memory []series
-	colour := r.colours()
+	looks := r.looks()
 	for _, l := range r.Lateness {
 		if l.Late.N > 0 {
 			late = add(late, l.Client, l.Nominal, l.Late.Median)
@@ -72,7 +72,7 @@ func (r *Report) Plots(dir string) error {
 		drawn.X.Tick.Marker, drawn.Y.Tick.Marker = ticks{p.xTick, at(p.lines)}, ticks{p.yTick, nil}
 		drawn.BackgroundColor = color.White
 		style(drawn)
-		if err := lines(drawn, p.lines, colour); err != nil {
+		if err := lines(drawn, p.lines, looks); err != nil {
 			return fmt.Errorf("draw %s: %w", p.file, err)
 		}
 		fit(drawn)
@@ -83,13 +83,28 @@ func (r *Report) Plots(dir string) error {
 	return nil
 }
 
-// colours gives each client one, the same in all plots.
-func (r *Report) colours() map[string]color.Color {
-	all := make(map[string]color.Color)
+// look is how the line of a client looks.
+type look struct {
+	colour color.Color
+	glyph  draw.GlyphDrawer
+	dashes []vg.Length
+}
+
+// looks gives each client one, the same in all plots. The lines on top are
+// dashed, so that those below can be seen.
+func (r *Report) looks() map[string]look {
+	all := make(map[string]look)
+	glyphs := []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.TriangleGlyph{}}
 	give := func(client string) {
-		if all[client] == nil {
-			all[client] = palette[len(all)%len(palette)]
+		if _, ok := all[client]; ok {
+			return
 		}
+		n := len(all)
+		l := look{colour: palette[n%len(palette)], glyph: glyphs[n%len(glyphs)]}
+		if n > 2 {
+			l.dashes = []vg.Length{vg.Points(5), vg.Points(4)}
+		}
+		all[client] = l
 	}
 	for _, l := range r.Lateness {
 		give(l.Client)
@@ -158,7 +173,7 @@ func style(p *plot.Plot) {
 	p.Legend.ThumbnailWidth, p.Legend.Padding, p.Legend.XOffs = vg.Points(20), vg.Points(2), vg.Points(6)
 }
 
-func lines(p *plot.Plot, all []series, colour map[string]color.Color) error {
+func lines(p *plot.Plot, all []series, looks map[string]look) error {
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{0xe0}, color.Gray{0xe0}
 	p.Add(grid)
@@ -167,8 +182,10 @@ func lines(p *plot.Plot, all []series, colour map[string]color.Color) error {
 		if err != nil {
 			return err
 		}
-		line.Color, points.Color = colour[s.name], colour[s.name]
-		line.Width, points.Radius, points.Shape = vg.Points(1.5), vg.Points(2.5), draw.CircleGlyph{}
+		l := looks[s.name]
+		line.Color, points.Color = l.colour, l.colour
+		line.Width, line.Dashes = vg.Points(1.5), l.dashes
+		points.Radius, points.Shape = vg.Points(3), l.glyph
 		p.Add(line, points)
 		p.Legend.Add(s.name, line, points)
 	}
