@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -69,24 +69,54 @@ var serverBenches = []goBench{
 	}},
 }
 
+var temporalBenches = []goBench{
+	{".", "^Benchmark(Start|Get|StartToWait)$", "300x", []metric{
+		{"start through the service, of the SDK's speed", "BenchmarkStart", "of-sdk", "≥ 0.9", ""},
+		{"start through the service, p50, µs", "BenchmarkStart", "us", "", ""},
+		{"start by the SDK, p50, µs", "BenchmarkStart", "sdk-us", "", ""},
+		{"get through the service, of the SDK's speed", "BenchmarkGet", "of-sdk", "≥ 0.9", ""},
+		{"get through the service, p50, µs", "BenchmarkGet", "us", "", ""},
+		{"get by the SDK, p50, µs", "BenchmarkGet", "sdk-us", "", ""},
+		{"start to Wait's return through the service, of the SDK's speed", "BenchmarkStartToWait", "of-sdk", "≥ 0.9", ""},
+		{"start to Wait's return through the service, p50, µs", "BenchmarkStartToWait", "us", "", ""},
+		{"start to Wait's return by the SDK, p50, µs", "BenchmarkStartToWait", "sdk-us", "", ""},
+	}},
+	{".", "^BenchmarkWorkers$", "3x", []metric{
+		{"operations a second with 1 worker", "BenchmarkWorkers/1", "ops/s", "", ""},
+		{"operations a second with 4 workers over those with 1", "BenchmarkWorkers/4", "of-1", "", ""},
+	}},
+}
+
 // server runs the benchmarks of the server and the future.
 func (b *bench) server(ctx context.Context) error {
 	benches := serverBenches
 	if b.short {
 		benches = benches[len(benches)-3 : len(benches)-2]
 	}
+	b.report.Server = b.goBenches(ctx, "server", b.programs.root, benches)
+	return nil
+}
+
+// temporal runs those of the engine on Temporal, whose server is built first.
+func (b *bench) temporal(ctx context.Context) error {
+	b.report.Temporal = b.goBenches(ctx, "temporal", filepath.Join(b.programs.root, "temporal"), temporalBenches, "LRO_TEMPORAL=1")
+	return nil
+}
+
+// goBenches runs benchmarks of the module in dir with env set.
+func (b *bench) goBenches(ctx context.Context, section, dir string, benches []goBench, env ...string) (all []report.Figure) {
 	for _, g := range benches {
-		b.say("server: %s %s", g.pkg, g.pattern)
-		results, err := b.goTest(ctx, b.programs.root, g.pkg, g.pattern, g.time)
+		b.say("%s: %s %s", section, g.pkg, g.pattern)
+		results, err := goTest(ctx, dir, g, env)
 		note := ""
 		if err != nil {
 			note = err.Error()
 		}
 		for _, m := range g.metrics {
-			b.report.Server = append(b.report.Server, m.figure(results, g.pkg, note))
+			all = append(all, m.figure(results, g.pkg, note))
 		}
 	}
-	return nil
+	return all
 }
 
 // figure looks the metric up.
@@ -107,35 +137,14 @@ func (m metric) figure(all []result, pkg, note string) report.Figure {
 	return f
 }
 
-// temporal runs the benchmarks of the engine on Temporal, and shows all that
-// they report.
-func (b *bench) temporal(ctx context.Context) error {
-	b.say("temporal: its benchmarks")
-	results, err := b.goTest(ctx, filepath.Join(b.programs.root, "temporal"), "./...", ".", "15x")
-	if err == nil && len(results) == 0 {
-		err = errors.New("no benchmark reported anything")
-	}
-	if err != nil {
-		b.report.Temporal = append(b.report.Temporal, report.Figure{What: "engine on Temporal", Package: "./temporal/...", Note: err.Error()})
-	}
-	for _, r := range results {
-		for _, v := range r.values {
-			b.report.Temporal = append(b.report.Temporal, report.Figure{
-				What: strings.TrimPrefix(r.name, "Benchmark") + ", " + v.unit, Value: v.value, Unit: v.unit, Package: "./temporal/...", Bench: r.name,
-			})
-		}
-	}
-	return nil
-}
-
 // goTest runs benchmarks and returns what they printed, also when one failed.
-func (b *bench) goTest(ctx context.Context, dir, pkg, pattern, benchtime string) ([]result, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-short", "-run=^$", "-bench="+pattern, "-benchtime="+benchtime, "-timeout=10m", pkg)
-	cmd.Dir = dir
+func goTest(ctx context.Context, dir string, g goBench, env []string) ([]result, error) {
+	cmd := exec.CommandContext(ctx, "go", "test", "-short", "-run=^$", "-bench="+g.pattern, "-benchtime="+g.time, "-timeout=20m", g.pkg)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	results := parseBenchmarks(string(out))
 	if err != nil {
-		return results, fmt.Errorf("go test -bench %s %s: %w: %s", pattern, pkg, err, lastLine(string(out)))
+		return results, fmt.Errorf("go test -bench %s %s: %w: %s", g.pattern, g.pkg, err, lastLine(string(out)))
 	}
 	return results, nil
 }

@@ -30,8 +30,9 @@ func (r *Report) Tables() []Table {
 		temporal = []Figure{{What: "engine on Temporal against its SDK", Note: "not run", Package: "./temporal/..."}}
 	}
 	if len(temporal) > 0 {
-		all = append(all, figures("On Temporal", "The benchmarks of the engine on Temporal. They need its server, so they are "+
-			"run only when asked for.", temporal))
+		all = append(all, figures("On Temporal", "The Operations service on Temporal against the same calls made with its SDK, "+
+			"in turns, on a Temporal server in a process of its own with its development storage. That server is built first, which "+
+			"takes minutes, so this is run only when asked for: `make bench BENCHFLAGS=-temporal`.", temporal))
 	}
 	return all
 }
