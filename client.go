@@ -141,6 +141,9 @@ func (c *Client) learnRTT(took time.Duration) {
 	c.rtt.Store(max(1, old+(int64(took)-old)/4))
 }
 
+// maxLastPollMargin is the most that lastPollMargin returns.
+const maxLastPollMargin = time.Second
+
 // lastPollMargin is how long before a deadline a last poll is made.
 func (c *Client) lastPollMargin() time.Duration {
 	const unknown = 50 * time.Millisecond
@@ -148,5 +151,5 @@ func (c *Client) lastPollMargin() time.Duration {
 	if rtt == 0 {
 		rtt = unknown
 	}
-	return min(max(2*rtt, 20*time.Millisecond), time.Second)
+	return min(max(2*rtt, 20*time.Millisecond), maxLastPollMargin)
 }

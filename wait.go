@@ -10,7 +10,7 @@ import (
 // waiting ended before. With next, it also returns, with nil, when the state
 // is no longer the one that next holds.
 func (c *core) await(ctx context.Context, l *loop, begin time.Time, next *view) error {
-	last := c.lastPollTimer(ctx)
+	last := lastPollTimer(ctx)
 	defer last.Stop()
 	for {
 		c.mu.Lock()
@@ -29,6 +29,10 @@ func (c *core) await(ctx context.Context, l *loop, begin time.Time, next *view) 
 		case <-l.ended:
 			return c.endOf(l, begin)
 		case <-last.C:
+			if d := c.untilLastPoll(ctx); d > 0 {
+				last.Reset(d)
+				continue
+			}
 			l.pollNow()
 		case <-ctx.Done():
 			return c.stopped(ctx, l, begin)
@@ -36,16 +40,25 @@ func (c *core) await(ctx context.Context, l *loop, begin time.Time, next *view) 
 	}
 }
 
-// lastPollTimer fires shortly before ctx's deadline, so that an operation that
-// ends before it is not reported as running; never without a deadline.
-func (c *core) lastPollTimer(ctx context.Context) *time.Timer {
+// lastPollTimer fires when it is time to look at [core.untilLastPoll]: as early
+// before ctx's deadline as that can be, since by then is known how long a poll
+// takes; never without a deadline.
+func lastPollTimer(ctx context.Context) *time.Timer {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		t := time.NewTimer(forever)
 		t.Stop()
 		return t
 	}
-	return time.NewTimer(time.Until(deadline) - c.client.lastPollMargin())
+	return time.NewTimer(time.Until(deadline) - maxLastPollMargin)
+}
+
+// untilLastPoll is the time until the poll that is made shortly before ctx's
+// deadline, so that an operation that ends before it is not reported as
+// running.
+func (c *core) untilLastPoll(ctx context.Context) time.Duration {
+	deadline, _ := ctx.Deadline()
+	return time.Until(deadline) - c.client.lastPollMargin()
 }
 
 // endOf returns what the ended loop ended with; nil when the operation is

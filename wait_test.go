@@ -269,6 +269,28 @@ func TestWaitPollsALastTimeBeforeTheDeadline(t *testing.T) {
 	}
 }
 
+// How long a service takes to answer is learnt while waiting.
+func TestWaitPollsALastTimeEarlyEnoughForASlowService(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		state := endsAt(8 * time.Second)
+		f := &fakeService{get: func(ctx context.Context, n int) (*longrunningpb.Operation, error) {
+			op, err := state(ctx, n)
+			select {
+			case <-time.After(400 * time.Millisecond):
+				return op, err
+			case <-ctx.Done():
+				return nil, status.FromContextError(ctx.Err()).Err()
+			}
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		op := wrap(t, f.pollOnly(), WithPolicy(Policy{MaxInterval: 50 * time.Second, Multiplier: 40}))
+		got, err := op.Wait(ctx)
+		wantValue(t, got, err, "done")
+	})
+}
+
 func TestWaitDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
