@@ -108,7 +108,7 @@ func below(parent, name string) string {
 
 // futureMetadata polls until it has seen the operation work and end.
 func futureMetadata(ctx context.Context, s *session) error {
-	started, err := s.simulate(ctx, s.parent, 2*time.Second, &lropb.SimulateRequest{Steps: 20})
+	started, err := s.simulate(ctx, s.parent, 4*time.Second, &lropb.SimulateRequest{Steps: 40})
 	if err != nil {
 		return err
 	}

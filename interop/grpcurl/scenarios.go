@@ -49,7 +49,7 @@ var scenarios = map[string]func(*session) error{
 		return checkEcho(op)
 	},
 	"metadata": func(s *session) error {
-		op, err := s.simulate(s.parent, object{"duration": "2s", "steps": 20})
+		op, err := s.simulate(s.parent, object{"duration": "4s", "steps": 40})
 		working := false
 		for ; err == nil && !op.Done; op, err = s.get(op.Name) {
 			percent, _ := op.Metadata["progressPercent"].(float64)

@@ -49,7 +49,7 @@ class Futures {
   }
 
   async metadata() {
-    const operation = this.wrap(await this.simulate(2, {steps: 20}));
+    const operation = this.wrap(await this.simulate(4, {steps: 40}));
     const seen = [];
     operation.on('progress', metadata => seen.push(metadata));
     const [, last] = await operation.promise();

@@ -68,7 +68,7 @@ class OperationAsync(Scenarios):
         check.check_echo(await self.future(self.starter.start(request)).result())
 
     async def metadata(self):
-        request = check.simulate(self.parent, takes=2, steps=20)
+        request = check.simulate(self.parent, takes=4, steps=40)
         future = self.future(self.starter.start(request))
         seen = []
         while not await future.done():

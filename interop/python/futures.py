@@ -36,7 +36,7 @@ class Scenarios:
         check.check_echo(self.future(self.starter.start(request)).result())
 
     def metadata(self):
-        request = check.simulate(self.parent, takes=2, steps=20)
+        request = check.simulate(self.parent, takes=4, steps=40)
         future = self.future(self.starter.start(request))
         seen = []
         while not future.done():

@@ -71,7 +71,7 @@ final class Futures {
   }
 
   private void metadata() throws Exception {
-    var future = simulate(2000, SimulateRequest.newBuilder().setSteps(20));
+    var future = simulate(4000, SimulateRequest.newBuilder().setSteps(40));
     List<OperationMetadata> seen = new ArrayList<>();
     while (!future.isDone()) {
       var metadata = future.peekMetadata();
