@@ -99,7 +99,7 @@ func (e *Engine) window(ctx context.Context, filter string, after *cursor) (wind
 // visibility can give at once.
 func (e *Engine) span(ctx context.Context, filter string, from cursor) (window, error) {
 	// Stores keep times to a microsecond at least.
-	filter += " AND StartTime <= " + quote(formatTime(from.at.Add(time.Millisecond)))
+	filter = and(filter, "StartTime <= "+quote(formatTime(from.at.Add(time.Millisecond))))
 	var rows []*activitypb.ActivityExecutionListInfo
 	var lower time.Time
 	for more := true; more; {

@@ -15,15 +15,18 @@ const skew = time.Minute
 // filter is what of a query visibility can answer: it finds all that match, and
 // some that do not.
 func (e *Engine) filter(q engine.Query) string {
-	conds := []string{"TaskQueue STARTS_WITH " + quote(e.opts.TaskQueue+"/")}
+	var conds []string
+	if prefix := e.opts.TaskQueue + "/"; quotable(prefix) {
+		conds = append(conds, "TaskQueue STARTS_WITH "+quote(prefix))
+	}
 	switch {
 	case q.AnyParent:
 	case q.Parent == "":
 		conds = append(conds, ParentAttribute+" IS NULL")
-	default:
+	case quotable(q.Parent):
 		conds = append(conds, ParentAttribute+" = "+quote(q.Parent))
 	}
-	if len(q.Where.Kinds) > 0 {
+	if len(q.Where.Kinds) > 0 && quotable(q.Where.Kinds...) {
 		conds = append(conds, in("ActivityType", q.Where.Kinds))
 	}
 	if statuses := statuses(q.Where); len(statuses) < len(allStatuses) {
@@ -71,6 +74,13 @@ func statesOf(status string) []engine.State {
 	}
 }
 
+func and(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + " AND " + b
+}
+
 func in(field string, values []string) string {
 	quoted := make([]string, len(values))
 	for i, v := range values {
@@ -79,9 +89,18 @@ func in(field string, values []string) string {
 	return fmt.Sprintf("%s IN (%s)", field, strings.Join(quoted, ", "))
 }
 
-// quote writes a string as visibility's query language, which is SQL's, has it.
-func quote(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+// quotable reports whether visibility's query language has no opinion on what is
+// in a string. Its rules for quotes and backslashes are its own, and such names
+// rare: conditions on them are left to us.
+func quotable(values ...string) bool {
+	for _, v := range values {
+		if strings.ContainsAny(v, "'\"`\\") {
+			return false
+		}
+	}
+	return true
 }
+
+func quote(s string) string { return "'" + s + "'" }
 
 func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

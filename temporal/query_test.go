@@ -21,8 +21,10 @@ func TestFilter(t *testing.T) {
 	}{
 		{engine.Query{AnyParent: true, Parent: "ignored"}, mine},
 		{engine.Query{}, mine + ` AND LroParent IS NULL`},
-		{engine.Query{Parent: `it's \ a`}, mine + ` AND LroParent = 'it\'s \\ a'`},
-		{engine.Query{AnyParent: true, Where: engine.Where{Kinds: []string{"a", "b'"}}}, mine + ` AND ActivityType IN ('a', 'b\'')`},
+		{engine.Query{Parent: "projects/p"}, mine + ` AND LroParent = 'projects/p'`},
+		{engine.Query{Parent: "it's"}, mine},
+		{engine.Query{AnyParent: true, Where: engine.Where{Kinds: []string{"a", `b\`}}}, mine},
+		{engine.Query{AnyParent: true, Where: engine.Where{Kinds: []string{"a", "b"}}}, mine + ` AND ActivityType IN ('a', 'b')`},
 		{engine.Query{AnyParent: true, Where: engine.Where{Done: new(false)}}, mine + ` AND ExecutionStatus IN ('Running', 'Paused')`},
 		{engine.Query{AnyParent: true, Where: engine.Where{States: []engine.State{engine.Cancelled}}},
 			mine + ` AND ExecutionStatus IN ('Failed', 'Canceled', 'TimedOut')`},
