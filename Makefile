@@ -52,6 +52,10 @@ test-temporal: ## test the engine on Temporal, whose server is built (minutes, o
 	cd temporal && go vet ./... && go tool -modfile=../tools/go.mod staticcheck ./...
 	cd temporal && LRO_TEMPORAL=1 go test -race -p=1 -parallel=2 -timeout=30m ./...
 
+.PHONY: bench-temporal
+bench-temporal: ## compare operations on Temporal with the Temporal SDK, and 4 workers with 1
+	cd temporal && LRO_TEMPORAL=1 LRO_FIGURES=1 go test -run=Figures -count=1 -v ./faulttest
+
 .PHONY: demo-temporal
 demo-temporal: ## kill one of three workers under 50 operations on Temporal, and show what became of them
 	cd temporal && go run ./cmd/demo
