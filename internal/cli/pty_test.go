@@ -1,4 +1,4 @@
-//go:build !windows
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
 package cli_test
 
@@ -17,6 +17,7 @@ import (
 
 	"github.com/creack/pty"
 	"github.com/hinshun/vt10x"
+	"golang.org/x/sys/unix"
 )
 
 // console is the command in a pseudo-terminal, and the screen that somebody in
@@ -47,6 +48,7 @@ func open(t *testing.T, columns int, env []string, args ...string) *console {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keepOutput(t, file)
 	c := &console{
 		t: t, cmd: cmd, file: file, ended: make(chan error, 1), changed: make(chan struct{}, 1),
 		screen: vt10x.New(vt10x.WithSize(columns, consoleRows)),
@@ -59,6 +61,30 @@ func open(t *testing.T, columns int, env []string, args ...string) *console {
 		c.reading.Wait()
 	})
 	return c
+}
+
+// keepOutput keeps the terminal from dropping what was written and not read yet
+// when Ctrl-C is typed. It drops that after it has sent the signal, and with it,
+// on a busy machine, what the command says about the signal.
+func keepOutput(t *testing.T, file *os.File) {
+	t.Helper()
+	conn, err := file.SyscallConn() // Fd would make reads block that Close must end
+	if err != nil {
+		t.Fatal(err)
+	}
+	var failed error
+	err = conn.Control(func(fd uintptr) {
+		termios, err := unix.IoctlGetTermios(int(fd), getTermios)
+		if err != nil {
+			failed = err
+			return
+		}
+		termios.Lflag |= unix.NOFLSH
+		failed = unix.IoctlSetTermios(int(fd), setTermios, termios)
+	})
+	if err = errors.Join(err, failed); err != nil {
+		t.Fatalf("set up the terminal: %v", err)
+	}
 }
 
 // read shows what the command writes until it has ended.
