@@ -1,6 +1,9 @@
 package main
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+)
 
 // scenarioNames are all scenarios, in the order in which they are printed.
 //
@@ -19,7 +22,7 @@ var scenarioNames = []string{"start", "success", "metadata", "failure", "cancel"
 // column is one client.
 type column struct {
 	name      string
-	part      string // what install.sh installs, and who plays; see players
+	part      string // what install.sh installs, and who plays; see house.player
 	client    string // the player's name of it
 	parent    string // of the operations it starts; "" for names such as operations/x
 	scenarios []string
@@ -33,13 +36,10 @@ type defect struct {
 	want *regexp.Regexp
 }
 
-// What the parts of the clients can do.
+// What every future can do, and every client of the Operations service.
 var (
-	future     = []string{"start", "success", "metadata", "failure", "cancel", "unknown"}
-	client     = []string{"start", "success", "failure", "cancel", "delete", "list", "unknown"}
-	alsoDelete = "delete"
-	alsoWait   = "wait"
-	alsoExport = "library"
+	future = []string{"start", "success", "metadata", "failure", "cancel", "unknown"}
+	client = []string{"start", "success", "failure", "cancel", "delete", "list", "unknown"}
 )
 
 // parent is for clients that cannot reach operations/x over REST.
@@ -66,14 +66,14 @@ var (
 
 // columns is what we expect of every client.
 var columns = []column{
-	{name: "go longrunning.Operation gRPC", part: "go", client: "future-grpc", scenarios: with(future, alsoDelete, alsoExport)},
-	{name: "go longrunning.Operation REST", part: "go", client: "future-rest", scenarios: with(future, alsoDelete)},
-	{name: "go OperationsClient gRPC", part: "go", client: "client-grpc", scenarios: with(client, alsoWait)},
+	{name: "go longrunning.Operation gRPC", part: "go", client: "future-grpc", scenarios: with(future, "delete", "library")},
+	{name: "go longrunning.Operation REST", part: "go", client: "future-rest", scenarios: with(future, "delete")},
+	{name: "go OperationsClient gRPC", part: "go", client: "client-grpc", scenarios: with(client, "wait")},
 	{
-		name: "go OperationsClient REST", part: "go", client: "client-rest", scenarios: with(client, alsoWait),
+		name: "go OperationsClient REST", part: "go", client: "client-rest", scenarios: with(client, "wait"),
 		broken: map[string]*defect{"wait": goWait},
 	},
-	{name: "python from_gapic", part: "python", client: "from_gapic", scenarios: with(future, alsoExport)},
+	{name: "python from_gapic", part: "python", client: "from_gapic", scenarios: with(future, "library")},
 	{
 		name: "python from_grpc", part: "python", client: "from_grpc", scenarios: future,
 		broken: map[string]*defect{
@@ -82,7 +82,7 @@ var columns = []column{
 	},
 	{name: "python from_http_json", part: "python", client: "from_http_json", parent: parent, scenarios: future},
 	{
-		name: "python operation_async", part: "python", client: "operation_async", scenarios: with(future, alsoExport),
+		name: "python operation_async", part: "python", client: "operation_async", scenarios: with(future, "library"),
 		broken: map[string]*defect{"failure": asyncCode, "cancel": asyncCode},
 	},
 	{name: "python OperationsClient gRPC", part: "python", client: "OperationsClient", scenarios: client},
@@ -90,7 +90,7 @@ var columns = []column{
 	{name: "python AbstractOperationsClient REST", part: "python", client: "AbstractOperationsClient", parent: parent, scenarios: client},
 	{name: "python AsyncOperationsRestClient", part: "python", client: "AsyncOperationsRestClient", parent: parent, scenarios: client},
 	{
-		name: "node Operation gRPC", part: "node", client: "Operation-grpc", scenarios: with(future, alsoExport),
+		name: "node Operation gRPC", part: "node", client: "Operation-grpc", scenarios: with(future, "library"),
 		broken: map[string]*defect{"failure": nodeDetails},
 	},
 	{
@@ -99,11 +99,12 @@ var columns = []column{
 	},
 	{name: "node OperationsClient gRPC", part: "node", client: "OperationsClient-grpc", scenarios: client},
 	{name: "node OperationsClient REST", part: "node", client: "OperationsClient-rest", parent: parent, scenarios: client},
-	{name: "java OperationFuture gRPC", part: "java", client: "OperationFuture", scenarios: with(future, alsoExport)},
-	{name: "java OperationsClient gRPC", part: "java", client: "OperationsClient", scenarios: with(client, alsoWait)},
+	{name: "java OperationFuture gRPC", part: "java", client: "OperationFuture", scenarios: with(future, "library")},
+	{name: "java OperationsClient gRPC", part: "java", client: "OperationsClient", scenarios: with(client, "wait")},
 	{name: "grpcurl", part: "grpcurl", client: "grpcurl", scenarios: scenarioNames},
 }
 
+// with returns scenarios and more.
 func with(scenarios []string, more ...string) []string {
-	return append(append([]string(nil), scenarios...), more...)
+	return slices.Concat(scenarios, more)
 }
