@@ -261,6 +261,7 @@ func listLatest(v *env) {
 
 func listSurvives(v *env) {
 	names := v.startN(5, engine.Spec{})
+	v.wantNames(engine.Query{Parent: parent}, names...)
 	p := v.page(engine.Query{Parent: parent, Limit: 2})
 	v.crash()
 	v.wantNames(engine.Query{Parent: parent, Limit: 2}, names...)
