@@ -64,6 +64,8 @@ func (c *caller) do(ctx context.Context, step Step) (outcome, error) {
 		return c.future.ask(ctx, step.Do), nil
 	case "cancel":
 		return c.future.cancel(ctx), nil
+	case "delete":
+		return c.future.delete(ctx), nil
 	case "metadata":
 		return c.future.metadata(), nil
 	case "name":
@@ -87,9 +89,6 @@ func (c *caller) do(ctx context.Context, step Step) (outcome, error) {
 		return valueOf(c.scenario.Caller.GRPCMetadata.Pairs), nil // a copy was given away
 	case "set_result":
 		return absent(), nil
-	case "sleep":
-		sleep(ctx, time.Duration(step.For))
-		return outcome{"outcome": "slept"}, nil
 	}
 	return nil, fmt.Errorf("unknown step %q", step.Do)
 }

@@ -16,6 +16,7 @@ type future interface {
 	exception(ctx context.Context) outcome
 	ask(ctx context.Context, what string) outcome
 	cancel(ctx context.Context) outcome
+	delete(ctx context.Context) outcome
 	metadata() outcome
 	name() string
 	proto() *longrunningpb.Operation
@@ -73,6 +74,13 @@ func (f typed[R, M]) cancel(ctx context.Context) outcome {
 		return failure(err)
 	}
 	return valueOf(taken)
+}
+
+func (f typed[R, M]) delete(ctx context.Context) outcome {
+	if err := f.op.Delete(ctx); err != nil {
+		return failure(err)
+	}
+	return outcome{"outcome": "deleted"}
 }
 
 func (f typed[R, M]) metadata() outcome { return metadataOf(f.op.Snapshot()) }

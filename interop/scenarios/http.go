@@ -45,7 +45,7 @@ func (s httpService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case method == "list":
 		page, err := s.play.page(r.URL.Query().Get("pageToken"))
 		write(w, page, status.Convert(err).Proto())
-	case !s.play.knows(name):
+	case name != s.play.name:
 		writeStatus(w, status.New(codes.NotFound, fmt.Sprintf("no operation %q", name)).Proto())
 	case method == "get":
 		s.get(w, r)
@@ -63,7 +63,7 @@ func (s httpService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s httpService) get(w http.ResponseWriter, r *http.Request) {
 	a := s.play.next(r.Context())
 	switch {
-	case a.Drop || a.Hang:
+	case a.Drop:
 		panic(http.ErrAbortHandler) // closes the connection without an answer
 	case a.HTTP != nil:
 		body := []byte(a.HTTP.Body)

@@ -47,7 +47,6 @@ type Reply struct {
 	Operation json.RawMessage `json:"operation"`
 	Error     *Status         `json:"error"`
 	HTTP      *HTTPReply      `json:"http"`
-	Hang      bool            `json:"hang"`
 	Drop      bool            `json:"drop"`
 
 	Delay Duration  `json:"delay"`
@@ -106,7 +105,6 @@ type Step struct {
 	Takes   Duration        `json:"takes"`
 	Of      string          `json:"of"`
 	Within  Duration        `json:"within"`
-	For     Duration        `json:"for"`
 	Max     int             `json:"max"`
 	Value   json.RawMessage `json:"value"`
 	Bytes   []byte          `json:"bytes"`
@@ -136,11 +134,11 @@ type Duration time.Duration
 func (d *Duration) UnmarshalJSON(data []byte) error {
 	var text string
 	if err := json.Unmarshal(data, &text); err != nil {
-		return err
+		return fmt.Errorf("read duration: %w", err)
 	}
 	parsed, err := time.ParseDuration(text)
 	if err != nil {
-		return err
+		return fmt.Errorf("read duration: %w", err)
 	}
 	*d = Duration(parsed)
 	return nil
@@ -233,7 +231,7 @@ func (s *Scenario) check(reasons map[string]string) error {
 		return fmt.Errorf("name, about, operation and steps must be there")
 	}
 	for i, step := range s.Steps {
-		if step.Do != "sleep" && step.Expect == nil {
+		if step.Expect == nil {
 			return fmt.Errorf("step %d expects nothing", i)
 		}
 	}

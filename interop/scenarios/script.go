@@ -3,7 +3,6 @@ package scenarios
 import (
 	"context"
 	"errors"
-	"maps"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 // use.
 type play struct {
 	scenario *Scenario
+	name     string // of the operation
 
 	mu       sync.Mutex
 	replies  []answer // at least one
@@ -34,20 +34,18 @@ type answer struct {
 }
 
 func newPlay(s *Scenario) (*play, error) {
-	p := &play{scenario: s, calls: map[string]int{}}
+	op, err := operationOf(s.Operation)
+	if err != nil {
+		return nil, err
+	}
 	replies, err := answers(s.Server.Get)
 	if err != nil {
 		return nil, err
 	}
 	if len(replies) == 0 {
-		op, err := operationOf(s.Operation)
-		if err != nil {
-			return nil, err
-		}
 		replies = []answer{{op: op}}
 	}
-	p.replies, p.since = replies, time.Now()
-	return p, nil
+	return &play{scenario: s, name: op.GetName(), replies: replies, since: time.Now(), calls: map[string]int{}}, nil
 }
 
 func answers(replies []Reply) ([]answer, error) {
@@ -60,7 +58,7 @@ func answers(replies []Reply) ([]answer, error) {
 			a.op, err = operationOf(r.Operation)
 		case r.Error != nil:
 			a.err, err = r.Error.proto()
-		case !r.Hang && !r.Drop && r.HTTP == nil:
+		case !r.Drop && r.HTTP == nil:
 			err = errors.New("read reply: it is nothing")
 		}
 		if err != nil {
@@ -99,11 +97,7 @@ func (p *play) next(ctx context.Context) answer {
 		p.at, p.since, p.answered = p.at+1, time.Now(), 0
 	}
 	p.mu.Unlock()
-	if a.Hang {
-		<-ctx.Done()
-	} else {
-		sleep(ctx, time.Duration(a.Delay))
-	}
+	sleep(ctx, time.Duration(a.Delay))
 	return a
 }
 
@@ -150,7 +144,7 @@ func (p *play) seen() map[string]any {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	calls := map[string]any{"get": 0, "cancel": 0, "delete": 0, "list": 0, "wait": 0}
-	for k, n := range maps.All(p.calls) {
+	for k, n := range p.calls {
 		calls[k] = n
 	}
 	calls["get_headers"] = p.headers

@@ -114,7 +114,7 @@ func (s grpcService) admit(ctx context.Context, method, name string) error {
 	if !s.play.has(method) {
 		return status.Errorf(codes.Unimplemented, "method %s is not here", method)
 	}
-	if !s.play.knows(name) {
+	if name != s.play.name {
 		return status.Errorf(codes.NotFound, "no operation %q", name)
 	}
 	return nil
@@ -185,11 +185,4 @@ func (p *play) has(method string) bool {
 		methods = defaultMethods
 	}
 	return slices.Contains(methods, method)
-}
-
-// knows reports whether name is that of the operation which the caller began
-// with.
-func (p *play) knows(name string) bool {
-	op, err := operationOf(p.scenario.Operation)
-	return err == nil && op.GetName() == name
 }

@@ -196,14 +196,7 @@ class Caller:
     async def do_grpc_metadata(self, step):
         return value([list(pair) for pair in self.way.grpc_metadata])
 
-    async def do_sleep(self, step):
-        if self.way.asynchronous:
-            await asyncio.sleep(messages.seconds(step["for"]))
-        else:
-            time.sleep(messages.seconds(step["for"]))
-        return {"outcome": "slept"}
-
     async def do_absent(self, step):
         return {"outcome": "absent"}
 
-    do_progress = do_resume = do_absent
+    do_delete = do_progress = do_resume = do_absent
