@@ -116,6 +116,7 @@ latency           µs median of 5 calls, µs longest
 waiting           long poll with WaitOperation: the end is seen at once, with up to T between two calls  (the service offers it; beyond 32 operations at once the others are polled)`},
 	}
 	age := regexp.MustCompile(`T ago +`)
+	created := regexp.MustCompile(`CREATED +`)
 	micro := regexp.MustCompile(`\d+(\.\d+)?(µs|ms) (median|longest)`)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -124,6 +125,7 @@ waiting           long poll with WaitOperation: the end is seen at once, with up
 			status, screen := c.end()
 			got := clock.ReplaceAllString(micro.ReplaceAllString(s.masked(screen), "µs $3"), "T")
 			got = age.ReplaceAllString(got, "T ago  ") // older ones are wider
+			got = created.ReplaceAllString(got, "CREATED  ")
 			want := strings.TrimPrefix(tt.want, "\n")
 			if status != tt.status {
 				t.Errorf("lro %q: exit status %d, want %d", tt.args, status, tt.status)

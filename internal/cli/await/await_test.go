@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -179,6 +180,26 @@ func TestTroubleIsNamed(t *testing.T) {
 		srv.Add("operations/x", lrotest.PollError(codes.PermissionDenied, "why"))
 		if r := wait(t.Context(), srv, "", "operations/x"); r.status != exit.Unknown || r.err != "" {
 			t.Errorf("wait for what is refused: status %d, said %q before its end, want nothing", r.status, r.err)
+		}
+	})
+}
+
+// TestDeadlineIsNoTrouble: a service that says just before --timeout that time is
+// up, as it was told, has not gone away.
+func TestDeadlineIsNoTrouble(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		begin := time.Now()
+		srv := &lrotest.Server{OnCall: func(context.Context, lrotest.Call) error {
+			if left := time.Minute - 10*time.Millisecond - time.Since(begin); left < 2*time.Second {
+				time.Sleep(left) // sleep: in a bubble
+				return status.Error(codes.DeadlineExceeded, "time is up")
+			}
+			return nil
+		}}
+		srv.Add("operations/x")
+		if r := wait(t.Context(), srv, "", "--timeout", "1m", "operations/x"); r.status != exit.TimedOut || strings.Contains(r.err, "no answer") {
+			t.Errorf("wait: status %d, said %q before its end, want %d and no trouble", r.status, r.err, exit.TimedOut)
 		}
 	})
 }

@@ -67,7 +67,7 @@ func (b *board) observer() *lro.Observer {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if e.Err != nil {
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && !timeIsUp(ctx, e.Err) {
 				b.trouble = e.Err
 			}
 		} else {
@@ -79,6 +79,13 @@ func (b *board) observer() *lro.Observer {
 		default:
 		}
 	}}
+}
+
+// timeIsUp reports whether a service said that the time which ctx allows has
+// passed, a moment before it does by the clock here.
+func timeIsUp(ctx context.Context, err error) bool {
+	end, ok := ctx.Deadline()
+	return ok && time.Until(end) < time.Second && status.Code(err) == codes.DeadlineExceeded
 }
 
 // start begins to show, for so many operations. abort is called when what is
