@@ -281,6 +281,7 @@ func TestNoSuchPath(t *testing.T) {
 	}{
 		{404, "<html><title>Not here</title></html>", true},
 		{404, "", true},
+		{404, "404 page not found\n", true},
 		{404, proper + `, "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "PATH_NOT_FOUND"}]}}`, true},
 		{404, proper + `, "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "OPERATION_NOT_FOUND"}]}}`, false},
 		{404, `{"error": {"code": 404, "status": "NOT_FOUND", "message": "no such operation"}}`, false},

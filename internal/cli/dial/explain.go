@@ -60,8 +60,10 @@ func NoSuchPath(err error) bool {
 	if info, ok := lro.Detail[*errdetails.ErrorInfo](answer); ok {
 		return info.GetReason() == "PATH_NOT_FOUND" // of lrohttp's own handler
 	}
-	// So a client words an answer that holds no google.rpc.Status.
-	return strings.HasPrefix(answer.GRPCStatus().Message(), "the answer ")
+	// So a client words an answer that holds no google.rpc.Status, and Go's
+	// http.NotFound its own.
+	message := answer.GRPCStatus().Message()
+	return strings.HasPrefix(message, "the answer ") || message == "404 page not found"
 }
 
 // Describe returns a status as one text: its code and its message.
