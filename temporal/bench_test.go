@@ -60,6 +60,7 @@ func direct(_ context.Context, req *lropb.SimulateRequest) (*lropb.SimulateRespo
 type rig struct {
 	b      *testing.B
 	sdk    client.Client
+	srv    *server.Server
 	ops    longrunningpb.OperationsClient
 	start  lropb.StarterClient
 	queue  string
@@ -83,7 +84,7 @@ func newRig(b *testing.B) *rig {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := &rig{b: b, sdk: c, queue: "sdk"}
+	r := &rig{b: b, sdk: c, srv: srv, queue: "sdk"}
 	r.serve(srv)
 	ctx, stop := context.WithCancel(b.Context())
 	var working sync.WaitGroup
@@ -130,12 +131,12 @@ func (r *rig) serve(srv *server.Server) {
 	r.ops, r.start = longrunningpb.NewOperationsClient(conn), lropb.NewStarterClient(conn)
 }
 
-func (r *rig) startOurs(k string) (*longrunningpb.Operation, error) {
+func (r *rig) startOurs(c caller, k string) (*longrunningpb.Operation, error) {
 	packed, err := anypb.New(&lropb.SimulateRequest{Echo: echo})
 	if err != nil {
 		return nil, err
 	}
-	return r.start.StartOperation(r.b.Context(), &lropb.StartOperationRequest{Kind: k, Request: packed})
+	return c.start(r.b.Context(), &lropb.StartOperationRequest{Kind: k, Request: packed})
 }
 
 func (r *rig) startSDK(queue string) (client.ActivityHandle, error) {
@@ -146,11 +147,12 @@ func (r *rig) startSDK(queue string) (client.ActivityHandle, error) {
 	}, "direct", &lropb.SimulateRequest{Echo: echo})
 }
 
-// compare runs both in turn and reports the medians and their ratio: 1 is as
-// fast as the SDK, more is faster.
-func (r *rig) compare(ours, sdk func() error) {
+// compare runs the three in turn and reports their medians: ours called from
+// Go and over gRPC, which has one hop more, and the SDK. The ratios say how fast
+// the first two are: 1 is as fast as the SDK, more is faster.
+func (r *rig) compare(ours func(caller) error, sdk func() error) {
 	b := r.b
-	var a, z []float64
+	var calls, remote, direct []float64
 	timed := func(to *[]float64, f func() error) {
 		begin := time.Now()
 		if err := f(); err != nil {
@@ -159,13 +161,51 @@ func (r *rig) compare(ours, sdk func() error) {
 		*to = append(*to, float64(time.Since(begin).Microseconds()))
 	}
 	for b.Loop() {
-		timed(&a, ours)
-		timed(&z, sdk)
+		timed(&calls, func() error { return ours(local{r.srv}) })
+		timed(&direct, sdk)
+		timed(&remote, func() error { return ours(overGRPC{r}) })
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(median(a), "us")
-	b.ReportMetric(median(z), "sdk-us")
-	b.ReportMetric(median(z)/median(a), "of-sdk")
+	b.ReportMetric(median(calls), "us")
+	b.ReportMetric(median(remote), "grpc-us")
+	b.ReportMetric(median(direct), "sdk-us")
+	b.ReportMetric(median(direct)/median(calls), "of-sdk")
+	b.ReportMetric(median(direct)/median(remote), "grpc-of-sdk")
+}
+
+// caller calls our service.
+type caller interface {
+	start(ctx context.Context, req *lropb.StartOperationRequest) (*longrunningpb.Operation, error)
+	get(ctx context.Context, name string) (*longrunningpb.Operation, error)
+	wait(ctx context.Context, name string) (*longrunningpb.Operation, error)
+}
+
+type local struct{ srv *server.Server }
+
+func (c local) start(ctx context.Context, req *lropb.StartOperationRequest) (*longrunningpb.Operation, error) {
+	return c.srv.Starter().StartOperation(ctx, req)
+}
+
+func (c local) get(ctx context.Context, name string) (*longrunningpb.Operation, error) {
+	return c.srv.Operations().GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
+}
+
+func (c local) wait(ctx context.Context, name string) (*longrunningpb.Operation, error) {
+	return c.srv.Operations().WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: name})
+}
+
+type overGRPC struct{ r *rig }
+
+func (c overGRPC) start(ctx context.Context, req *lropb.StartOperationRequest) (*longrunningpb.Operation, error) {
+	return c.r.start.StartOperation(ctx, req)
+}
+
+func (c overGRPC) get(ctx context.Context, name string) (*longrunningpb.Operation, error) {
+	return c.r.ops.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
+}
+
+func (c overGRPC) wait(ctx context.Context, name string) (*longrunningpb.Operation, error) {
+	return c.r.ops.WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: name})
 }
 
 func median(v []float64) float64 {
@@ -177,7 +217,7 @@ func median(v []float64) float64 {
 func BenchmarkStart(b *testing.B) {
 	r := newRig(b)
 	r.compare(
-		func() error { _, err := r.startOurs(idle.Name); return err },
+		func(c caller) error { _, err := r.startOurs(c, idle.Name); return err },
 		func() error { _, err := r.startSDK("nobody"); return err },
 	)
 }
@@ -185,7 +225,7 @@ func BenchmarkStart(b *testing.B) {
 // BenchmarkGet reads an operation that has ended.
 func BenchmarkGet(b *testing.B) {
 	r := newRig(b)
-	op, err := r.startOurs(quick.Name)
+	op, err := r.startOurs(local{r.srv}, quick.Name)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -201,12 +241,13 @@ func BenchmarkGet(b *testing.B) {
 		b.Fatal(err)
 	}
 	r.compare(
-		func() error {
-			_, err := r.ops.GetOperation(b.Context(), &longrunningpb.GetOperationRequest{Name: op.GetName()})
+		func(c caller) error {
+			_, err := c.get(b.Context(), op.GetName())
 			return err
 		},
 		func() error {
-			_, err := h.Describe(b.Context(), client.DescribeActivityOptions{IncludeHeartbeatDetails: true, IncludeOutcome: true})
+			// What an operation has.
+			_, err := h.Describe(b.Context(), client.DescribeActivityOptions{IncludeInput: true, IncludeHeartbeatDetails: true, IncludeOutcome: true})
 			return err
 		},
 	)
@@ -217,12 +258,12 @@ func BenchmarkGet(b *testing.B) {
 func BenchmarkStartToWait(b *testing.B) {
 	r := newRig(b)
 	r.compare(
-		func() error {
-			op, err := r.startOurs(quick.Name)
+		func(c caller) error {
+			op, err := r.startOurs(c, quick.Name)
 			if err != nil {
 				return err
 			}
-			op, err = r.ops.WaitOperation(b.Context(), &longrunningpb.WaitOperationRequest{Name: op.GetName()})
+			op, err = c.wait(b.Context(), op.GetName())
 			if err == nil && op.GetResponse() == nil {
 				return fmt.Errorf("operation ended as %v", op)
 			}

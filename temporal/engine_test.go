@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) {
 	// Tests wait for leases and timers of the server, most of the time; a case
 	// of a property takes a second. Who gives the flags still wins.
-	for name, value := range map[string]string{"test.parallel": "6", "rapid.checks": "20"} {
+	for name, value := range map[string]string{"test.parallel": "4", "rapid.checks": "20"} {
 		if err := flag.Set(name, value); err != nil {
 			panic(err)
 		}
@@ -36,7 +36,7 @@ func TestEngine(t *testing.T) {
 	server := testserver.Start(t, testserver.Options{})
 	enginetest.Run(t, enginetest.Factory{
 		New:    func(t *testing.T) enginetest.Store { return newStore(t, server.HostPort()) },
-		Delay:  time.Second,
+		Delay:  2 * time.Second,
 		Traits: traits,
 	})
 }
@@ -56,7 +56,7 @@ type store struct {
 	cut     func()
 }
 
-var stores atomic.Int64
+var stores, engines atomic.Int64
 
 func newStore(t *testing.T, address string) *store {
 	t.Helper()
@@ -73,7 +73,7 @@ func (s *store) Open(t *testing.T) engine.Engine {
 	if err != nil {
 		t.Fatalf("connect to %s: %v", s.address, err)
 	}
-	e, err := Open(t.Context(), c, Options{TaskQueue: s.queue, Lease: testLease})
+	e, err := Open(t.Context(), c, Options{TaskQueue: s.queue, Lease: testLease, Identity: fmt.Sprintf("engine %d", engines.Add(1))})
 	if err != nil {
 		t.Fatalf("Open() = %v", err)
 	}

@@ -47,25 +47,49 @@ func (e *Engine) describe(ctx context.Context, name string) (*described, error) 
 	if d.input.GetName() != name {
 		return nil, engine.ErrNotFound
 	}
+	return e.alive(ctx, d)
+}
+
+// alive ends an operation that has crashed too often, and returns what it is
+// then.
+func (e *Engine) alive(ctx context.Context, d *described) (*described, error) {
 	if !d.doomed() {
 		return d, nil
 	}
 	if err := e.doom(ctx, d); err != nil {
 		return nil, err
 	}
-	return e.describeActivity(ctx, activityID, d.runID)
+	return e.describeActivity(ctx, d.activityID, d.runID)
 }
 
 // describeActivity returns the latest run for an empty runID.
 func (e *Engine) describeActivity(ctx context.Context, activityID, runID string) (*described, error) {
-	rpc, cancel := context.WithTimeout(ctx, rpcTimeout)
-	defer cancel()
-	resp, err := e.service.DescribeActivityExecution(rpc, &workflowservice.DescribeActivityExecutionRequest{
-		Namespace: e.opts.Namespace, ActivityId: activityID, RunId: runID,
-		IncludeInput: true, IncludeOutcome: true, IncludeHeartbeatDetails: true,
+	return e.describeWhole(ctx, rpcTimeout, &workflowservice.DescribeActivityExecutionRequest{ActivityId: activityID, RunId: runID})
+}
+
+// next returns an operation when it is not any more as d is, or d after a while.
+func (e *Engine) next(ctx context.Context, d *described) (*described, error) {
+	after, err := e.describeWhole(ctx, longPoll, &workflowservice.DescribeActivityExecutionRequest{
+		ActivityId: d.activityID, RunId: d.runID, LongPollToken: d.token,
 	})
+	if after == nil && err == nil {
+		return d, nil
+	}
+	return after, err
+}
+
+// describeWhole returns nil when a call that waits has waited in vain.
+func (e *Engine) describeWhole(ctx context.Context, limit time.Duration, req *workflowservice.DescribeActivityExecutionRequest) (*described, error) {
+	rpc, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	req.Namespace = e.opts.Namespace
+	req.IncludeInput, req.IncludeOutcome, req.IncludeHeartbeatDetails = true, true, true
+	resp, err := e.service.DescribeActivityExecution(rpc, req)
 	if err != nil {
 		return nil, convert(ctx, err)
+	}
+	if resp.GetInfo() == nil && len(req.GetLongPollToken()) > 0 {
+		return nil, nil
 	}
 	d := e.newDescribed(resp.GetInfo(), resp.GetInput())
 	if d == nil {
@@ -128,6 +152,11 @@ func (e *Engine) record(d *described) *engine.Record {
 	return r
 }
 
+// closeLooks is how many changes of an operation a Wait is told of. Who waits
+// for one that ends soon has its end with the last of them, in one call; who
+// waits for others would be told of each heartbeat, and asks for the end alone.
+const closeLooks = 3
+
 // Wait implements [engine.Engine]. It is one call to Temporal that waits there,
 // and again each half a minute.
 func (e *Engine) Wait(ctx context.Context, name string) (*engine.Record, error) {
@@ -145,28 +174,36 @@ func (e *Engine) wait(ctx context.Context, name string) (*engine.Record, error) 
 	var last *engine.Record
 	call, done := e.entered(ctx)
 	defer done()
-	for {
-		d, err := e.describe(call, name)
+	d, err := e.describe(call, name)
+	for looks := 0; ; looks++ {
 		if err != nil {
 			return e.lastLook(ctx, name, last, err)
 		}
 		if last = e.record(d); last.State.Terminal() {
 			return last, nil
 		}
-		if err := e.untilOver(call, d); err != nil && !errors.Is(err, engine.ErrNotFound) {
-			return e.lastLook(ctx, name, last, err)
+		if looks < closeLooks {
+			d, err = e.next(call, d)
+		} else {
+			d, err = e.untilOver(call, d)
+		}
+		if err == nil {
+			d, err = e.alive(call, d)
 		}
 	}
 }
 
-// untilOver waits until an operation has ended, or a while.
-func (e *Engine) untilOver(ctx context.Context, d *described) error {
+// untilOver returns an operation when it has ended, or after a while.
+func (e *Engine) untilOver(ctx context.Context, d *described) (*described, error) {
 	rpc, cancel := context.WithTimeout(ctx, longPoll)
 	defer cancel()
 	_, err := e.service.PollActivityExecution(rpc, &workflowservice.PollActivityExecutionRequest{
 		Namespace: e.opts.Namespace, ActivityId: d.activityID, RunId: d.runID,
 	})
-	return convert(ctx, err)
+	if err != nil {
+		return nil, convert(ctx, err)
+	}
+	return e.describeActivity(ctx, d.activityID, d.runID)
 }
 
 // lastLook answers a Wait that ends with err: when that is its ctx, with the
