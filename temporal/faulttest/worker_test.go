@@ -115,7 +115,7 @@ func TestStop(t *testing.T) {
 	c := newCluster(t, 3*time.Second, testserver.Options{})
 	s := c.server()
 	first := c.worker()
-	name := s.start("stop", 4*time.Second)
+	name := s.start("stop", 8*time.Second)
 	eventually(t, "the operation has run for a second", func() bool { return s.metadata(name).GetProgress().GetDone() >= 10 })
 	if err := first.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
