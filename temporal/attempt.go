@@ -28,7 +28,6 @@ type attempt struct {
 	token      []byte
 	lease      time.Duration
 	atMostOnce bool
-	crashLimit int
 	doomed     func(context.Context) error // ends the operation; nil if it may run
 
 	ctx    context.Context // of the handler
