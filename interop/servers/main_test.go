@@ -31,7 +31,7 @@ func dial(t *testing.T, addr string) *grpc.ClientConn {
 // long returns a ctx whose end only a stuck test sees.
 func long(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
