@@ -37,13 +37,13 @@ var ExportBooks = lro.Method[*librarypb.ExportBooksResponse, *librarypb.ExportBo
 }
 
 // migration is one thing that code does with an operation, in both ways. Each
-// returns what it has seen.
+// shows or returns what it has seen.
 type migration struct {
-	before func(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest) (string, error)
-	after  func(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest) (string, error)
+	before func(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest, show func(...any)) (string, error)
+	after  func(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest, show func(...any)) (string, error)
 }
 
-func beforeWait(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest) (string, error) {
+func beforeWait(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	op, err := library.ExportBooks(ctx, req)
 	if err != nil {
 		return "", err
@@ -52,7 +52,7 @@ func beforeWait(ctx context.Context, library *LibraryClient, req *librarypb.Expo
 	return archive.GetFile(), err
 }
 
-func afterWait(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest) (string, error) {
+func afterWait(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	started, err := library.ExportBooks(ctx, req)
 	if err != nil {
 		return "", err
@@ -65,13 +65,13 @@ func afterWait(ctx context.Context, library *LibraryClient, client *lro.Client, 
 	return archive.GetFile(), err
 }
 
-func beforeResume(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest) (string, error) {
+func beforeResume(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	op := library.ExportBooksOperation("publishers/acme/operations/1")
 	archive, err := op.Wait(ctx)
 	return archive.GetFile(), err
 }
 
-func afterResume(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest) (string, error) {
+func afterResume(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	op, err := ExportBooks.Resume(client, "publishers/acme/operations/1") // or a token
 	if err != nil {
 		return "", err
@@ -80,19 +80,18 @@ func afterResume(ctx context.Context, library *LibraryClient, client *lro.Client
 	return archive.GetFile(), err
 }
 
-func beforePoll(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest) (string, error) {
+func beforePoll(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	op := library.ExportBooksOperation("publishers/acme/operations/1")
-	seen := ""
 	for {
 		archive, err := op.Poll(ctx)
 		if err != nil {
 			return "", err // the operation's error, or the poll's: ask op.Done()
 		}
 		if md, err := op.Metadata(); err == nil && md != nil {
-			seen += fmt.Sprint(md.GetProgressPercent(), "% ")
+			show(md.GetProgressPercent(), "%")
 		}
 		if op.Done() {
-			return seen + archive.GetFile(), nil
+			return archive.GetFile(), nil
 		}
 		select {
 		case <-ctx.Done():
@@ -102,25 +101,24 @@ func beforePoll(ctx context.Context, library *LibraryClient, req *librarypb.Expo
 	}
 }
 
-func afterPoll(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest) (string, error) {
+func afterPoll(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	op, err := ExportBooks.Resume(client, "publishers/acme/operations/1")
 	if err != nil {
 		return "", err
 	}
-	seen := ""
 	for state, err := range op.Progress(ctx) {
 		if err != nil {
 			return "", err // ctx ended, or the service cannot be asked
 		}
 		if md, ok := state.Metadata(); ok {
-			seen += fmt.Sprint(md.GetProgressPercent(), "% ")
+			show(md.GetProgressPercent(), "%")
 		}
 	}
 	archive, err := op.Result() // the operation's error, if it failed
-	return seen + archive.GetFile(), err
+	return archive.GetFile(), err
 }
 
-func beforeErrors(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest) (string, error) {
+func beforeErrors(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	op := library.ExportBooksOperation("publishers/acme/operations/2")
 	_, err := op.Wait(ctx)
 	if err != nil && op.Done() {
@@ -131,7 +129,7 @@ func beforeErrors(ctx context.Context, library *LibraryClient, req *librarypb.Ex
 	return "", err
 }
 
-func afterErrors(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest) (string, error) {
+func afterErrors(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	op, err := ExportBooks.Resume(client, "publishers/acme/operations/2")
 	if err != nil {
 		return "", err
@@ -144,7 +142,7 @@ func afterErrors(ctx context.Context, library *LibraryClient, client *lro.Client
 	return "", err
 }
 
-func beforeCancel(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest) (string, error) {
+func beforeCancel(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	op := library.ExportBooksOperation("publishers/acme/operations/3")
 	// Generated operations cannot be cancelled: call the service by name.
 	err := library.LROClient.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: op.Name()})
@@ -155,7 +153,7 @@ func beforeCancel(ctx context.Context, library *LibraryClient, req *librarypb.Ex
 	return status.Code(err).String(), nil
 }
 
-func afterCancel(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest) (string, error) {
+func afterCancel(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	op, err := ExportBooks.Resume(client, "publishers/acme/operations/3")
 	if err != nil {
 		return "", err
@@ -164,33 +162,32 @@ func afterCancel(ctx context.Context, library *LibraryClient, client *lro.Client
 	return status.Code(err).String(), nil
 }
 
-func beforeList(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest) (string, error) {
-	seen := ""
+func beforeList(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	it := library.LROClient.ListOperations(ctx, &longrunningpb.ListOperationsRequest{Name: "publishers/acme"})
 	for {
 		op, err := it.Next()
 		if err == iterator.Done {
-			return seen, nil
+			break
 		}
 		if err != nil {
 			return "", err
 		}
-		seen += op.GetName() + " "
+		show(op.GetName())
 	}
+	return "all", nil
 }
 
-func afterList(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest) (string, error) {
-	seen := ""
+func afterList(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	for op, err := range client.List(ctx, &longrunningpb.ListOperationsRequest{Name: "publishers/acme"}) {
 		if err != nil {
 			return "", err
 		}
-		seen += op.GetName() + " "
+		show(op.GetName())
 	}
-	return seen, nil
+	return "all", nil
 }
 
-func beforeUntyped(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest) (string, error) {
+func beforeUntyped(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	op := longrunning.InternalNewOperation(library.LROClient, operationNamed("publishers/acme/operations/1"))
 	archive := &librarypb.ExportBooksResponse{}
 	if err := op.WaitWithInterval(ctx, archive, 10*time.Second); err != nil {
@@ -203,7 +200,7 @@ func beforeUntyped(ctx context.Context, library *LibraryClient, req *librarypb.E
 	return fmt.Sprint(archive.GetFile(), " ", md.GetProgressPercent()), nil
 }
 
-func afterUntyped(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest) (string, error) {
+func afterUntyped(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	method := ExportBooks
 	method.Policy = &lro.Policy{MaxInterval: 10 * time.Second}
 	op, err := method.Resume(client, "publishers/acme/operations/1")
@@ -245,12 +242,12 @@ func TestMigration(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				req := &librarypb.ExportBooksRequest{Parent: "publishers/acme"}
-				want, wantErr := play(t, func(library *LibraryClient) (string, error) {
-					return m.before(t.Context(), library, req)
+				want, wantErr := play(t, func(library *LibraryClient, show func(...any)) (string, error) {
+					return m.before(t.Context(), library, req, show)
 				})
-				got, err := play(t, func(library *LibraryClient) (string, error) {
+				got, err := play(t, func(library *LibraryClient, show func(...any)) (string, error) {
 					client := lro.NewClient(lrogax.New(library.LROClient))
-					return m.after(t.Context(), library, client, req)
+					return m.after(t.Context(), library, client, req, show)
 				})
 				if got != want || err != nil || wantErr != nil || want == "" {
 					t.Errorf("after = %q, %v, before = %q, %v", got, err, want, wantErr)
@@ -260,8 +257,9 @@ func TestMigration(t *testing.T) {
 	}
 }
 
-// play runs code against a fresh library.
-func play(t *testing.T, code func(library *LibraryClient) (string, error)) (string, error) {
+// play runs code against a fresh library, and returns what it showed and
+// returned.
+func play(t *testing.T, code func(library *LibraryClient, show func(...any)) (string, error)) (string, error) {
 	t.Helper()
 	// Without WaitOperation and with time between, both see the same states.
 	srv := lrotest.Server{Without: []lrotest.RPC{lrotest.WaitOperation}}
@@ -279,7 +277,8 @@ func play(t *testing.T, code func(library *LibraryClient) (string, error)) (stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen, err := code(library)
-	words := slices.Compact(strings.Fields(seen)) // before, a state is seen again and again
-	return strings.Join(words, " "), err
+	var seen []string
+	result, err := code(library, func(a ...any) { seen = append(seen, fmt.Sprint(a...)) })
+	seen = slices.Compact(append(seen, result)) // before, a state is seen again and again
+	return strings.Join(seen, " "), err
 }
