@@ -28,6 +28,8 @@ type Engine struct {
 	closing context.Context
 	close   context.CancelCauseFunc
 
+	runs runs
+
 	mu         sync.Mutex
 	closed     bool
 	attempts   map[string]*attempt // that run here, by name of their operation

@@ -40,13 +40,17 @@ func (e *Engine) describe(ctx context.Context, name string) (*described, error) 
 	if !ok {
 		return nil, engine.ErrNotFound
 	}
-	d, err := e.describeActivity(ctx, activityID, "")
+	d, err := e.describeActivity(ctx, activityID, e.runs.get(name))
 	if err != nil {
+		if errors.Is(err, engine.ErrNotFound) {
+			e.runs.drop(name)
+		}
 		return nil, err
 	}
 	if d.input.GetName() != name {
 		return nil, engine.ErrNotFound
 	}
+	e.runs.put(name, d.runID)
 	return e.alive(ctx, d)
 }
 

@@ -108,6 +108,7 @@ func (e *Engine) startOnce(ctx context.Context, spec *engine.Spec) (*engine.Reco
 	if !resp.GetStarted() {
 		return e.existing(ctx, spec, activityID)
 	}
+	e.runs.put(input.GetName(), resp.GetRunId())
 	if spec.External {
 		return e.untilStarted(ctx, activityID, resp.GetRunId())
 	}
