@@ -167,5 +167,5 @@ proto-check: plugins ## lint proto, and fail if "make proto" would change a file
 	cd proto && $(BUF) lint
 	@rm -rf .cache/proto && mkdir -p .cache/proto/proto
 	cd proto && PATH="$(CURDIR)/.cache/bin:$$PATH" $(BUF) generate -o $(CURDIR)/.cache/proto/proto
-	@set -e; for f in $$(cd .cache/proto && find lropb -name '*.go'); do diff -u $$f .cache/proto/$$f; done
-	@set -e; for f in $$(find lropb -name '*.pb.go'); do [[ -e .cache/proto/$$f ]] || { echo "$$f: no proto file makes it"; exit 1; }; done
+	@set -e; for f in $$(cd .cache/proto && find lropb temporal -name '*.go'); do diff -u $$f .cache/proto/$$f; done
+	@set -e; for f in $$(find lropb temporal -name '*.pb.go'); do [[ -e .cache/proto/$$f ]] || { echo "$$f: no proto file makes it"; exit 1; }; done
