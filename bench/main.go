@@ -1,7 +1,7 @@
 // Bench compares package lro with other clients of google.longrunning, and the
 // server with bare limits: the same work, on one machine, in one run.
 //
-//	go run .                       all, some 25 minutes on two processors
+//	go run .                       all, some 22 minutes on two processors
 //	go run . -short                a bit of all, so that it works
 //	go run . -only lateness,poll   these sections
 //	go run . -page                 the page and its plots anew from the JSON

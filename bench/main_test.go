@@ -142,6 +142,7 @@ func TestWatch(t *testing.T) {
 	}{
 		{"waits", `echo '{"ready": 1}'; echo '{"name": "x", "error": "gave up"}'; exec sleep 1000`, ""},
 		{"ends", `echo '{"ready": 1}'`, "ended early"},
+		{"gives up", `echo '{"ready": 1}'; echo '{"name": "x", "error": "gave up"}'; echo '{"name": "y", "error": "gave up"}'`, "all waits gave up"},
 		{"cannot", `echo "no more threads" >&2; exit 1`, "no more threads"},
 		{"never ready", `exec sleep 1000`, "did not begin"},
 	} {
@@ -151,14 +152,14 @@ func TestWatch(t *testing.T) {
 			switch tt.name {
 			case "never ready":
 				limit = window
-			case "ends":
+			case "ends", "gives up":
 				window = time.Minute
 			}
 			p, err := run(t.Context(), shell(tt.script), limit)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var row report.Memory
+			row := report.Memory{Operations: 2}
 			err = p.watch(&row, window)
 			if tt.want != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -92,6 +92,8 @@ func (p *peer) watch(row *report.Memory, window time.Duration) error {
 					return err
 				}
 				return errors.New("did not begin to wait within a minute")
+			case !ok && row.GaveUp == row.Operations:
+				return errors.Join(errors.New("all waits gave up"), p.wait())
 			case !ok:
 				return errors.Join(errors.New("ended early"), p.wait())
 			case l.Ready > 0:

@@ -38,10 +38,24 @@ func digits(v float64) string {
 		return "–"
 	case a >= 10 || a == 0:
 		return count(int64(math.Round(v)))
-	case a >= 1:
+	case a >= 0.995: // which two digits make 1.0
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	default:
 		return strconv.FormatFloat(v, 'g', 2, 64)
+	}
+}
+
+// figure shows three digits, and all of those before the point.
+func figure(v float64) string {
+	switch a := math.Abs(v); {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return "–"
+	case a >= 100:
+		return count(int64(math.Round(v)))
+	case a >= 10:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	default:
+		return strconv.FormatFloat(v, 'f', 2, 64)
 	}
 }
 

@@ -21,7 +21,7 @@ func (r *Report) Page() ([]byte, error) {
 	for _, l := range r.header() {
 		fmt.Fprintf(&b, "- %s\n", l)
 	}
-	b.WriteString("\nTo repeat it all, and to make this page anew: `interop/install.sh python node && make bench`. One part: " +
+	b.WriteString("\nTo repeat it all, and to make this page anew: `make bench`, which installs the other clients, takes some 22 minutes. One part: " +
 		"`cd bench && go run . -only lateness`; see `go run . -help`. All numbers: " +
 		"[benchmarks.json](benchmarks/benchmarks.json).\n\n")
 	for _, t := range r.Tables() {
@@ -67,9 +67,19 @@ func (r *Report) header() []string {
 	for _, section := range slices.Sorted(maps.Keys(r.Run.Others)) {
 		others = append(others, fmt.Sprintf("%s %s", section, percent(r.Run.Others[section])))
 	}
-	return append(lines, fmt.Sprintf("Quiet: load average %.1f before; part of the processors used by others meanwhile: %s",
-		r.Run.Load, strings.Join(others, ", ")))
+	quiet := "Quiet"
+	for _, part := range r.Run.Others {
+		if part > mostOthers {
+			quiet = "NOT QUIET, so provisional"
+		}
+	}
+	return append(lines, fmt.Sprintf("%s: load average %.1f before; part of the processors used by others meanwhile: %s",
+		quiet, r.Run.Load, strings.Join(others, ", ")))
 }
+
+// mostOthers is which part of the processors others may use before a run counts
+// as disturbed.
+const mostOthers = 0.1
 
 func or(s string) string {
 	if s == "" {

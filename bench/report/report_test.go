@@ -86,7 +86,7 @@ func TestPage(t *testing.T) {
 		"- c, 1 operations: not installed",
 		"| lro, polling | 100 µs | 110 µs | ×1.10 | ×1.01 |",
 		"| s | 100 % | 90 % (7 gave up, 3 did not return) | – |",
-		"- b, s: rpc error of kind x",
+		"- b: rpc error of kind x",
 		"| gets | 0.95 | ≥ 0.9 | BenchmarkGet ./server |",
 		"| engine on Temporal against its SDK | not run |",
 		"2 × a CPU, 24 GiB",
@@ -119,5 +119,29 @@ func TestPlots(t *testing.T) {
 	}
 	if err := (&Report{}).Plots(dir); err != nil {
 		t.Errorf("Plots of nothing = %v, want nothing drawn", err)
+	}
+}
+
+// The page that is part of the documentation is the one that its numbers make.
+func TestPublishedPage(t *testing.T) {
+	t.Parallel()
+	const docs = "../../docs"
+	r, err := Read(filepath.Join(docs, "benchmarks", "benchmarks.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Run.Short {
+		t.Error("the published numbers are those of a short run")
+	}
+	want, err := r.Page()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(docs, "benchmarks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("docs/benchmarks.md is not what its JSON makes; run go run . -page (-want +got):\n%s", diff)
 	}
 }

@@ -54,6 +54,12 @@ func TestFormat(t *testing.T) {
 		{times(0.00012), "×0.00012"},
 		{times(2.55), "×2.5"},
 		{times(1 / zero), "–"},
+		{digits(0.996), "1.0"},
+		{digits(0.994), "0.99"},
+		{figure(0.954), "0.95"},
+		{figure(12.34), "12.3"},
+		{figure(12345), "12,345"},
+		{figure(1 / zero), "–"},
 		{percent(0.995), "100 %"},
 		{cpu(0), "< 10 ms"},
 	} {

@@ -91,6 +91,9 @@ func (r *Report) memoryTable() Table {
 	}
 	for _, m := range r.Memory {
 		row := []string{count(int64(m.Operations)), m.Client, "–", "–", "–", "–", "–"}
+		if m.GaveUp > 0 {
+			row[6] = count(int64(m.GaveUp))
+		}
 		if m.Resident > 0 {
 			one := "–"
 			if m.Operations > 1 {
@@ -164,8 +167,8 @@ func (r *Report) survivalTable() Table {
 		for _, client := range clients {
 			s := cells[[2]string{scenario, client}]
 			row = append(row, s.cell())
-			if s.Error != "" {
-				t.note("%s, %s: %s", client, scenario, oneLine(s.Error))
+			if text := client + ": " + oneLine(s.Error); s.Error != "" && !slices.Contains(t.Notes, text) {
+				t.Notes = append(t.Notes, text)
 			}
 			if s.Note != "" {
 				t.note("%s, %s: %s", client, scenario, oneLine(s.Note))
@@ -200,7 +203,7 @@ func (s Survival) cell() string {
 func figures(title, intro string, all []Figure) Table {
 	t := Table{Title: title, Intro: intro, Head: []string{"what", "measured", "promised", "benchmark"}}
 	for _, f := range all {
-		value := digits(f.Value)
+		value := figure(f.Value)
 		if f.Note != "" {
 			value = f.Note
 		}
