@@ -15,6 +15,10 @@ import (
 	sdkworker "go.temporal.io/sdk/worker"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	simulated "github.com/go-lro/lro/internal/kinds/simulate"
+	"github.com/go-lro/lro/lropb"
+	lroserver "github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/temporal"
 	"github.com/go-lro/lro/temporal/internal/testserver"
 )
 
@@ -27,9 +31,38 @@ func figuresRequired(t *testing.T) {
 	}
 }
 
-// TestServiceFigures compares the Operations service with the Temporal SDK, on the same
+// calls are those of an Operations service.
+type calls struct {
+	start func(ctx context.Context, echo string, d time.Duration) (string, error)
+	get   func(context.Context, *longrunningpb.GetOperationRequest) (*longrunningpb.Operation, error)
+	wait  func(context.Context, *longrunningpb.WaitOperationRequest) (*longrunningpb.Operation, error)
+}
+
+// round starts an operation, waits for it and gets it.
+func round(t *testing.T, echo string, c calls) (start, get, wait time.Duration) {
+	t.Helper()
+	begin := time.Now()
+	name, err := c.start(t.Context(), echo, 0)
+	start = time.Since(begin)
+	must(t, err)
+	begin = time.Now()
+	op, err := c.wait(t.Context(), &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(time.Minute)})
+	wait = time.Since(begin)
+	must(t, err)
+	if !op.GetDone() {
+		t.Fatalf("WaitOperation(%q) = %v, want the end", name, op)
+	}
+	begin = time.Now()
+	_, err = c.get(t.Context(), &longrunningpb.GetOperationRequest{Name: name})
+	get = time.Since(begin)
+	must(t, err)
+	return start, get, wait
+}
+
+// TestServiceFigures compares the Operations service, in the process of its
+// caller and as an RPC of another process, with the Temporal SDK, on the same
 // Temporal service and PostgreSQL: one call after the other, in turns, so that
-// both meet the same machine. Operations and activities do nothing.
+// all meet the same machine. Operations and activities do nothing.
 func TestServiceFigures(t *testing.T) {
 	figuresRequired(t)
 	c := newCluster(t, 10*time.Second, testserver.Options{Postgres: testserver.Postgres(t)})
@@ -41,6 +74,12 @@ func TestServiceFigures(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Stop)
+
+	eng, err := temporal.Open(t.Context(), c.client, temporal.Options{TaskQueue: "lro"})
+	must(t, err)
+	defer eng.Close()
+	local, err := lroserver.New(eng, lroserver.Config{}, simulated.Handle())
+	must(t, err)
 
 	rounds := map[string]func(i int) (start, get, wait time.Duration){
 		"SDK": func(i int) (start, get, wait time.Duration) {
@@ -61,29 +100,34 @@ func TestServiceFigures(t *testing.T) {
 			must(t, err)
 			return start, get, wait
 		},
-		"service": func(i int) (start, get, wait time.Duration) {
-			begin := time.Now()
-			name := s.start(fmt.Sprint("figure-", i), 0)
-			start = time.Since(begin)
-			begin = time.Now()
-			op, err := s.operations.WaitOperation(t.Context(), &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(time.Minute)})
-			wait = time.Since(begin)
-			must(t, err)
-			if !op.GetDone() {
-				t.Fatalf("WaitOperation(%q) = %v, want the end", name, op)
-			}
-			begin = time.Now()
-			_, err = s.operations.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: name})
-			get = time.Since(begin)
-			must(t, err)
-			return start, get, wait
+		"RPC": func(i int) (start, get, wait time.Duration) {
+			return round(t, fmt.Sprint("rpc-", i), calls{
+				s.try,
+				func(ctx context.Context, req *longrunningpb.GetOperationRequest) (*longrunningpb.Operation, error) {
+					return s.operations.GetOperation(ctx, req)
+				},
+				func(ctx context.Context, req *longrunningpb.WaitOperationRequest) (*longrunningpb.Operation, error) {
+					return s.operations.WaitOperation(ctx, req)
+				},
+			})
+		},
+		"local": func(i int) (start, get, wait time.Duration) {
+			return round(t, fmt.Sprint("local-", i), calls{
+				func(ctx context.Context, echo string, d time.Duration) (string, error) {
+					op, err := simulated.Kind.Start(ctx, local, &lropb.SimulateRequest{Duration: durationpb.New(d), Steps: 1, Echo: echo},
+						&lroserver.StartOptions{RequestID: echo})
+					return op.GetName(), err
+				},
+				local.Operations().GetOperation,
+				local.Operations().WaitOperation,
+			})
 		},
 	}
-	const warm, n = 20, 300
+	const warm, n = 20, 200
 	took := make(map[string][]time.Duration) // by side and call
 	for i := range warm + n {
-		for side, round := range rounds {
-			start, get, wait := round(i)
+		for side, measure := range rounds {
+			start, get, wait := measure(i)
 			if i >= warm {
 				took[side+" start"] = append(took[side+" start"], start)
 				took[side+" get"] = append(took[side+" get"], get)
@@ -92,11 +136,14 @@ func TestServiceFigures(t *testing.T) {
 		}
 	}
 	for _, call := range []string{"start", "get", "wait"} {
-		sdk, service := took["SDK "+call], took["service "+call]
-		slices.Sort(sdk)
-		slices.Sort(service)
-		t.Logf("%-5s  SDK p50 %6.2f ms p99 %6.2f ms   service p50 %6.2f ms p99 %6.2f ms   ratio of medians %.2f", call,
-			ms(sdk[n/2]), ms(sdk[n*99/100]), ms(service[n/2]), ms(service[n*99/100]), float64(sdk[n/2])/float64(service[n/2]))
+		base := took["SDK "+call]
+		slices.Sort(base)
+		for _, side := range []string{"SDK", "local", "RPC"} {
+			all := took[side+" "+call]
+			slices.Sort(all)
+			t.Logf("%-5s  %-5s  p50 %6.2f ms  p99 %6.2f ms  SDK's median is %.2f of it", call, side,
+				ms(all[n/2]), ms(all[n*99/100]), float64(base[n/2])/float64(all[n/2]))
+		}
 	}
 
 	// Start and wait, by many at once.
