@@ -326,3 +326,30 @@ func TestForeign(t *testing.T) {
 		t.Errorf("the foreign activity ended with failure type %q, %v; want it refused", got, err)
 	}
 }
+
+// TestAbandoned: a handler that ignores its context does not keep the program
+// from stopping, and its operation goes on elsewhere.
+func TestAbandoned(t *testing.T) {
+	t.Parallel()
+	l := newLive(t, testserver.Options{})
+	running, quit, returned := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	defer func() {
+		close(quit)
+		<-returned
+	}()
+	l.work(l.engs[1], engine.Worker{Kinds: map[string]int{"k": 0}, Run: func(context.Context, engine.Attempt) engine.Outcome {
+		defer close(returned)
+		close(running)
+		<-quit
+		return engine.Outcome{Response: packed(t, "late")}
+	}})
+	rec := l.start(engine.Spec{})
+	<-running
+	if err := l.engs[1].Close(); err != nil {
+		t.Errorf("Close() = %v", err)
+	}
+	got, err := l.engs[0].Get(t.Context(), rec.Name)
+	if err != nil || got.State != engine.Pending || got.Releases != 1 || got.Crashes != 0 {
+		t.Errorf("Get() = %+v, %v; want PENDING, handed back once", got, err)
+	}
+}

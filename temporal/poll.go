@@ -175,7 +175,7 @@ func (w *worker) begin(k *kindSlots, task *workflowservice.PollActivityTaskQueue
 	w.mu.Lock()
 	w.attempts[a] = struct{}{}
 	w.mu.Unlock()
-	w.e.background.Go(a.run)
+	go a.run() // w.running waits for it, until it is abandoned
 }
 
 // refuse ends an activity that somebody else has put into our queue.
