@@ -102,7 +102,7 @@ func (l *lockFile) abandon() error {
 
 func (l *lockFile) unlock() error {
 	_ = l.f.Truncate(0)
-	return l.f.Close()
+	return errors.Join(release(l.f), l.f.Close())
 }
 
 // readOwner describes the process that holds the lock.

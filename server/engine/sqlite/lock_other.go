@@ -10,3 +10,5 @@ import (
 func tryLock(*os.File) error { return errors.ErrUnsupported }
 
 func syncDir(string) error { return nil }
+
+func release(*os.File) error { return nil }

@@ -25,6 +25,11 @@ func tryLock(f *os.File) error {
 	}
 }
 
+// release gives the lock of f back. Closing f is not enough: a process that is
+// just being started shares the open file, and with it the lock, until it runs
+// its program.
+func release(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }
+
 // syncDir makes the names of files in a directory durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
