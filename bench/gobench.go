@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -93,27 +94,28 @@ func (b *bench) server(ctx context.Context) error {
 	if b.short {
 		benches = benches[len(benches)-3 : len(benches)-2]
 	}
-	b.report.Server = b.goBenches(ctx, "server", b.programs.root, benches)
+	b.report.Server = b.goBenches(ctx, ".", benches)
 	return nil
 }
 
 // temporal runs those of the engine on Temporal, whose server is built first.
 func (b *bench) temporal(ctx context.Context) error {
-	b.report.Temporal = b.goBenches(ctx, "temporal", filepath.Join(b.programs.root, "temporal"), temporalBenches, "LRO_TEMPORAL=1")
+	b.report.Temporal = b.goBenches(ctx, "temporal", temporalBenches, "LRO_TEMPORAL=1")
 	return nil
 }
 
-// goBenches runs benchmarks of the module in dir with env set.
-func (b *bench) goBenches(ctx context.Context, section, dir string, benches []goBench, env ...string) (all []report.Figure) {
+// goBenches runs benchmarks of the module in a folder of the repository, with
+// env set.
+func (b *bench) goBenches(ctx context.Context, module string, benches []goBench, env ...string) (all []report.Figure) {
 	for _, g := range benches {
-		b.say("%s: %s %s", section, g.pkg, g.pattern)
-		results, err := goTest(ctx, dir, g, env)
+		b.say("benchmarks: %s %s", path.Join(module, g.pkg), g.pattern)
+		results, err := goTest(ctx, filepath.Join(b.programs.root, module), g, env)
 		note := ""
 		if err != nil {
 			note = err.Error()
 		}
 		for _, m := range g.metrics {
-			all = append(all, m.figure(results, g.pkg, note))
+			all = append(all, m.figure(results, path.Join(module, g.pkg), note))
 		}
 	}
 	return all
