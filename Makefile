@@ -54,7 +54,7 @@ test-temporal: ## test the engine on Temporal, whose server is built (minutes, o
 
 .PHONY: bench-temporal
 bench-temporal: ## compare operations on Temporal with the Temporal SDK, and 4 workers with 1
-	cd temporal && LRO_TEMPORAL=1 LRO_FIGURES=1 go test -run=Figures -count=1 -v ./faulttest
+	cd temporal && LRO_TEMPORAL=1 LRO_FIGURES=1 go test -run=Figures -count=1 -v ./internal/faulttest
 
 .PHONY: demo-temporal
 demo-temporal: ## kill one of three workers under 50 operations on Temporal, and show what became of them
@@ -114,6 +114,7 @@ tidy-check: ## fail if go mod tidy would change a go.mod or go.sum
 .PHONY: api
 api: ## write down the public API, after a change that is meant
 	go test ./internal/arch -count=1 -run='^TestAPI$$' -update
+	cd temporal && go test . -count=1 -run='^TestAPI$$' -update
 
 .PHONY: apidiff
 apidiff: ## compare the public API with that of revision BASE, such as a tag
