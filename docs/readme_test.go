@@ -2,6 +2,8 @@ package docs_test
 
 import (
 	"context"
+	"errors"
+	"net"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
@@ -22,19 +24,23 @@ func (s *service) ExportBooks(ctx context.Context, req *librarypb.ExportBooksReq
 	return exportBooks.Start(ctx, s.operations, req, nil) // durable when it returns
 }
 
-func serve(ctx context.Context, grpcServer *grpc.Server) error {
+func serve(ctx context.Context, grpcServer *grpc.Server, listener net.Listener) error {
 	engine, err := sqlite.Open(ctx, "operations.db", nil)
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
 	operations, err := server.New(engine, server.Config{}, exportBooks.Handle(handler))
 	if err != nil {
-		return err
+		return errors.Join(err, engine.Close())
 	}
 	librarypb.RegisterLibraryServer(grpcServer, &service{operations: operations})
 	operations.Register(grpcServer) // google.longrunning.Operations
-	return operations.Work(ctx)     // runs handlers until ctx ends, then lets them finish
+	worked := make(chan error, 1)
+	go func() {
+		worked <- operations.Work(ctx) // runs handlers until ctx ends, then lets them finish
+		grpcServer.GracefulStop()      // then the calls, and last the store
+	}()
+	return errors.Join(grpcServer.Serve(listener), <-worked, engine.Close())
 }
 
 type service struct {
