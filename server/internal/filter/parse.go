@@ -22,7 +22,7 @@ func Parse(text string, t Types) (*Filter, error) {
 	if len(text) > MaxLength {
 		return nil, fmt.Errorf("filter has %d bytes, more than %d", len(text), MaxLength)
 	}
-	if strings.TrimSpace(text) == "" {
+	if text = strings.TrimSpace(text); text == "" {
 		return &Filter{}, nil
 	}
 	quoted, err := quoteValues(text)
@@ -33,7 +33,7 @@ func Parse(text string, t Types) (*Filter, error) {
 	p.Init(quoted)
 	parsed, err := p.Parse()
 	if err != nil {
-		return nil, fmt.Errorf("parse filter: %w", err)
+		return nil, explain(text, quoted, err)
 	}
 	b := builder{types: t}
 	root, err := b.node(parsed.GetExpr())
