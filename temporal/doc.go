@@ -2,13 +2,18 @@
 // service, as standalone activities, and runs their handlers on any number of
 // machines.
 //
-//	c, err := client.Dial(client.Options{HostPort: "temporal:7233"})
-//	if err != nil { … }
+//	c, err := client.DialContext(ctx, client.Options{HostPort: "temporal:7233", Namespace: "images"})
+//	if err != nil { … } // also when Temporal is down: start again later
 //	defer c.Close()
-//	eng, err := temporal.Open(ctx, c, temporal.Options{TaskQueue: "library"})
+//	eng, err := temporal.Open(ctx, c, temporal.Options{TaskQueue: "images", Namespace: "images"})
 //	if err != nil { … }
-//	defer eng.Close()
-//	srv, err := server.New(eng, …)
+//	srv, err := server.New(eng, server.Config{PageKey: secret}, …)
+//	…
+//	return errors.Join(srv.Work(ctx), eng.Close())
+//
+// The namespace has to be there, and both options have to name it. The example
+// of this package is a whole program with two roles, one that answers callers
+// and one that runs operations.
 //
 // # Promises
 //
@@ -26,7 +31,9 @@
 // only work. When a process dies, each operation that it ran is given to
 // another one when its lease has ended ([Options.Lease]), from its last
 // checkpoint; an attempt that was stopped for longer than its lease and goes on
-// is told so, and whatever it still writes is refused.
+// is told so, and whatever it still writes is refused. Servers that answer for
+// each other need one server.Config.PageKey, or a list that begins at one
+// cannot be continued at another.
 //
 // # How it works
 //

@@ -52,7 +52,7 @@ func (s *store) AddFlags(f *pflag.FlagSet) {
 	f.DurationVar(&s.lease, "lease", 10*time.Second, "give an operation to another worker when its own was not heard of for `DURATION`")
 	f.StringVar(&s.role, "role", "all", "`ROLE` of this process: server answers callers, worker runs operations, all does both")
 	f.IntVar(&s.concurrency, "concurrency", 100, "run at most `N` operations at once")
-	f.StringVar(&s.pageKey, "page-key-file", "", "seal page tokens with the secret in `FILE`, the same for all servers; without one, the task queue's name makes them readable for each other, and forgeable")
+	f.StringVar(&s.pageKey, "page-key-file", "", "seal page tokens with the secret in `FILE`, the same for all servers; without one, the key follows from the names of namespace and task queue: good on any server, and forgeable by who knows both")
 }
 
 // Configure implements [serve.Store].
