@@ -21,9 +21,10 @@ type waitConfig struct {
 // CancelOnEnd makes the wait cancel the operation at the service when ctx ends
 // before it is done, and then wait up to grace for its true outcome, which is
 // returned if it comes: a response if the operation won the race, an
-// [*OperationError] of code CANCELLED if not. Otherwise the [*WaitError] of
-// ctx's end is returned, and unwraps to the cancel request's error if that
-// failed. A grace of 0 or less means none of this.
+// [*OperationError] of code CANCELLED if not. A request to cancel that fails with
+// an error that polls put up with ([Policy]) is repeated within grace. Otherwise
+// the [*WaitError] of ctx's end is returned, and unwraps to the error of the last
+// request if that failed. A grace of 0 or less means none of this.
 func CancelOnEnd(grace time.Duration) WaitOption {
 	return func(c *waitConfig) { c.cancelGrace = grace }
 }
@@ -41,14 +42,12 @@ func (o *Operation[R, M]) waitWith(ctx context.Context, opts []WaitOption) error
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cancelGrace)
 	defer cancel()
-	if _, err := o.Cancel(grace); err != nil {
-		stopped.cause = append(stopped.cause, err)
-		return stopped
+	refusal, unfinished := o.cancelAndWait(grace)
+	if unfinished == nil {
+		return nil
 	}
-	if o.wait(grace, o.decodes) != nil {
-		return stopped
-	}
-	return nil
+	stopped.notCancelled(refusal)
+	return stopped
 }
 
 // Await is Wait for select: it returns a channel that gets the outcome once,

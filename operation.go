@@ -136,42 +136,6 @@ func (o *Operation[R, M]) Progress(ctx context.Context) iter.Seq2[Snapshot[R, M]
 	}
 }
 
-// Cancel asks the service to cancel the operation and reports whether it took
-// the request. It returns false without asking when the operation is known to
-// be done, and false when the service refuses because it is done. Cancelling is
-// best effort: wait to learn how the operation ended.
-func (o *Operation[R, M]) Cancel(ctx context.Context) (bool, error) {
-	if o.Done() {
-		return false, nil
-	}
-	err := o.client.Cancel(ctx, o.name)
-	if err == nil {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		if o.loop != nil {
-			o.loop.pollNowLocked()
-		}
-		return true, nil
-	}
-	if code := codeOf(err); code == codes.FailedPrecondition || code == codes.NotFound {
-		if s, pollErr := o.Poll(ctx); pollErr == nil && s.Done() {
-			return false, nil
-		}
-	}
-	return false, err
-}
-
-// CancelAndWait cancels the operation and waits for its end. A cancelled
-// operation is an [*OperationError] with the code CANCELLED; one that won the
-// race returns its response.
-func (o *Operation[R, M]) CancelAndWait(ctx context.Context) (R, error) {
-	if _, err := o.Cancel(ctx); err != nil {
-		var zero R
-		return zero, err
-	}
-	return o.Wait(ctx)
-}
-
 // Delete tells the service that nobody is interested in the outcome any more.
 // It does not cancel the operation. The known state stays readable.
 func (o *Operation[R, M]) Delete(ctx context.Context) error {

@@ -108,66 +108,6 @@ func TestStartHookFails(t *testing.T) {
 	}
 }
 
-func TestCancelOnEnd(t *testing.T) {
-	t.Parallel()
-	type step = func(context.Context) error
-	stop := func(f *fakeService, end *longrunningpb.Operation) step {
-		return func(context.Context) error {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			f.get = func(context.Context, int) (*longrunningpb.Operation, error) { return end, nil }
-			return nil
-		}
-	}
-	for _, test := range []struct {
-		name   string
-		cancel func(*fakeService) step
-		check  func(t *testing.T, value string, err error)
-	}{
-		{"cancelled", func(f *fakeService) step { return stop(f, failed(codes.Canceled, "stopped")) },
-			func(t *testing.T, _ string, err error) {
-				if end, ok := errors.AsType[*OperationError](err); !ok || !end.Cancelled() {
-					t.Errorf("Wait: %v, want a cancelled *OperationError", err)
-				}
-			}},
-		{"won the race", func(f *fakeService) step { return stop(f, succeeded("made it")) },
-			func(t *testing.T, value string, err error) {
-				if err != nil || value != "made it" {
-					t.Errorf("Wait = %q, %v, want the response", value, err)
-				}
-			}},
-		{"keeps running", func(*fakeService) step { return func(context.Context) error { return nil } },
-			func(t *testing.T, _ string, err error) {
-				if _, ok := errors.AsType[*WaitError](err); !ok || !errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("Wait: %v, want the *WaitError of the deadline", err)
-				}
-			}},
-		{"refused", func(*fakeService) step {
-			return func(context.Context) error { return status.Error(codes.PermissionDenied, "hands off") }
-		}, func(t *testing.T, _ string, err error) {
-			if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "hands off") {
-				t.Errorf("Wait: %v, want the deadline and why cancelling failed", err)
-			}
-		}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				f := &fakeService{get: endsAt(24 * time.Hour)}
-				f.cancel = test.cancel(f)
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-				defer cancel()
-				begin := time.Now()
-				got, err := wrap(t, f).Wait(ctx, CancelOnEnd(10*time.Second))
-				test.check(t, got.GetValue(), err)
-				if took := time.Since(begin); took > 70*time.Second {
-					t.Errorf("Wait took %v, want at most the minute and the grace", took)
-				}
-			})
-		})
-	}
-}
-
 func TestAwait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -608,44 +608,6 @@ func TestPollEndsWait(t *testing.T) {
 	})
 }
 
-func TestCancel(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		cancelled := false
-		f := &fakeService{}
-		f.cancel = func(context.Context) error { cancelled = true; return nil }
-		f.get = func(context.Context, int) (*longrunningpb.Operation, error) {
-			if cancelled {
-				return failed(codes.Canceled, "as you wished"), nil
-			}
-			return running(""), nil
-		}
-		op := resume(t, f.pollOnly())
-		if sent, err := op.Cancel(t.Context()); sent || codeOf(err) != codes.Unimplemented {
-			t.Errorf("Cancel without the method: %v, %v, want UNIMPLEMENTED", sent, err)
-		}
-		op = resume(t, f)
-		_, err := op.CancelAndWait(t.Context())
-		end, ok := errors.AsType[*OperationError](err)
-		if !ok || !end.Cancelled() || !op.Cancelled() {
-			t.Fatalf("CancelAndWait: %v, want a cancelled *OperationError", err)
-		}
-		if sent, err := op.Cancel(t.Context()); sent || err != nil {
-			t.Errorf("Cancel of a done operation: %v, %v, want false and no call", sent, err)
-		}
-	})
-}
-
-func TestCancelRefusedBecauseDone(t *testing.T) {
-	t.Parallel()
-	f := &fakeService{get: endsAt(0)}
-	f.cancel = func(context.Context) error { return status.Error(codes.FailedPrecondition, "too late") }
-	op := resume(t, f)
-	if sent, err := op.Cancel(t.Context()); sent || err != nil || !op.Done() {
-		t.Errorf("Cancel: %v, %v, done %v, want false, nil, true", sent, err, op.Done())
-	}
-}
-
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

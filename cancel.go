@@ -1,0 +1,141 @@
+package lro
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// Cancel asks the service to cancel the operation and reports whether it took
+// the request. It returns false without asking when the operation is known to
+// be done, and false when the service refuses because it is done. Cancelling is
+// best effort: wait to learn how the operation ended.
+func (o *Operation[R, M]) Cancel(ctx context.Context) (bool, error) {
+	if o.Done() {
+		return false, nil
+	}
+	err := o.client.Cancel(ctx, o.name)
+	if err == nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.loop != nil {
+			o.loop.pollNowLocked()
+		}
+		return true, nil
+	}
+	if code := codeOf(err); code == codes.FailedPrecondition || code == codes.NotFound {
+		if s, pollErr := o.Poll(ctx); pollErr == nil && s.Done() {
+			return false, nil
+		}
+	}
+	return false, err
+}
+
+// CancelAndWait cancels the operation and waits for its end. A cancelled
+// operation is an [*OperationError] with the code CANCELLED; one that won the
+// race returns its response. A request to cancel that fails with an error that
+// polls put up with ([Policy]) is repeated, by the same schedule, while it waits.
+//
+// Any other end is a [*WaitError], after which the operation may still run: ctx
+// ended, waiting failed, or the service refused to cancel, in which case it
+// unwraps to the service's error.
+func (o *Operation[R, M]) CancelAndWait(ctx context.Context) (R, error) {
+	if _, stopped := o.cancelAndWait(ctx); stopped != nil {
+		var zero R
+		return zero, stopped
+	}
+	return o.Result()
+}
+
+// cancelAndWait cancels the operation, in as many requests as it takes, and
+// waits for its end meanwhile. stopped is nil when the operation is done; else
+// refusal is why it could not be cancelled, nil if it was asked to.
+func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (refusal error, stopped *WaitError) {
+	begin := time.Now()
+	if _, refusal = o.Cancel(ctx); refusal == nil {
+		stopped, _ = o.wait(ctx, o.decodes).(*WaitError)
+		return nil, stopped
+	}
+	again := cancelRetry{policy: o.policy}
+	pauseFor, ok := again.after(refusal)
+	if !ok {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return refusal, o.waitErrorLocked(nil, begin, causes{refusal})
+	}
+
+	waiting, stop := context.WithCancel(ctx)
+	var repeating sync.WaitGroup
+	repeating.Go(func() {
+		for ok && pause(waiting, pauseFor) {
+			_, err := o.Cancel(waiting)
+			if err != nil && waiting.Err() != nil {
+				return
+			}
+			if refusal = err; err == nil {
+				return
+			}
+			pauseFor, ok = again.after(err)
+		}
+		if !ok {
+			stop() // nothing that is worth waiting for will come of it
+		}
+	})
+	stopped, _ = o.wait(waiting, o.decodes).(*WaitError)
+	stop()
+	repeating.Wait()
+	switch {
+	case stopped == nil:
+		return nil, nil
+	case !ok:
+		stopped.cause = causes{refusal}
+	case ctx.Err() != nil:
+		stopped.notCancelled(refusal)
+	}
+	return refusal, stopped
+}
+
+// cancelRetry decides about repeating requests to cancel.
+type cancelRetry struct {
+	policy   *Policy
+	interval time.Duration
+	soft     int
+}
+
+// after returns the pause after a request that failed, or false when repeating
+// it is of no use.
+func (r *cancelRetry) after(err error) (time.Duration, bool) {
+	hint := hintOf(err, nil, nil, time.Now())
+	code := codeOf(err)
+	switch {
+	case transient(code, hint):
+	case soft(code) && r.soft < r.policy.SoftErrors:
+		r.soft++
+	default:
+		return 0, false
+	}
+	r.interval = r.policy.grow(r.interval)
+	return max(hint, r.interval), true
+}
+
+// notCancelled adds that the operation could not be cancelled either.
+func (e *WaitError) notCancelled(refusal error) {
+	if refusal != nil {
+		e.cause = append(e.cause, fmt.Errorf("it could not be cancelled and may still run: %w", refusal))
+	}
+}
+
+// pause waits for d, or reports false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
