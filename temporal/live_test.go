@@ -321,7 +321,7 @@ func TestForeign(t *testing.T) {
 		return engine.Outcome{Response: packed(t, "done")}
 	}})
 	l.wait(rec.Name)
-	resp, err := eng.service.PollActivityExecution(t.Context(), &workflowservice.PollActivityExecutionRequest{Namespace: defaultNamespace, ActivityId: "foreign"})
+	resp, err := eng.service.PollActivityExecution(t.Context(), &workflowservice.PollActivityExecutionRequest{Namespace: "default", ActivityId: "foreign"})
 	if got := resp.GetOutcome().GetFailure().GetApplicationFailureInfo().GetType(); err != nil || got != "lro.Foreign" {
 		t.Errorf("the foreign activity ended with failure type %q, %v; want it refused", got, err)
 	}

@@ -15,7 +15,6 @@ import (
 const (
 	defaultLease      = 10 * time.Second
 	minLease          = time.Second
-	defaultNamespace  = "default"
 	defaultMaxPayload = 2 << 20
 
 	// reserve is what an engine's own fields and Temporal's envelope may add to
@@ -33,7 +32,8 @@ type Options struct {
 	// Required; at most 200 bytes.
 	TaskQueue string
 
-	// Namespace must be that of the client. Empty means "default".
+	// Namespace is that of the client, which does not tell it. Required;
+	// Temporal's own name for the one that is always there is "default".
 	Namespace string
 
 	// Lease is how long the process of an attempt may not be heard of before
@@ -59,9 +59,6 @@ type Options struct {
 }
 
 func (o Options) withDefaults() (Options, error) {
-	if o.Namespace == "" {
-		o.Namespace = defaultNamespace
-	}
 	if o.Lease == 0 {
 		o.Lease = defaultLease
 	}
@@ -76,6 +73,8 @@ func (o Options) withDefaults() (Options, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	switch {
+	case o.Namespace == "":
+		return o, fmt.Errorf("%w: namespace is empty", engine.ErrInvalid)
 	case o.TaskQueue == "":
 		return o, fmt.Errorf("%w: task queue is empty", engine.ErrInvalid)
 	case len(o.TaskQueue) > maxQueue:

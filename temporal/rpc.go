@@ -26,6 +26,9 @@ func convert(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
+	if isDeadline(err) {
+		awaitDeadline(ctx)
+	}
 	if ctx.Err() != nil {
 		if errors.Is(context.Cause(ctx), engine.ErrClosed) {
 			return engine.ErrClosed
@@ -45,6 +48,24 @@ func convert(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", engine.ErrUnavailable, err)
 	}
 	return err
+}
+
+// deadlineSlack is how long before a deadline its end may be reported: the
+// transport and the service have clocks and timers of their own.
+const deadlineSlack = 100 * time.Millisecond
+
+func isDeadline(err error) bool {
+	_, ok := errors.AsType[*serviceerror.DeadlineExceeded](err)
+	return ok || errors.Is(err, context.DeadlineExceeded)
+}
+
+// awaitDeadline waits for the end of ctx if it is a matter of deadlineSlack, so
+// that an RPC which ended by ctx's deadline a moment before ctx did is not taken
+// for a service that is away.
+func awaitDeadline(ctx context.Context) {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < deadlineSlack {
+		<-ctx.Done()
+	}
 }
 
 func isNamespaceMissing(err error) bool {

@@ -254,6 +254,7 @@ var waitTests = []test{
 	{name: "is woken by the end", run: waitWoken},
 	{name: "many", run: waitMany},
 	{name: "returns the latest state with the ctx", run: waitContext},
+	{name: "until a deadline", run: waitDeadline, timed: true},
 	{name: "ended ctx", run: waitEndedContext},
 	{name: "goes through retries", run: waitRetries},
 }
@@ -323,6 +324,22 @@ func waitContext(v *env) {
 	cancel(errors.New("enough"))
 	<-done
 	r.end(succeed(""))
+}
+
+// waitDeadline has many waits end, because what ends first may be chance: the
+// ctx, or a call to a store that ends with it.
+func waitDeadline(v *env) {
+	rec := v.start(engine.Spec{})
+	for i := range 20 {
+		ctx, cancel := context.WithTimeout(v.Context(), v.delay()/10+time.Duration(i)*time.Millisecond)
+		got, err := v.eng.Wait(ctx, rec.Name)
+		cancel()
+		v.wantErr("Wait()", err, context.DeadlineExceeded)
+		if errors.Is(err, engine.ErrUnavailable) {
+			v.Errorf("Wait() = %v, want no word of the store", err)
+		}
+		v.wantSame("Wait()", got, rec)
+	}
 }
 
 func waitEndedContext(v *env) {
