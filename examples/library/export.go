@@ -71,11 +71,11 @@ func (e exporter) run(ctx context.Context, task *server.Task[*librarypb.ExportBo
 			if at.Bytes, err = settle(archive); err != nil {
 				return nil, err
 			}
-			saved, err := json.Marshal(at)
+			checkpoint, err := json.Marshal(at)
 			if err != nil {
 				return nil, err
 			}
-			if err := task.Save(ctx, saved); err != nil {
+			if err := task.Save(ctx, checkpoint); err != nil {
 				return nil, err
 			}
 		}
