@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/examples/library/librarypb"
@@ -69,6 +70,27 @@ func TestArchiveGivesUp(t *testing.T) {
 		}
 		if n := len(script.Calls(lrotest.CancelOperation)); n != 1 {
 			t.Errorf("Archive made %d cancel requests, want 1", n)
+		}
+	})
+}
+
+func TestArchiveMayNotCancel(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var srv lrotest.Server
+		srv.OnCall = func(_ context.Context, c lrotest.Call) error {
+			if c.RPC == lrotest.CancelOperation {
+				return status.Error(codes.PermissionDenied, "not yours")
+			}
+			return nil // the script answers
+		}
+		srv.Add("operations/export")
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := Archive(ctx, lro.NewClient(srv.Stub()), "operations/export")
+		if _, ok := errors.AsType[*lro.WaitError](err); !ok {
+			t.Errorf("Archive = %v, want a WaitError: it may still run", err)
 		}
 	})
 }
