@@ -16,6 +16,7 @@ import (
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -231,6 +232,11 @@ func TestExplain(t *testing.T) {
 			status.Error(codes.Unavailable, `connection error: desc = "transport: authentication handshake failed: tls: first record does not look like a TLS handshake"`),
 			"get at HOST: UNAVAILABLE: authentication handshake failed: tls: first record does not look like a TLS handshake", "--plaintext",
 		},
+		{detailed(t, codes.Unavailable, "the store is unavailable"), "get at HOST: UNAVAILABLE: the store is unavailable", ""},
+		{
+			status.Error(codes.Unavailable, `net/http: HTTP/1.x transport connection broken: malformed HTTP response "\x00\x00\x06\x04\x00"`),
+			"get at HOST: UNAVAILABLE: the answer is HTTP/2, as gRPC has it, and not HTTP/1.1", "that port speaks gRPC: give --addr",
+		},
 		{errors.New("other"), "get at HOST: other", ""},
 	}
 	for _, tt := range tests {
@@ -250,6 +256,82 @@ func TestExplain(t *testing.T) {
 	}
 	if err := s.Explain(t.Context(), "get", nil); err != nil {
 		t.Errorf("Explain(nil) = %v", err)
+	}
+}
+
+// detailed is an error as a service answers with it.
+func detailed(t *testing.T, code codes.Code, message string) error {
+	t.Helper()
+	st, err := status.New(code, message).WithDetails(&errdetails.ErrorInfo{Reason: "WHY", Domain: "example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.Err()
+}
+
+// Over HTTP an UNAVAILABLE of the service is told from that of a proxy before
+// it, and from a port where nobody or gRPC is.
+func TestExplainUnavailable(t *testing.T) {
+	t.Parallel()
+	proper := `{"error": {"code": 503, "status": "UNAVAILABLE", "message": "not now"}}`
+	for _, tt := range []struct {
+		name   string
+		answer http.HandlerFunc
+		want   string
+	}{
+		{"service", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(503)
+			_, _ = w.Write([]byte(proper))
+		}, ""},
+		{"proxy", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(503)
+			_, _ = w.Write([]byte("<html><title>Not now</title></html>"))
+		}, "is the service running"},
+		{"gRPC", func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = conn.Write([]byte("\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x05\x00\x00\x40\x00\n"))
+			_ = conn.Close()
+		}, "that port speaks gRPC"},
+		{"nobody", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "is the service running"},
+	} {
+		server := httptest.NewServer(tt.answer)
+		s, err := flags(t, nil, "--url", server.URL).Open(t.Context(), payload.Local{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: "operations/x"})
+		err = s.ExplainOperation(t.Context(), "get", "operations/x", err)
+		if hint := exit.HintOf(err); status.Code(err) != codes.Unavailable || !strings.HasPrefix(hint, tt.want) || tt.want == "" && hint != "" {
+			t.Errorf("%s: %v, hint %q, want UNAVAILABLE, hint %q", tt.name, err, hint, tt.want)
+		}
+		s.Close()
+		server.Close()
+	}
+}
+
+// What sends people to lro doctor is left out where they are.
+func TestExplainInDoctor(t *testing.T) {
+	t.Parallel()
+	s := &Service{Target: "HOST", Doctor: true}
+	for _, code := range []codes.Code{codes.Unavailable, codes.DeadlineExceeded, codes.Unimplemented} {
+		if hint := exit.HintOf(s.Explain(t.Context(), "get", status.Error(code, "why"))); strings.Contains(hint, "doctor") {
+			t.Errorf("hint for %v = %q", code, hint)
+		}
+	}
+}
+
+func TestExplainName(t *testing.T) {
+	t.Parallel()
+	s := &Service{Target: "HOST"}
+	for _, code := range []codes.Code{codes.NotFound, codes.InvalidArgument} {
+		err := s.ExplainOperation(t.Context(), "get", "x y", status.Error(code, "why"))
+		if got, want := exit.HintOf(err), "did you mean 'operations/x y'?"; got != want {
+			t.Errorf("hint for %v = %q, want %q", code, got, want)
+		}
 	}
 }
 

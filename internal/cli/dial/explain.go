@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/internal/cli/exit"
+	"github.com/go-lro/lro/internal/cli/term"
 	"github.com/go-lro/lro/lrohttp"
 )
 
@@ -33,7 +34,7 @@ func (s *Service) Explain(ctx context.Context, what string, err error) error {
 		return fmt.Errorf("%s at %s: %w", what, s.Target, err)
 	}
 	text := fmt.Sprintf("%s at %s: %s", what, s.Target, Describe(st.GRPCStatus()))
-	next := hint(st.GRPCStatus().Code(), st.GRPCStatus().Message())
+	next := s.hint(err, st.GRPCStatus())
 	if NoSuchPath(err) {
 		next = "no operations are served there: is the path of --url right?"
 	}
@@ -43,7 +44,11 @@ func (s *Service) Explain(ctx context.Context, what string, err error) error {
 // ExplainOperation is Explain of a call about one operation, such as "get".
 func (s *Service) ExplainOperation(ctx context.Context, verb, name string, err error) error {
 	err = s.Explain(ctx, fmt.Sprintf("%s operation %q", verb, name), err)
-	if status.Code(err) == codes.NotFound && exit.HintOf(err) == "" {
+	code := status.Code(err)
+	if !strings.Contains(name, "/") && (code == codes.NotFound || code == codes.InvalidArgument) {
+		return exit.Hint(err, "did you mean "+term.Quote("operations/"+name)+"?")
+	}
+	if code == codes.NotFound && exit.HintOf(err) == "" {
 		return exit.Hint(err, "lro list shows the operations that the service knows")
 	}
 	return err
@@ -99,8 +104,12 @@ func CodeName(c codes.Code) string {
 	return strings.ToUpper(b.String())
 }
 
-// plain takes grpc-go's wrapping off the reason of a connection that failed.
+// plain takes grpc-go's wrapping off the reason of a connection that failed, and
+// the bytes off that of a client of HTTP which met gRPC.
 func plain(message string) string {
+	if isGRPC(message) {
+		return "the answer is HTTP/2, as gRPC has it, and not HTTP/1.1"
+	}
 	rest, ok := strings.CutPrefix(message, "connection error: desc = ")
 	if !ok {
 		return message
@@ -109,8 +118,30 @@ func plain(message string) string {
 	return strings.TrimPrefix(rest, "transport: ")
 }
 
-func hint(code codes.Code, message string) string {
+// isGRPC reports whether net/http met the first frame of HTTP/2, SETTINGS,
+// where an answer of HTTP/1.1 was due.
+func isGRPC(message string) bool {
+	return strings.Contains(message, `malformed HTTP response "\x00\x00`)
+}
+
+// answered reports whether a status comes from the service, rather than from
+// the connection to it. Over gRPC only details tell: those of a connection that
+// failed have none.
+func answered(err error, st *status.Status) bool {
+	if answer, ok := errors.AsType[*lrohttp.Error](err); ok && answer.StatusCode != 0 {
+		// So a client words an answer that holds no google.rpc.Status, as of a
+		// proxy before a service that is down.
+		return !strings.HasPrefix(st.Message(), "the answer ")
+	}
+	return len(st.Proto().GetDetails()) > 0
+}
+
+// hint says what to do about a status.
+func (s *Service) hint(err error, st *status.Status) string {
+	message := st.Message()
 	switch {
+	case isGRPC(message):
+		return "that port speaks gRPC: give --addr HOST:PORT --plaintext instead of --url"
 	case strings.Contains(message, "first record does not look like a TLS handshake"):
 		return "the service speaks no TLS: add --plaintext if that is right"
 	case strings.Contains(message, "certificate"):
@@ -118,15 +149,26 @@ func hint(code codes.Code, message string) string {
 	case strings.Contains(message, "error reading server preface"):
 		return "the service does not speak gRPC in plain text here: leave --plaintext out, or use --url for HTTP/JSON"
 	}
-	switch code {
+	switch st.Code() {
 	case codes.Unavailable:
-		return "is the service running, and is the address right? lro doctor tells what answers there"
+		if answered(err, st) {
+			return ""
+		}
+		return "is the service running, and is the address right?" + s.doctor(" lro doctor tells what answers there")
 	case codes.Unauthenticated, codes.PermissionDenied:
 		return "--token-file, --token-env and --google send credentials; --header sends anything else"
 	case codes.Unimplemented:
-		return "lro doctor tells what this service offers"
+		return s.doctor("lro doctor tells what this service offers")
 	case codes.DeadlineExceeded:
-		return "the service did not answer in time; lro doctor measures how long it takes"
+		return "the service did not answer in time" + s.doctor("; lro doctor measures how long it takes")
 	}
 	return ""
+}
+
+// doctor is text, which sends people to lro doctor, unless they are there.
+func (s *Service) doctor(text string) string {
+	if s.Doctor {
+		return ""
+	}
+	return text
 }

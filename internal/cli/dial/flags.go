@@ -81,7 +81,7 @@ func (f Flags) complete() (Flags, error) {
 func (f Flags) check() error {
 	switch {
 	case f.Addr == "" && f.URL == "":
-		return errNoService
+		return wrongAddress(errNoService)
 	case f.Addr != "" && f.URL != "":
 		return errors.New("LRO_ADDR and LRO_URL are both set: give --addr or --url to choose")
 	case f.URL != "" && f.Plaintext:
@@ -94,7 +94,7 @@ func (f Flags) check() error {
 	if f.URL != "" {
 		u, err := url.Parse(f.URL)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return fmt.Errorf("--url %q is not of the form https://host or https://host/v1", f.URL)
+			return wrongAddress(fmt.Errorf("--url %q is not of the form https://host or https://host/v1", f.URL))
 		}
 		if u.Scheme == "http" && f.hasCredentials() && !loopback(u.Hostname()) {
 			return errPlainCredentials
@@ -103,7 +103,7 @@ func (f Flags) check() error {
 	}
 	host, port, err := net.SplitHostPort(f.Addr)
 	if err != nil || port == "" || strings.ContainsAny(f.Addr, "/ ") {
-		return fmt.Errorf("--addr %q is not of the form host:port", f.Addr)
+		return wrongAddress(fmt.Errorf("--addr %q is not of the form host:port", f.Addr))
 	}
 	if f.Plaintext && f.hasCredentials() && !loopback(host) {
 		return errPlainCredentials
@@ -164,7 +164,7 @@ func (f *Flags) Again() string {
 	return strings.Join(words, " ")
 }
 
-// usage marks what is wrong with the flags.
-func usage(err error) error {
-	return exit.Hint(exit.AsUsage(err), "for a server of \"lro serve\" on this machine: --addr 127.0.0.1:8700 --plaintext")
+// wrongAddress adds to an error how an address looks.
+func wrongAddress(err error) error {
+	return exit.Hint(err, "for a server of \"lro serve\" on this machine: --addr 127.0.0.1:8700 --plaintext")
 }

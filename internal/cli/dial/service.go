@@ -10,6 +10,7 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 
+	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/reflect"
 	"github.com/go-lro/lro/lrohttp"
 	"github.com/go-lro/lro/lropb"
@@ -28,6 +29,8 @@ type Service struct {
 	Target string
 	// Plaintext says that it is reached over gRPC without TLS.
 	Plaintext bool
+	// Doctor keeps hints from sending people to lro doctor: they are there.
+	Doctor bool
 
 	close func()
 }
@@ -44,15 +47,15 @@ const userAgent = "lro-command"
 func (f *Flags) Open(ctx context.Context, types lrohttp.Resolver) (*Service, error) {
 	full, err := f.complete()
 	if err != nil {
-		return nil, usage(err)
+		return nil, exit.AsUsage(err)
 	}
 	headers, err := full.headers()
 	if err != nil {
-		return nil, usage(err)
+		return nil, exit.AsUsage(err)
 	}
 	token, err := full.token(ctx)
 	if err != nil {
-		return nil, usage(err)
+		return nil, exit.AsUsage(err)
 	}
 	open := full.openGRPC
 	if full.URL != "" {
@@ -62,7 +65,7 @@ func (f *Flags) Open(ctx context.Context, types lrohttp.Resolver) (*Service, err
 	}
 	s, err := open(headers, token)
 	if err != nil {
-		return nil, usage(err)
+		return nil, exit.AsUsage(err)
 	}
 	return s, nil
 }
@@ -89,7 +92,7 @@ func (f Flags) openGRPC(headers []header, token tokenSource) (*Service, error) {
 	}
 	conn, err := grpc.NewClient(f.Addr, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("--addr %q: %w", f.Addr, err)
+		return nil, wrongAddress(fmt.Errorf("--addr %q: %w", f.Addr, err))
 	}
 	return &Service{
 		OperationsClient: longrunningpb.NewOperationsClient(conn),

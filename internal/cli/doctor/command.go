@@ -43,7 +43,7 @@ without credentials, or cannot be reached.`,
 
   # Of a service of Google Cloud
   lro doctor --addr pubsub.googleapis.com:443 --google --parent projects/p/locations/l`,
-		Args: flag.Args(cobra.NoArgs),
+		Args: flag.Args(flag.None),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context())
 		},
@@ -59,6 +59,7 @@ func (o *options) run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
+	s.Doctor = true
 	stop := s.Busy()
 	report := examine(ctx, s, o.parent)
 	stop()
