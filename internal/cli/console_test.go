@@ -82,6 +82,7 @@ func TestConsoleUsage(t *testing.T) {
 		{"--addr h:1 --listen nonsense", "--listen"},
 		{"--addr h:1 --poll 1ms", "--poll is shorter"},
 		{"", "which service?"},
+		{"--addr h:1 foo", `lro: console takes no arguments, but got "foo"`},
 	} {
 		got := runCommand(t, nil, append([]string{"console"}, strings.Fields(tt.args)...)...)
 		if got.status != 2 || !strings.Contains(got.err, tt.want) {

@@ -188,7 +188,7 @@ func TestDemoUsage(t *testing.T) {
 	}{
 		{[]string{"demo", missing}, "lro: directory " + strconv.Quote(missing) + " does not exist\n"},
 		{[]string{"demo", file}, "lro: " + strconv.Quote(file) + " is not a directory\n"},
-		{[]string{"demo", dir, dir}, "lro: accepts at most 1 arg(s), received 2\n"},
+		{[]string{"demo", dir, dir}, "lro: demo has no use for " + strconv.Quote(dir) + "\n"},
 		{[]string{"demo", "--pace", "-1s", dir}, "lro: --pace -1s is negative\n"},
 		{[]string{"demo", "--pace", "soon", dir}, "lro: --pace \"soon\": want a number and its unit"},
 		{[]string{"demo", "--db", dir, dir}, "lro: --db " + strconv.Quote(dir) + " is a directory"},

@@ -11,6 +11,14 @@ import (
 	"github.com/go-lro/lro/internal/cli/exit"
 )
 
+// interruptedBy names the signal where it is not what Ctrl-C sends.
+func interruptedBy(s os.Signal) error {
+	if s == syscall.SIGTERM {
+		return fmt.Errorf("%w by SIGTERM", exit.ErrInterrupted)
+	}
+	return exit.ErrInterrupted
+}
+
 // untilInterrupted returns a context that ends with the cause
 // [exit.ErrInterrupted] at the first signal that asks the process to stop. The
 // second one ends the process. stop releases what it holds.
@@ -28,7 +36,7 @@ func untilInterrupted(ctx context.Context) (_ context.Context, stop func()) {
 					fmt.Fprintln(os.Stderr)
 					os.Exit(exit.Interrupted)
 				}
-				cancel(fmt.Errorf("%w by %v", exit.ErrInterrupted, s))
+				cancel(interruptedBy(s))
 			case <-quit:
 				return
 			}

@@ -139,7 +139,7 @@ func TestServeUsage(t *testing.T) {
 		{[]string{"--cert", files.ServerCert}, "--cert needs --key"},
 		{[]string{"--cert", "missing.pem", "--key", files.ServerKey}, "--cert and --key: "},
 		{[]string{"--token-file", "missing"}, "--token-file: "},
-		{[]string{"nonsense"}, `unknown command "nonsense" for "lro serve"`},
+		{[]string{"nonsense"}, `lro: serve takes no arguments, but got "nonsense"`},
 	}
 	for _, tt := range tests {
 		args := append([]string{"serve", "--db", filepath.Join(dir, "x.db")}, tt.args...)

@@ -195,7 +195,7 @@ func TestInterrupt(t *testing.T) {
 		c.until(`0/4 steps`)
 		c.press(ctrlC)
 		status, screen := c.end()
-		want := "lro: wait for operation \"" + name + "\": interrupted by interrupt; it may still run\nto go on waiting: lro wait " + name
+		want := "lro: wait for operation \"" + name + "\": interrupted; it may still run\nto go on waiting: lro wait " + name
 		if status != 130 || !strings.HasSuffix(screen, want) {
 			t.Errorf("after Ctrl-C: status %d, screen\n%s\nwant 130 and\n%s", status, screen, want)
 		}
@@ -237,7 +237,7 @@ func TestInterrupt(t *testing.T) {
 		c.until("^reading names, one a line; Ctrl-D ends it$")
 		c.press("operations/x\r")
 		c.press(ctrlC)
-		if status, screen := c.end(); status != 130 || !strings.Contains(screen, "lro: interrupted by interrupt") {
+		if status, screen := c.end(); status != 130 || !strings.Contains(screen, "lro: interrupted") {
 			t.Errorf("after Ctrl-C: status %d, screen\n%s\nwant 130", status, screen)
 		}
 	})
@@ -249,7 +249,7 @@ func TestInterrupt(t *testing.T) {
 		if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		if status, screen := c.end(); status != 130 || !strings.Contains(screen, "interrupted by terminated") {
+		if status, screen := c.end(); status != 130 || !strings.Contains(screen, ": interrupted by SIGTERM; it may still run") {
 			t.Errorf("after SIGTERM: status %d, screen\n%s\nwant 130", status, screen)
 		}
 	})

@@ -53,7 +53,12 @@ func (o *Options) check() error {
 
 // resumeCommand is what goes on with names.
 func (o *Options) resumeCommand(names []string, stdin bool) string {
-	const most = 100
+	// What came from standard input is repeated as long as it is easily read;
+	// the line has to do without it.
+	most := 100
+	if stdin {
+		most = 5
+	}
 	text := "lro " + o.Verb
 	if again := o.Again(); again != "" {
 		text += " " + again
@@ -64,7 +69,7 @@ func (o *Options) resumeCommand(names []string, stdin bool) string {
 	if o.any {
 		text += " --any"
 	}
-	if stdin || len(names) > most {
+	if len(names) > most {
 		return text + fmt.Sprintf(" -  # with the %s names that are left, one a line", term.Count(int64(len(names))))
 	}
 	for _, name := range names {

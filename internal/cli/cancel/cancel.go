@@ -30,7 +30,7 @@ that was done already, and 1 when one could not be made.`,
 		Example: `  # Cancel, then see how it ended: status 4 says it was cancelled
   lro cancel operations/o00000001dh81jkr451k8qkb
   lro wait operations/o00000001dh81jkr451k8qkb`,
-		Args: flag.Args(cobra.MinimumNArgs(1)),
+		Args: flag.Args(flag.Names),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return run(cmd.Context(), &f, args)
 		},

@@ -45,7 +45,7 @@ history, and changes as they happen. This one asks the service again and again.`
 
   # All parents of a server made with package server, without the buttons
   lro console --addr localhost:8700 --plaintext --parent - --read-only`,
-		Args: flag.Args(cobra.NoArgs),
+		Args: flag.Args(flag.None),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context())
 		},

@@ -27,7 +27,7 @@ unseen, and some services refuse it. lro cancel stops an operation first.`,
 
   # All that are done
   lro list --all --filter done:true --output json | jq -r .name | xargs lro delete`,
-		Args: flag.Args(cobra.MinimumNArgs(1)),
+		Args: flag.Args(flag.Names),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return run(cmd.Context(), &f, args)
 		},

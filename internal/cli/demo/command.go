@@ -50,7 +50,7 @@ The digest is that of the sorted list of the files' digests. The same comes from
 
   # The digest alone
   lro demo --output json . | jq -r .digest`,
-		Args: flag.Args(cobra.MaximumNArgs(1)),
+		Args: flag.Args(flag.Needs("", 0, 1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.complete(cmd.Context(), args); err != nil {
 				return err

@@ -27,12 +27,12 @@ func TestWords(t *testing.T) {
 		{args: []string{"--blue", "--red"}, want: "--red and --blue exclude each other"},
 		{args: []string{"--key", "k"}, want: "--key needs --cert"},
 		{args: []string{"--for"}, want: "flag needs an argument: --for"},
-		{args: []string{"more"}, want: `unknown command "more" for "x"`},
+		{args: []string{"more"}, want: `x takes no arguments, but got "more"`},
 	}
 	for _, tt := range tests {
 		cmd := &cobra.Command{
 			Use: "x", SilenceErrors: true, SilenceUsage: true,
-			Args: Args(cobra.NoArgs),
+			Args: Args(None),
 			RunE: func(*cobra.Command, []string) error { return nil },
 		}
 		cmd.SetFlagErrorFunc(Wrong)
@@ -57,6 +57,31 @@ func TestWords(t *testing.T) {
 		}
 		if err == nil || err.Error() != tt.want || exit.Of(err) != exit.Usage || exit.HintOf(err) != "usage: x [flags]; see x --help" {
 			t.Errorf("x %q = %v with status %d, hint %q, want %q with status 2", tt.args, err, exit.Of(err), exit.HintOf(err), tt.want)
+		}
+	}
+}
+
+func TestNeeds(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		check cobra.PositionalArgs
+		args  []string
+		want  string
+	}{
+		{Names, nil, "x needs the name of an operation"},
+		{Names, []string{"a", "b", "c"}, ""},
+		{Needs("a kind", 1, 2), nil, "x needs a kind"},
+		{Needs("a kind", 1, 2), []string{"a", "b"}, ""},
+		{Needs("a kind", 1, 2), []string{"a", "b", "c", "d"}, `x has no use for "c"`},
+		{None, nil, ""},
+	}
+	for _, tt := range tests {
+		got := ""
+		if err := tt.check(&cobra.Command{Use: "x"}, tt.args); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("x %q = %q, want %q", tt.args, got, tt.want)
 		}
 	}
 }

@@ -29,7 +29,7 @@ one could not be learnt, 3 when one has failed, 4 when one was cancelled.`,
 
   # Its response alone
   lro get --output json operations/o00000001dh81jkr451k8qkb | jq .response`,
-		Args: flag.Args(cobra.MinimumNArgs(1)),
+		Args: flag.Args(flag.Names),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return run(cmd.Context(), &f, args)
 		},
@@ -47,7 +47,8 @@ func run(ctx context.Context, f *remote.Flags, args []string) error {
 	defer s.Close()
 	worst := exit.Done
 	var errs []error
-	for i, arg := range args {
+	shown := false
+	for _, arg := range args {
 		op, err := get(ctx, s, arg)
 		if err != nil {
 			errs = append(errs, err)
@@ -57,9 +58,10 @@ func run(ctx context.Context, f *remote.Flags, args []string) error {
 			continue
 		}
 		worst = exit.Worst(worst, op.Exit())
-		if err := show(ctx, f, s, op, i > 0); err != nil {
+		if err := show(ctx, f, s, op, shown); err != nil {
 			return err
 		}
+		shown = true
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err

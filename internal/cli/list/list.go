@@ -44,7 +44,7 @@ Without --all it is one page.`,
 
   # Names alone
   lro list --all --output json | jq -r .name`,
-		Args: flag.Args(cobra.NoArgs),
+		Args: flag.Args(flag.None),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.pageSize < 0 {
 				return exit.AsUsage(errors.New("--page-size is negative"))

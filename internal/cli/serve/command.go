@@ -49,7 +49,7 @@ By default the server answers this machine alone, in plain text. To answer other
 it needs TLS, and tokens or client certificates to know them by; browsers ask for
 a token as a password. gRPC's health service and /healthz need no token.`,
 		Example: help.Example,
-		Args:    flag.Args(cobra.NoArgs),
+		Args:    flag.Args(flag.None),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context())
 		},

@@ -46,7 +46,7 @@ starts one operation. With --request-id this also holds across commands.`,
 
   # Start, and wait for the end
   lro wait $(lro start checksum '{"dir": "/usr/share/doc"}')`,
-		Args: flag.Args(cobra.RangeArgs(1, 2)),
+		Args: flag.Args(flag.Needs("the kind of the operation", 1, 2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd.Context(), args)
 		},

@@ -28,7 +28,7 @@ func New(io *term.IO) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  flag.Args(cobra.NoArgs),
+		Args:  flag.Args(flag.None),
 		RunE: func(*cobra.Command, []string) error {
 			v := read()
 			if output.JSON() {

@@ -33,7 +33,7 @@ command that goes on waiting.`,
 
   # All that run, with one JSON object a line
   lro list --filter done:false --output json | jq -r .name | lro wait --output json -`,
-		Args: flag.Args(cobra.MinimumNArgs(1)),
+		Args: flag.Args(flag.Names),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.Run(cmd.Context(), io, args)
 		},

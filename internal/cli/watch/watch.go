@@ -26,7 +26,7 @@ The exit status is that of lro wait.`,
 
   # Everything that runs, looked at four times a second
   lro list --filter done:false --output json | jq -r .name | lro watch --interval 250ms -`,
-		Args: flag.Args(cobra.MinimumNArgs(1)),
+		Args: flag.Args(flag.Names),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.Run(cmd.Context(), io, args)
 		},
