@@ -83,15 +83,16 @@ func TestDemoKilled(t *testing.T) {
 	}
 	src := goSource(t)
 	db := filepath.Join(t.TempDir(), "demo.db")
-	// The pace is only there so that nobody's machine is done before we look.
-	first := command(t, "demo", "--db", db, "--pace", "100us")
+	// At this pace no machine is done before we look, and none has worked through
+	// the files that are waited for before several checkpoints were due.
+	first := command(t, "demo", "--db", db, "--pace", "500us")
 	stderr := bufio.NewScanner(capture(t, first))
 	addr := scanFor(t, stderr, servingLine)[1]
 	started := scanFor(t, stderr, startedLine)
 	if started[2] != src {
 		t.Errorf("demo without DIR works on %q, want the Go source tree %q", started[2], src)
 	}
-	seen := waitForFiles(t, addr, started[1], 2000)
+	seen := waitForFiles(t, addr, started[1], 4000)
 	if err := first.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
