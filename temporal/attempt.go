@@ -43,7 +43,7 @@ type attempt struct {
 	mu        sync.Mutex
 	progress  *statepb.Progress // with all that was reported; replaced, never modified
 	persisted int64             // changes that Temporal knows
-	heard     time.Time         // when the last heartbeat was sent that Temporal took
+	expiry    *time.Timer       // ends the lease where no heartbeat gets through; nil before run
 	cancelAsk bool              // somebody asked for cancel
 	returned  bool              // the handler has returned
 	lost      bool              // the lease has ended, as far as this process can tell
@@ -65,7 +65,6 @@ func newAttempt(w *worker, k *kindSlots, d *described, token []byte, began time.
 		startTime:  asTime(d.info.GetLastStartedTime()),
 		sending:    make(chan struct{}, 1),
 		kick:       make(chan struct{}, 1),
-		heard:      began,
 	}
 	if d.crashes() >= int(d.input.GetCrashLimit()) {
 		a.doomed = func(ctx context.Context) error { return w.e.doom(ctx, d) }
@@ -106,6 +105,10 @@ func (a *attempt) run() {
 	e.mu.Lock()
 	e.attempts[a.rec.Name] = a
 	e.mu.Unlock()
+	a.mu.Lock()
+	a.expiry = time.AfterFunc(time.Until(a.began.Add(a.leaseHere())), a.expire)
+	a.mu.Unlock()
+	defer a.expiry.Stop()
 	ctx, stop := context.WithCancel(e.ctx)
 	var helpers sync.WaitGroup
 	helpers.Go(func() { a.keep(ctx) })
@@ -153,6 +156,17 @@ func (a *attempt) lose(gone bool) {
 	a.gone = a.gone || gone
 	a.mu.Unlock()
 	a.cancel(engine.ErrLeaseLost)
+}
+
+// leaseHere is how long after a heartbeat was sent the attempt may go on: less
+// than the lease, since Temporal's clock began to count it before the attempt's
+// task had arrived here.
+func (a *attempt) leaseHere() time.Duration { return a.lease - a.lease/10 }
+
+// expire ends the attempt before Temporal gives its operation to another one.
+func (a *attempt) expire() {
+	a.e.opts.Logger.Error("lease lost: no heartbeat got through", "operation", a.rec.Name, "attempt", a.n, "lease", a.lease)
+	a.lose(false)
 }
 
 func (a *attempt) isLost() bool {
@@ -279,7 +293,9 @@ func (a *attempt) heartbeat(ctx context.Context, p *statepb.Progress) error {
 		return convert(ctx, err)
 	}
 	a.mu.Lock()
-	a.heard = sent
+	if a.expiry != nil && !a.lost {
+		a.expiry.Reset(time.Until(sent.Add(a.leaseHere())))
+	}
 	a.persisted = max(a.persisted, p.GetChanges())
 	a.mu.Unlock()
 	if resp.GetCancelRequested() {

@@ -40,7 +40,10 @@ func registerAttributes(ctx context.Context, service workflowservice.WorkflowSer
 		ParentAttribute:    enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 	}
 	known, err := operator.ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
-	for name := range known.GetCustomAttributes() {
+	for name, has := range known.GetCustomAttributes() {
+		if want, ours := missing[name]; ours && has != want {
+			return fmt.Errorf("search attribute %q of namespace %q is of type %v, want %v", name, namespace, has, want)
+		}
 		delete(missing, name)
 	}
 	if err == nil && len(missing) > 0 {
@@ -59,11 +62,13 @@ func registerAttributes(ctx context.Context, service workflowservice.WorkflowSer
 	// All parts of the service must have heard of them.
 	for {
 		err := probeAttributes(ctx, service, namespace)
-		if err == nil {
+		switch {
+		case err == nil:
 			return nil
-		}
-		if !isInvalid(err) || !pause(ctx, attributesPause) {
+		case !isInvalid(err):
 			return fmt.Errorf("wait for search attributes: %w", convert(ctx, err))
+		case !pause(ctx, attributesPause):
+			return fmt.Errorf("wait for search attributes: %w: %w", convert(ctx, ctx.Err()), err)
 		}
 	}
 }

@@ -81,7 +81,11 @@ func (e *Engine) delete(ctx context.Context, name string) error {
 	}
 	defer done()
 	// Temporal would take two deletes at once for two that succeed.
-	defer e.lock(name)()
+	unlock, err := e.lock(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	d, err := e.describe(ctx, name)
 	if err != nil {
 		return err

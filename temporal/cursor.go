@@ -18,6 +18,10 @@ const (
 	cursorVersion = 1
 	cursorHead    = 1 + 8 + 8
 	cursorSum     = 4
+
+	// maxActivityID is Temporal's limit: what stands in our queues need not be
+	// ours.
+	maxActivityID = 1000
 )
 
 func (c cursor) String() string {
@@ -33,7 +37,7 @@ func (c cursor) String() string {
 // accidents out, nothing else: a cursor gives no right.
 func parseCursor(s string) (c cursor, ok bool) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) < cursorHead+cursorSum || len(b) > cursorHead+requestLen+cursorSum || b[0] != cursorVersion {
+	if err != nil || len(b) < cursorHead+cursorSum || len(b) > cursorHead+maxActivityID+cursorSum || b[0] != cursorVersion {
 		return cursor{}, false
 	}
 	body := b[:len(b)-cursorSum]

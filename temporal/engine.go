@@ -131,26 +131,35 @@ func (e *Engine) work() bool {
 // nameLock serializes what this process does to one operation in more than one
 // step.
 type nameLock struct {
-	sync.Mutex
+	held  chan struct{} // holds one while it is locked
 	users int
 }
 
-func (e *Engine) lock(name string) (unlock func()) {
+// lock waits for its turn, or returns the error of ctx.
+func (e *Engine) lock(ctx context.Context, name string) (unlock func(), _ error) {
 	e.mu.Lock()
 	l := e.locks[name]
 	if l == nil {
-		l = new(nameLock)
+		l = &nameLock{held: make(chan struct{}, 1)}
 		e.locks[name] = l
 	}
 	l.users++
 	e.mu.Unlock()
-	l.Lock()
-	return func() {
-		l.Unlock()
+	leave := func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		if l.users--; l.users == 0 {
 			delete(e.locks, name)
 		}
+	}
+	select {
+	case l.held <- struct{}{}:
+		return func() {
+			<-l.held
+			leave()
+		}, nil
+	case <-ctx.Done():
+		leave()
+		return nil, convert(ctx, ctx.Err())
 	}
 }

@@ -54,7 +54,7 @@ func (a *attempt) abandon() {
 		"operation", a.rec.Name, "attempt", a.n)
 	a.mu.Lock()
 	returned := a.returned
-	a.returned = true
+	a.returned, a.lost = true, true // so that no heartbeat keeps the operation
 	a.mu.Unlock()
 	if !returned {
 		if err := a.answer(a.e.ctx, engine.Outcome{Release: true}); err != nil {

@@ -51,6 +51,9 @@ func (a *attempt) keep(ctx context.Context) {
 			continue
 		case <-timer.C:
 		}
+		if a.isLost() {
+			return // a heartbeat would keep the operation from others
+		}
 		err := a.beat(ctx)
 		sent = time.Now()
 		switch {
@@ -62,12 +65,6 @@ func (a *attempt) keep(ctx context.Context) {
 		case errors.Is(err, engine.ErrFenced), ctx.Err() != nil:
 			return
 		default:
-			if a.leaseIsOver() {
-				a.e.opts.Logger.Error("lease lost: no heartbeat got through",
-					"operation", a.rec.Name, "attempt", a.n, "lease", a.lease, "error", err)
-				a.lose(false)
-				return
-			}
 			next = sent.Add(min(beatRetry, every))
 		}
 		timer.Reset(max(time.Until(next), 0))
@@ -92,14 +89,6 @@ func (a *attempt) isDirty() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.progress.GetChanges() > a.persisted
-}
-
-// leaseIsOver reports whether Temporal may have given the operation to another
-// attempt.
-func (a *attempt) leaseIsOver() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return time.Since(a.heard) >= a.lease
 }
 
 // watch waits for what others do to the operation, until ctx ends: a heartbeat

@@ -18,7 +18,9 @@ import (
 
 // Report implements [engine.Engine]. The metadata is durable when it returns.
 // Of an operation that an attempt runs in another process, that attempt's next
-// report replaces it.
+// heartbeat replaces it. Temporal cannot compare what it is told with what it
+// has, so one process at a time should report and heartbeat by a lease: of two
+// that do at once, the later one may write back what the earlier one replaced.
 func (e *Engine) Report(ctx context.Context, l engine.Lease, u engine.Update) (*engine.Record, error) {
 	rec, err := e.leased(ctx, l, func(ctx context.Context) (*engine.Record, error) { return e.report(ctx, l, u) })
 	if err != nil {
@@ -63,7 +65,11 @@ func (e *Engine) leased(ctx context.Context, l engine.Lease, call func(context.C
 		return nil, err
 	}
 	defer done()
-	defer e.lock(l.Name)()
+	unlock, err := e.lock(ctx, l.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	return call(ctx)
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -29,7 +30,7 @@ type Options struct {
 	// TaskQueue is the base of the names of the task queues that the engine
 	// uses, one for each kind, and keeps the operations of several engines in
 	// one namespace apart. Engines with the same base share their operations.
-	// Required; at most 200 bytes.
+	// Required; at most 200 bytes, without "kinds" or "external" between slashes.
 	TaskQueue string
 
 	// Namespace is that of the client, which does not tell it. Required;
@@ -45,8 +46,8 @@ type Options struct {
 	// MaxPayload is the greatest size in bytes of what goes to Temporal at
 	// once: a request with its metadata, progress with its checkpoint, or an
 	// outcome with its metadata. [engine.ErrTooLarge] beyond. It must not be
-	// more than the namespace allows (limit.blobSize.error). 0 means 2 MiB,
-	// which is Temporal's default.
+	// more than the namespace allows (limit.blobSize.error). 4 KiB of it are
+	// reserved. 0 means 2 MiB, which is Temporal's default.
 	MaxPayload int
 
 	// Identity names this process in Temporal's UI. Empty means its host name
@@ -79,6 +80,9 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: task queue is empty", engine.ErrInvalid)
 	case len(o.TaskQueue) > maxQueue:
 		return o, fmt.Errorf("%w: task queue of %d bytes is over %d", engine.ErrInvalid, len(o.TaskQueue), maxQueue)
+	case slices.ContainsFunc(strings.Split(o.TaskQueue, "/"), isQueueWord):
+		return o, fmt.Errorf("%w: task queue %q has the segment %q or %q, by which engines tell their queues apart",
+			engine.ErrInvalid, o.TaskQueue, kindsWord, externalWord)
 	case !printable(o.TaskQueue) || strings.HasPrefix(o.TaskQueue, "/"):
 		return o, fmt.Errorf("%w: task queue %q", engine.ErrInvalid, o.TaskQueue)
 	case o.Lease < minLease:

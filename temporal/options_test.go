@@ -24,6 +24,7 @@ func TestOptions(t *testing.T) {
 		"long task queue":   {Namespace: "n", TaskQueue: strings.Repeat("q", 201)},
 		"task queue \\x00":  {Namespace: "n", TaskQueue: "q\x00"},
 		"task queue /x":     {Namespace: "n", TaskQueue: "/x"},
+		"task queue kinds":  {Namespace: "n", TaskQueue: "a/kinds/b"},
 		"short lease":       {Namespace: "n", TaskQueue: "q", Lease: time.Millisecond},
 		"negative lease":    {Namespace: "n", TaskQueue: "q", Lease: -1},
 		"small payloads":    {Namespace: "n", TaskQueue: "q", MaxPayload: 1},

@@ -1,11 +1,13 @@
 package temporal
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
 
 	commonpb "go.temporal.io/api/common/v1"
+	sdkpb "go.temporal.io/api/sdk/v1"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/go-lro/lro/server/engine"
@@ -13,11 +15,11 @@ import (
 
 // Metadata of Temporal's payloads, as its SDKs write them.
 const (
-	encodingKey     = "encoding"
-	messageTypeKey  = "messageType"
-	encodingProto   = "binary/protobuf"
-	encodingJSON    = "json/plain"
-	encodingKeyword = "type" // of a search attribute
+	encodingKey    = "encoding"
+	messageTypeKey = "messageType"
+	encodingProto  = "binary/protobuf"
+	encodingJSON   = "json/plain"
+	typeKey        = "type" // of a search attribute
 )
 
 // encode puts a message into the one payload of a list.
@@ -60,17 +62,34 @@ func (e *Engine) checkSize(what string, m proto.Message) error {
 // keyword is the value of a search attribute.
 func keyword(value string) *commonpb.Payload {
 	p := text(value)
-	p.Metadata[encodingKeyword] = []byte("Keyword")
+	p.Metadata[typeKey] = []byte("Keyword")
 	return p
 }
 
 // text is a string that Temporal's UI shows.
 func text(value string) *commonpb.Payload {
-	data, err := json.Marshal(value)
-	if err != nil {
-		panic(err) // a string can always be marshalled
+	var data bytes.Buffer
+	enc := json.NewEncoder(&data)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
+		panic(err) // a string can always be encoded
 	}
-	return &commonpb.Payload{Metadata: map[string][]byte{encodingKey: []byte(encodingJSON)}, Data: data}
+	return &commonpb.Payload{
+		Metadata: map[string][]byte{encodingKey: []byte(encodingJSON)},
+		Data:     bytes.TrimSuffix(data.Bytes(), []byte("\n")),
+	}
+}
+
+// maxSummary is how long a summary may be, in bytes, by Temporal's default.
+const maxSummary = 400
+
+// summary is what Temporal's UI shows beside the activity, if it takes it.
+func summary(value string) *sdkpb.UserMetadata {
+	p := text(value)
+	if len(p.Data) > maxSummary {
+		return nil
+	}
+	return &sdkpb.UserMetadata{Summary: p}
 }
 
 // truncate returns the beginning of a text for people.

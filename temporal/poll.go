@@ -38,7 +38,7 @@ func (w *worker) poll(k *kindSlots) {
 	wait := minPollPause
 	for w.acquire(k) {
 		limit := longPoll
-		contended := w.waiting.Load() > 0
+		contended := w.waiting.Load() > 0 || len(w.Kinds) > 1 && len(w.slots) == cap(w.slots)
 		if contended {
 			limit = shortPoll
 		}
@@ -63,7 +63,9 @@ func (w *worker) poll(k *kindSlots) {
 			return
 		}
 		if contended {
+			w.waiting.Add(1) // for its next turn
 			waitFor(w.stopping, turnPause)
+			w.waiting.Add(-1)
 		}
 	}
 }

@@ -90,11 +90,12 @@ func in(field string, values []string) string {
 }
 
 // quotable reports whether visibility's query language has no opinion on what is
-// in a string. Its rules for quotes and backslashes are its own, and such names
-// rare: conditions on them are left to us.
+// in a string. Its rules for quotes and backslashes are its own, its store on
+// PostgreSQL takes a question mark for a parameter, and such names are rare:
+// conditions on them are left to us.
 func quotable(values ...string) bool {
 	for _, v := range values {
-		if strings.ContainsAny(v, "'\"`\\") {
+		if strings.ContainsAny(v, "'\"`\\?") {
 			return false
 		}
 	}

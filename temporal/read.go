@@ -61,40 +61,33 @@ func (e *Engine) alive(ctx context.Context, d *described) (*described, error) {
 		return d, nil
 	}
 	if err := e.doom(ctx, d); err != nil {
-		return nil, err
+		if ctx.Err() == nil {
+			e.opts.Logger.Error("operation that crashes could not be ended", "operation", d.input.GetName(), "error", err)
+		}
+		return d, nil // who reads is not to suffer from it
 	}
 	return e.describeActivity(ctx, d.activityID, d.runID)
 }
 
 // describeActivity returns the latest run for an empty runID.
 func (e *Engine) describeActivity(ctx context.Context, activityID, runID string) (*described, error) {
-	return e.describeWhole(ctx, rpcTimeout, &workflowservice.DescribeActivityExecutionRequest{ActivityId: activityID, RunId: runID})
-}
-
-// next returns an operation when it is not any more as d is, or d after a while.
-func (e *Engine) next(ctx context.Context, d *described) (*described, error) {
-	after, err := e.describeWhole(ctx, longPoll, &workflowservice.DescribeActivityExecutionRequest{
-		ActivityId: d.activityID, RunId: d.runID, LongPollToken: d.token,
-	})
-	if after == nil && err == nil {
-		return d, nil
-	}
-	return after, err
-}
-
-// describeWhole returns nil when a call that waits has waited in vain.
-func (e *Engine) describeWhole(ctx context.Context, limit time.Duration, req *workflowservice.DescribeActivityExecutionRequest) (*described, error) {
-	rpc, cancel := context.WithTimeout(ctx, limit)
+	rpc, cancel := context.WithTimeout(ctx, rpcTimeout)
 	defer cancel()
-	req.Namespace = e.opts.Namespace
-	req.IncludeInput, req.IncludeOutcome, req.IncludeHeartbeatDetails = true, true, true
-	resp, err := e.service.DescribeActivityExecution(rpc, req)
+	resp, err := e.service.DescribeActivityExecution(rpc, e.describeRequest(activityID, runID, nil))
 	if err != nil {
 		return nil, convert(ctx, err)
 	}
-	if resp.GetInfo() == nil && len(req.GetLongPollToken()) > 0 {
-		return nil, nil
+	return e.describedBy(resp)
+}
+
+func (e *Engine) describeRequest(activityID, runID string, token []byte) *workflowservice.DescribeActivityExecutionRequest {
+	return &workflowservice.DescribeActivityExecutionRequest{
+		Namespace: e.opts.Namespace, ActivityId: activityID, RunId: runID, LongPollToken: token,
+		IncludeInput: true, IncludeOutcome: true, IncludeHeartbeatDetails: true,
 	}
+}
+
+func (e *Engine) describedBy(resp *workflowservice.DescribeActivityExecutionResponse) (*described, error) {
 	d := e.newDescribed(resp.GetInfo(), resp.GetInput())
 	if d == nil {
 		return nil, engine.ErrNotFound
@@ -103,20 +96,32 @@ func (e *Engine) describeWhole(ctx context.Context, limit time.Duration, req *wo
 	return d, nil
 }
 
+// next returns an operation when it is not any more as d is, or d after a while.
+func (e *Engine) next(ctx context.Context, d *described) (*described, error) {
+	var resp *workflowservice.DescribeActivityExecutionResponse
+	vain, err := waitingCall(ctx, func(rpc context.Context) (_ bool, err error) {
+		resp, err = e.service.DescribeActivityExecution(rpc, e.describeRequest(d.activityID, d.runID, d.token))
+		return resp.GetInfo() == nil, err
+	})
+	if err != nil || vain {
+		return d, err
+	}
+	return e.describedBy(resp)
+}
+
 // changed waits until an activity is not any more as token knows it, or a
 // while, and returns what it is then, without input and outcome. It returns nil
 // when nothing happened.
 func (e *Engine) changed(ctx context.Context, activityID, runID string, token []byte) (*workflowservice.DescribeActivityExecutionResponse, error) {
-	rpc, cancel := context.WithTimeout(ctx, longPoll)
-	defer cancel()
-	resp, err := e.service.DescribeActivityExecution(rpc, &workflowservice.DescribeActivityExecutionRequest{
-		Namespace: e.opts.Namespace, ActivityId: activityID, RunId: runID, LongPollToken: token,
+	var resp *workflowservice.DescribeActivityExecutionResponse
+	vain, err := waitingCall(ctx, func(rpc context.Context) (_ bool, err error) {
+		resp, err = e.service.DescribeActivityExecution(rpc, &workflowservice.DescribeActivityExecutionRequest{
+			Namespace: e.opts.Namespace, ActivityId: activityID, RunId: runID, LongPollToken: token,
+		})
+		return resp.GetInfo() == nil, err
 	})
-	if err != nil {
-		return nil, convert(ctx, err)
-	}
-	if resp.GetInfo() == nil {
-		return nil, nil
+	if err != nil || vain {
+		return nil, err
 	}
 	return resp, nil
 }
@@ -199,13 +204,14 @@ func (e *Engine) wait(ctx context.Context, name string) (*engine.Record, error) 
 
 // untilOver returns an operation when it has ended, or after a while.
 func (e *Engine) untilOver(ctx context.Context, d *described) (*described, error) {
-	rpc, cancel := context.WithTimeout(ctx, longPoll)
-	defer cancel()
-	_, err := e.service.PollActivityExecution(rpc, &workflowservice.PollActivityExecutionRequest{
-		Namespace: e.opts.Namespace, ActivityId: d.activityID, RunId: d.runID,
+	_, err := waitingCall(ctx, func(rpc context.Context) (bool, error) {
+		resp, err := e.service.PollActivityExecution(rpc, &workflowservice.PollActivityExecutionRequest{
+			Namespace: e.opts.Namespace, ActivityId: d.activityID, RunId: d.runID,
+		})
+		return resp.GetOutcome() == nil, err
 	})
 	if err != nil {
-		return nil, convert(ctx, err)
+		return nil, err
 	}
 	return e.describeActivity(ctx, d.activityID, d.runID)
 }

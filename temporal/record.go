@@ -71,6 +71,9 @@ func (d *described) stage() stage {
 // to come, too.
 func (d *described) begun() int {
 	n := int(d.info.GetAttempt())
+	if d.input.GetExternal() {
+		return n // it has one, which begins with the start
+	}
 	if d.info.GetLastStartedTime() == nil {
 		return 0
 	}
@@ -142,6 +145,9 @@ func revision(attempt int32, s stage, changes int64) int64 {
 
 func (d *described) record() *engine.Record {
 	s := d.stage()
+	if s == waiting && d.input.GetExternal() {
+		s = started // it will be claimed: the program works on it already
+	}
 	r := &engine.Record{
 		Name:       d.input.GetName(),
 		Kind:       d.info.GetActivityType().GetName(),
@@ -188,6 +194,9 @@ func (d *described) record() *engine.Record {
 // startTime is when the first attempt began. Temporal keeps that of the last
 // one alone, so it is known exactly from the first heartbeat on.
 func (d *described) startTime() time.Time {
+	if d.input.GetExternal() {
+		return asTime(d.input.GetCreateTime())
+	}
 	if d.begun() == 0 {
 		return time.Time{}
 	}

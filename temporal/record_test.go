@@ -182,6 +182,26 @@ func TestLife(t *testing.T) {
 	}
 }
 
+// TestUnclaimed: an operation whose work is done elsewhere runs from its start
+// on, also while no engine has claimed it.
+func TestUnclaimed(t *testing.T) {
+	t.Parallel()
+	info := &activitypb.ActivityExecutionInfo{
+		Status: enumspb.ACTIVITY_EXECUTION_STATUS_RUNNING, RunState: enumspb.PENDING_ACTIVITY_STATE_SCHEDULED, Attempt: 1,
+	}
+	d := &described{info: info, input: &statepb.Input{CreateTime: at(0), External: true}, progress: new(statepb.Progress)}
+	before := d.record()
+	info.RunState, info.LastStartedTime = enumspb.PENDING_ACTIVITY_STATE_STARTED, at(3)
+	after := d.record()
+	if before.State != engine.Running || before.Attempt != 1 || before.Fence != 1 || !before.StartTime.Equal(at(0).AsTime()) {
+		t.Errorf("unclaimed it is %v, attempt %d, fence %d, started %v; want it RUNNING in its first attempt since its start",
+			before.State, before.Attempt, before.Fence, before.StartTime)
+	}
+	if before.Lease() != after.Lease() || before.Revision != after.Revision || !before.StartTime.Equal(after.StartTime) {
+		t.Errorf("claimed it is %+v, want no visible change", after)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	seed, err := encode(&statepb.Input{Queue: "q", Name: "operations/o", Trace: map[string]string{"a": "b"}})
 	if err != nil {

@@ -20,6 +20,36 @@ const (
 	longPoll = 30 * time.Second
 )
 
+const (
+	// idlePoll is less than a call takes that has waited in vain, and idlePause
+	// what follows one that did not wait: it must not be made in a tight loop.
+	idlePoll  = time.Second
+	idlePause = 200 * time.Millisecond
+)
+
+// waitingCall makes a call that waits at Temporal, and reports whether it has waited
+// in vain. The call has a deadline of its own, since Temporal answers a second
+// before the one it sees: a caller with less time than that would be answered at
+// once, again and again.
+func waitingCall(ctx context.Context, call func(context.Context) (empty bool, _ error)) (vain bool, _ error) {
+	rpc, cancel := context.WithTimeout(context.WithoutCancel(ctx), longPoll)
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	begin := time.Now()
+	empty, err := call(rpc)
+	switch {
+	case err != nil && ctx.Err() == nil && errors.Is(rpc.Err(), context.DeadlineExceeded):
+	case err != nil:
+		return false, convert(ctx, err)
+	case !empty:
+		return false, nil
+	}
+	if time.Since(begin) < idlePoll && !pause(ctx, idlePause) {
+		return false, convert(ctx, ctx.Err())
+	}
+	return true, nil
+}
+
 // convert returns what an error of a call to Temporal means to the caller of
 // the engine. ctx is that caller's: when it has ended, its error is the answer.
 func convert(ctx context.Context, err error) error {

@@ -13,7 +13,6 @@ import (
 	activitypb "go.temporal.io/api/activity/v1"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
-	sdkpb "go.temporal.io/api/sdk/v1"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/protobuf/proto"
@@ -39,9 +38,20 @@ const (
 	startTries = 5
 )
 
-func (e *Engine) kindQueue(kind string) string { return e.opts.TaskQueue + "/kinds/" + kind }
+// Words that follow the base in the names of queues, and cannot be in it: the
+// queues of two bases would meet.
+const (
+	kindsWord    = "kinds"
+	externalWord = "external"
+)
 
-func (e *Engine) externalQueue() string { return e.opts.TaskQueue + "/external" }
+func isQueueWord(s string) bool { return s == kindsWord || s == externalWord }
+
+func (e *Engine) kindQueue(kind string) string {
+	return e.opts.TaskQueue + "/" + kindsWord + "/" + kind
+}
+
+func (e *Engine) externalQueue() string { return e.opts.TaskQueue + "/" + externalWord }
 
 // Start implements [engine.Engine]. [engine.Spec.Retention] is not obeyed: the
 // namespace's is.
@@ -176,7 +186,7 @@ func (e *Engine) startRequest(input *statepb.Input, activityID string, spec *eng
 		IdReusePolicy:       enumspb.ACTIVITY_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		IdConflictPolicy:    enumspb.ACTIVITY_ID_CONFLICT_POLICY_USE_EXISTING,
 		SearchAttributes:    &commonpb.SearchAttributes{IndexedFields: attributes},
-		UserMetadata:        &sdkpb.UserMetadata{Summary: text(input.GetName())},
+		UserMetadata:        summary(input.GetName()),
 	}, nil
 }
 

@@ -126,9 +126,11 @@ func (w *worker) drain() {
 		return
 	}
 	close(w.abandoned)
+	var abandoning sync.WaitGroup
 	for _, a := range w.left() {
-		a.abandon()
+		abandoning.Go(a.abandon)
 	}
+	abandoning.Wait()
 	<-idle
 }
 
