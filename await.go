@@ -42,7 +42,7 @@ func (o *Operation[R, M]) waitWith(ctx context.Context, opts []WaitOption) error
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cancelGrace)
 	defer cancel()
-	refusal, unfinished := o.cancelAndWait(grace)
+	unfinished, refusal := o.cancelAndWait(grace)
 	if unfinished == nil {
 		return nil
 	}

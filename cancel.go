@@ -43,7 +43,7 @@ func (o *Operation[R, M]) Cancel(ctx context.Context) (bool, error) {
 // ended, waiting failed, or the service refused to cancel, in which case it
 // unwraps to the service's error.
 func (o *Operation[R, M]) CancelAndWait(ctx context.Context) (R, error) {
-	if _, stopped := o.cancelAndWait(ctx); stopped != nil {
+	if stopped, _ := o.cancelAndWait(ctx); stopped != nil {
 		var zero R
 		return zero, stopped
 	}
@@ -53,18 +53,18 @@ func (o *Operation[R, M]) CancelAndWait(ctx context.Context) (R, error) {
 // cancelAndWait cancels the operation, in as many requests as it takes, and
 // waits for its end meanwhile. stopped is nil when the operation is done; else
 // refusal is why it could not be cancelled, nil if it was asked to.
-func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (refusal error, stopped *WaitError) {
+func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (stopped *WaitError, refusal error) {
 	begin := time.Now()
 	if _, refusal = o.Cancel(ctx); refusal == nil {
 		stopped, _ = o.wait(ctx, o.decodes).(*WaitError)
-		return nil, stopped
+		return stopped, nil
 	}
 	again := cancelRetry{policy: o.policy}
 	pauseFor, ok := again.after(refusal)
 	if !ok {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		return refusal, o.waitErrorLocked(nil, begin, causes{refusal})
+		return o.waitErrorLocked(nil, begin, causes{refusal}), refusal
 	}
 
 	waiting, stop := context.WithCancel(ctx)
@@ -95,7 +95,7 @@ func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (refusal error, sto
 	case ctx.Err() != nil:
 		stopped.notCancelled(refusal)
 	}
-	return refusal, stopped
+	return stopped, refusal
 }
 
 // cancelRetry decides about repeating requests to cancel.
