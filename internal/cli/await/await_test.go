@@ -444,6 +444,41 @@ func TestHugeMetadata(t *testing.T) {
 	}
 }
 
+// Where there is no progress to tell, a line of a log has the state.
+func TestLineWithoutProgress(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		srv := &lrotest.Server{}
+		srv.Add("operations/x", lrotest.Running(nil))
+		r := wait(t.Context(), srv, "", "--timeout", "9s", "operations/x")
+		if want := "2s  RUNNING\n"; !strings.HasPrefix(r.err, want) || strings.Count(r.err, "s  RUNNING\n") != strings.Count(r.err, "\n") {
+			t.Errorf("wait without progress printed %q, want lines such as %q", r.err, want)
+		}
+	})
+}
+
+// A few names are repeated in the line that goes on, which then needs no input.
+func TestResumeNamesFromInput(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{
+		1: "to go on waiting: lro wait operations/1",
+		5: "to go on waiting: lro wait operations/1 operations/2 operations/3 operations/4 operations/5",
+		6: "to go on waiting: lro wait -  # with the 6 names that are left, one a line",
+	} {
+		bubble(t, func(t *testing.T) {
+			srv := &lrotest.Server{}
+			var names strings.Builder
+			for range n {
+				fmt.Fprintln(&names, srv.Add("", lrotest.Running(nil)).Name())
+			}
+			r := wait(t.Context(), srv, names.String(), "--timeout", "1s", "-")
+			if got := exit.HintOf(r.failure); got != want {
+				t.Errorf("hint for %d names %q, want %q", n, got, want)
+			}
+		})
+	}
+}
+
 // brokenPipe fails like a pipe whose reader has gone.
 type brokenPipe struct{}
 

@@ -200,6 +200,9 @@ func (b *board) progress(name string, op *longrunningpb.Operation) {
 	p := read.Meter()
 	b.percent[name] = max(0, p.Percent)
 	if b.total == 1 {
+		if p.Percent < 0 && p.Total == 0 && p.Unit == "" && p.Text == "" {
+			p.Text = read.State // all there is to say
+		}
 		b.update(p)
 		return
 	}

@@ -15,6 +15,8 @@ const (
 	minLineEvery = 2 * time.Second
 	maxLineEvery = time.Minute
 	lineShare    = 5 // the next line after a fifth of the elapsed time
+	// A line that is due waits this long for news, to tell those.
+	newsGrace = 500 * time.Millisecond
 )
 
 // Progress is how far something is.
@@ -63,7 +65,7 @@ func (m *Meter) run() {
 			return
 		case <-t.C:
 			m.mu.Lock()
-			m.showLocked()
+			m.showLocked(newsGrace)
 			m.mu.Unlock()
 		}
 	}
@@ -92,7 +94,7 @@ func (m *Meter) Update(p Progress) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now, m.known = p, true
-	m.showLocked()
+	m.showLocked(0)
 }
 
 // Note shows that something is amiss without changing how far it is.
@@ -100,7 +102,7 @@ func (m *Meter) Note(text string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now.Text, m.known = Short(text, maxText), true
-	m.showLocked()
+	m.showLocked(0)
 }
 
 // Println prints a line that stays to w, which is Out or Err. The text must be
@@ -110,7 +112,7 @@ func (m *Meter) Println(w io.Writer, text string) error {
 	defer m.mu.Unlock()
 	m.eraseLocked()
 	_, err := io.WriteString(w, text+"\n")
-	m.showLocked()
+	m.showLocked(newsGrace)
 	return err
 }
 
@@ -140,7 +142,8 @@ func (m *Meter) eraseLocked() {
 	}
 }
 
-func (m *Meter) showLocked() {
+// showLocked draws the bar, or prints a line that has been due for grace.
+func (m *Meter) showLocked(grace time.Duration) {
 	if m.quiet || !m.known {
 		return
 	}
@@ -152,7 +155,7 @@ func (m *Meter) showLocked() {
 		m.drawn = true
 		return
 	}
-	if time.Since(m.printed) < min(max(minLineEvery, elapsed/lineShare), maxLineEvery) {
+	if time.Since(m.printed) < min(max(minLineEvery, elapsed/lineShare), maxLineEvery)+grace {
 		return
 	}
 	m.printed = time.Now()

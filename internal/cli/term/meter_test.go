@@ -61,6 +61,26 @@ func TestLines(t *testing.T) {
 	})
 }
 
+// A line that is due tells what comes a moment later, not what was before.
+func TestLinesWaitForNews(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out := &recorder{}
+		m := NewMeter(&IO{Err: out}, false)
+		defer m.Stop()
+		m.Update(Progress{Percent: 10})
+		time.Sleep(2100 * time.Millisecond)
+		m.Update(Progress{Percent: 20})
+		if got, want := out.take(), "20%  2s\n"; got != want {
+			t.Errorf("news after 2.1 s printed %q, want %q", got, want)
+		}
+		time.Sleep(3 * time.Second)
+		if got, want := out.take(), "20%  4s\n"; got != want {
+			t.Errorf("3 s without news printed %q, want %q", got, want)
+		}
+	})
+}
+
 func TestLinesAreASignOfLife(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
