@@ -103,8 +103,12 @@ type WaitError struct {
 
 // Error names the operation, the cause, and how far waiting got.
 func (e *WaitError) Error() string {
-	text := fmt.Sprintf("stopped waiting for operation %q after %v and %d polls: %v",
-		e.Name, e.Elapsed.Round(time.Millisecond), e.Polls, joinText(e.cause))
+	polls := "1 poll"
+	if e.Polls != 1 {
+		polls = fmt.Sprintf("%d polls", e.Polls)
+	}
+	text := fmt.Sprintf("stopped waiting for operation %q after %v and %s: %v",
+		e.Name, e.Elapsed.Round(time.Millisecond), polls, joinText(e.cause))
 	if e.PollErr != nil && !errors.Is(e, e.PollErr) {
 		text += fmt.Sprintf(" (last poll: %v)", e.PollErr)
 	}
