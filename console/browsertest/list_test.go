@@ -36,7 +36,7 @@ func TestFilter(t *testing.T) {
 	// A mistake is told beside the box, with what was written left in it.
 	b.allow("400")
 	b.do(chromedp.SetValue(chromedp.ID("filter"), `kind = "export`), chromedp.SendKeys(chromedp.ID("filter"), kb.Enter))
-	b.waitText("#filter-error", "parse filter")
+	b.waitText("#filter-error", "a quote that is not closed")
 	if got := eval[string](b, "document.getElementById('filter').value"); got != `kind = "export` {
 		t.Errorf("after a mistake, the box has %q", got)
 	}
