@@ -127,18 +127,17 @@ func (a *aim) keep(r reading) {
 // plainAfter returns the first instant, at or after t, at which the plain
 // schedule would poll.
 func (a *aim) plainAfter(t float64) float64 {
-	interval := a.policy.FirstPoll
-	at := interval.Seconds()
-	for at < t {
-		last := interval
-		interval = a.policy.grow(last)
-		if interval == last { // and stays so
-			steps := math.Ceil((t - at) / interval.Seconds())
-			return at + max(steps, 1)*interval.Seconds()
+	at := time.Duration(0)
+	for {
+		interval := a.policy.interval(at)
+		if interval == a.policy.MaxInterval || a.policy.Multiplier == 1 { // and stays so
+			steps := math.Ceil((t - at.Seconds()) / interval.Seconds())
+			return at.Seconds() + max(steps, 1)*interval.Seconds()
 		}
-		at += interval.Seconds()
+		if at += interval; at.Seconds() >= t {
+			return at.Seconds()
+		}
 	}
-	return at
 }
 
 func linkedMetadata(s Raw) proto.Message {

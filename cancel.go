@@ -59,7 +59,7 @@ func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (stopped *WaitError
 		stopped, _ = o.wait(ctx, o.decodes).(*WaitError)
 		return stopped, nil
 	}
-	again := cancelRetry{policy: o.policy}
+	again := cancelRetry{policy: o.policy, begin: begin}
 	pauseFor, ok := again.after(refusal)
 	if !ok {
 		o.mu.Lock()
@@ -100,9 +100,9 @@ func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (stopped *WaitError
 
 // cancelRetry decides about repeating requests to cancel.
 type cancelRetry struct {
-	policy   *Policy
-	interval time.Duration
-	soft     int
+	policy *Policy
+	begin  time.Time
+	soft   int
 }
 
 // after returns the pause after a request that failed, or false when repeating
@@ -117,8 +117,7 @@ func (r *cancelRetry) after(err error) (time.Duration, bool) {
 	default:
 		return 0, false
 	}
-	r.interval = r.policy.grow(r.interval)
-	return max(hint, r.interval), true
+	return max(hint, r.policy.interval(time.Since(r.begin))), true
 }
 
 // notCancelled adds that the operation could not be cancelled either.

@@ -14,8 +14,9 @@ type core struct {
 	name   string
 	link   any // what Observer.Started returned
 
-	mu    sync.Mutex // never held across a call or a wait
-	view  view       // latest state
+	mu    sync.Mutex    // never held across a call or a wait
+	view  view          // latest state
+	begun time.Duration // when its schedule began, by client.clock; 0 before
 	poll  pollState
 	loop  *loop       // nil while nobody waits for this operation alone
 	entry *groupEntry // first of those by which groups wait for it; nil for none
@@ -63,11 +64,22 @@ func (c *core) tellLocked(v view) {
 
 // observeBegin says what is known when waiting begins. c.mu must be held.
 func (c *core) observeBegin() observation {
+	if c.begun == 0 {
+		c.begun = c.client.clock()
+	}
 	age := time.Duration(-1)
 	if at := c.view.at; at != 0 {
 		age = max(0, time.Duration(time.Now().UnixNano()-at))
 	}
 	return observation{call: beginOfWait, age: age}
+}
+
+// elapsed is the time since the operation's schedule began: since it was
+// wrapped, or since a resumed one was first waited for.
+func (c *core) elapsed() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.client.clock() - c.begun
 }
 
 // decide takes what was observed through the policy, and lets the client learn
@@ -78,6 +90,7 @@ func (c *core) decide(s pollState, o observation) (pollState, decision) {
 	}
 	o.trusted = c.client.longPollTrust.Load()
 	o.jitter = 2*rand.Float64() - 1
+	o.elapsed = c.elapsed()
 	s, d := c.policy.next(s, o)
 	if d.noLongPoll > 0 {
 		c.client.pauseLongPoll(d.noLongPoll)

@@ -25,12 +25,11 @@ const (
 
 // pollState is what the policy remembers of one operation between polls.
 type pollState struct {
-	interval time.Duration // last plain interval; 0 before the first
-	soft     int32         // tolerable errors in a row
-	missing  int32         // NOT_FOUND in a row before it was seen
-	seen     bool          // the service has answered for it
-	confirm  bool          // WaitOperation said done, GetOperation is to confirm
-	suspect  bool          // WaitOperation was refused, GetOperation is to tell why
+	soft    int32 // tolerable errors in a row
+	missing int32 // NOT_FOUND in a row before it was seen
+	seen    bool  // the service has answered for it
+	confirm bool  // WaitOperation said done, GetOperation is to confirm
+	suspect bool  // WaitOperation was refused, GetOperation is to tell why
 }
 
 // observation is what happened since the last decision.
@@ -46,6 +45,7 @@ type observation struct {
 	done    bool // the answer is done
 	decodes bool // and its result is what the caller expects
 
+	elapsed  time.Duration // since the operation's schedule began, at the end of the call
 	age      time.Duration // beginOfWait: since the state was learnt; negative when never
 	longPoll bool          // WaitOperation may be used now
 	trusted  bool          // WaitOperation's answers proved true before
@@ -110,8 +110,8 @@ func (p *Policy) afterBegin(s pollState, o observation) (pollState, decision) {
 	if o.longPoll {
 		return p.longPoll(s, o, 0)
 	}
-	d := p.step(&s, o)
-	return s, decision{action: doGet, after: max(0, d-o.age)}
+	due := p.interval(o.elapsed - o.age) // from when the state was learnt
+	return s, decision{action: doGet, after: max(0, p.jittered(due, o.jitter)-o.age)}
 }
 
 func (p *Policy) afterDone(s pollState, o observation) (pollState, decision) {
@@ -129,19 +129,19 @@ func (p *Policy) afterPending(s pollState, o observation) (pollState, decision) 
 			// WaitOperation said done and GetOperation denies it: believe the
 			// method that the specification makes mandatory.
 			s.confirm = false
-			return s, decision{action: doGet, after: p.delay(&s, o), noLongPoll: forever}
+			return s, decision{action: doGet, after: p.delay(o), noLongPoll: forever}
 		}
 		if s.suspect {
 			s.suspect = false
-			return s, decision{action: doGet, after: p.delay(&s, o), noLongPoll: longPollPause}
+			return s, decision{action: doGet, after: p.delay(o), noLongPoll: longPollPause}
 		}
 		if o.longPoll && o.hint == 0 {
 			return p.longPoll(s, o, 0)
 		}
-		return s, decision{action: doGet, after: p.delay(&s, o)}
+		return s, decision{action: doGet, after: p.delay(o)}
 	}
 	if !o.longPoll {
-		return s, decision{action: doGet, after: p.delay(&s, o)}
+		return s, decision{action: doGet, after: p.delay(o)}
 	}
 	var after time.Duration
 	if o.hint > 0 {
@@ -150,7 +150,7 @@ func (p *Policy) afterPending(s pollState, o observation) (pollState, decision) 
 		// The specification allows an answer at any time. A service that
 		// answers at once, as a busy one may, must not be called in a tight
 		// loop (kubernetes/autoscaler#6547).
-		after = max(0, p.step(&s, o)-o.took)
+		after = max(0, p.step(o)-o.took)
 	}
 	return p.longPoll(s, o, after)
 }
@@ -163,7 +163,7 @@ func early(o observation) bool { return o.took < o.asked*9/10 }
 func (p *Policy) longPoll(s pollState, o observation, after time.Duration) (pollState, decision) {
 	timeout := p.LongPoll
 	if o.watched {
-		timeout = min(timeout, p.step(&s, o))
+		timeout = min(timeout, p.step(o))
 	}
 	return s, decision{action: doWait, after: after, timeout: timeout}
 }
@@ -176,7 +176,7 @@ func (p *Policy) afterWaitError(s pollState, o observation) (pollState, decision
 		// the state. That costs one more question, no delay.
 		return s, decision{action: doGet}
 	case transient(code, o.hint), soft(code):
-		return s, decision{action: doGet, after: p.delay(&s, o)}
+		return s, decision{action: doGet, after: p.delay(o)}
 	case code == codes.Unimplemented:
 		return s, decision{action: doGet, noLongPoll: forever}
 	}
@@ -206,7 +206,7 @@ func (p *Policy) afterGetError(s pollState, o observation) (pollState, decision)
 	default:
 		return p.fail(s, o.err)
 	}
-	retry.after = p.delay(&s, o)
+	retry.after = p.delay(o)
 	return s, retry
 }
 
@@ -231,21 +231,23 @@ func (c causes) Unwrap() []error { return c }
 
 // delay is the time until the next poll: what the service asked for, else what
 // the policy's hint proposes, else the schedule's next interval.
-func (p *Policy) delay(s *pollState, o observation) time.Duration {
-	d := p.step(s, o)
+func (p *Policy) delay(o observation) time.Duration {
 	switch {
 	case o.hint > 0:
 		return o.hint
 	case o.aim > 0:
 		return o.aim
+	case o.err != nil:
+		// A call that failed late, as one that hung does, has used up its
+		// interval: the next is not put off by what the call took.
+		return max(p.step(o)-o.took, p.jittered(p.FirstPoll, o.jitter))
 	}
-	return d
+	return p.step(o)
 }
 
-// step moves the schedule on by one interval and returns it with jitter.
-func (p *Policy) step(s *pollState, o observation) time.Duration {
-	s.interval = p.grow(s.interval)
-	return p.jittered(s.interval, o.jitter)
+// step returns the schedule's next interval, with jitter.
+func (p *Policy) step(o observation) time.Duration {
+	return p.jittered(p.interval(o.elapsed), o.jitter)
 }
 
 // codeOf returns the canonical code of a failed call. The end of a context

@@ -31,15 +31,16 @@ func TestDecide(t *testing.T) {
 		after func(pollState) bool
 	}{
 		{name: "started", obs: observation{call: beginOfWait}, want: decision{action: doGet, after: 100 * ms}},
-		{name: "started a while ago", obs: observation{call: beginOfWait, age: 30 * ms}, want: decision{action: doGet, after: 70 * ms}},
-		{name: "started long ago", obs: observation{call: beginOfWait, age: time.Hour}, want: decision{action: doGet}},
+		{name: "started a while ago", obs: observation{call: beginOfWait, elapsed: 30 * ms, age: 30 * ms}, want: decision{action: doGet, after: 70 * ms}},
+		{name: "started long ago", obs: observation{call: beginOfWait, elapsed: time.Hour, age: time.Hour}, want: decision{action: doGet}},
+		{name: "polled before", obs: observation{call: beginOfWait, elapsed: 5 * time.Second, age: time.Second}, want: decision{action: doGet, after: 300 * ms}},
 		{name: "resumed", obs: observation{call: beginOfWait, age: -1, longPoll: true}, want: decision{action: doGet}},
 		{name: "started, long poll", obs: observation{call: beginOfWait, longPoll: true}, want: decision{action: doWait, timeout: 30 * time.Second}},
 		{name: "started, long poll, watched", obs: observation{call: beginOfWait, longPoll: true, watched: true},
 			want: decision{action: doWait, timeout: 100 * ms}},
 
-		{name: "running", state: pollState{interval: time.Second}, obs: observation{call: calledGet}, want: decision{action: doGet, after: 1300 * ms}},
-		{name: "running, at most", state: pollState{interval: 19 * time.Second}, obs: observation{call: calledGet}, want: decision{action: doGet, after: 20 * time.Second}},
+		{name: "running", obs: observation{call: calledGet, elapsed: 4 * time.Second}, want: decision{action: doGet, after: 1300 * ms}},
+		{name: "running, at most", obs: observation{call: calledGet, elapsed: time.Hour}, want: decision{action: doGet, after: 20 * time.Second}},
 		{name: "running, hint", obs: observation{call: calledGet, hint: time.Minute}, want: decision{action: doGet, after: time.Minute}},
 		{name: "running, hint beats long poll", obs: observation{call: calledGet, longPoll: true, hint: time.Minute}, want: decision{action: doGet, after: time.Minute}},
 		{name: "running, aim", obs: observation{call: calledGet, aim: 3 * time.Second}, want: decision{action: doGet, after: 3 * time.Second}},
@@ -52,7 +53,7 @@ func TestDecide(t *testing.T) {
 			want: decision{action: doWait, timeout: 30 * time.Second}},
 		{name: "long poll at once", obs: observation{call: calledWait, longPoll: true, asked: 30 * time.Second, took: 10 * ms},
 			want: decision{action: doWait, after: 90 * ms, timeout: 30 * time.Second}},
-		{name: "long poll after a while", state: pollState{interval: 10 * time.Second}, obs: observation{call: calledWait, longPoll: true, asked: 30 * time.Second, took: 5 * time.Second},
+		{name: "long poll after a while", obs: observation{call: calledWait, elapsed: time.Minute, longPoll: true, asked: 30 * time.Second, took: 5 * time.Second},
 			want: decision{action: doWait, timeout: 30 * time.Second}},
 		{name: "long poll, no more budget", obs: observation{call: calledWait, asked: 30 * time.Second, took: 30 * time.Second},
 			want: decision{action: doGet, after: 100 * ms}},
@@ -129,5 +130,39 @@ func TestPolicyDefaults(t *testing.T) {
 		if _, err := bad.withDefaults(); err == nil {
 			t.Errorf("%+v: no error", bad)
 		}
+	}
+}
+
+// The plain interval is a function of time, which gives the geometric series at
+// the schedule's own polls.
+func TestInterval(t *testing.T) {
+	t.Parallel()
+	p := mustPolicy(t, Policy{})
+	elapsed, want := time.Duration(0), float64(p.FirstPoll)
+	for range 30 {
+		got := p.interval(elapsed)
+		if diff := got.Seconds() - min(want, float64(p.MaxInterval))/1e9; diff < -1e-6 || diff > 1e-6 {
+			t.Errorf("interval(%v) = %v, want %v", elapsed, got, time.Duration(want))
+		}
+		elapsed += got
+		want *= p.Multiplier
+	}
+	if got := p.interval(-time.Hour); got != p.FirstPoll {
+		t.Errorf("interval(-1h) = %v, want FirstPoll", got)
+	}
+	if got := p.interval(forever); got != p.MaxInterval {
+		t.Errorf("interval(%v) = %v, want MaxInterval", forever, got)
+	}
+	constant := mustPolicy(t, Policy{Multiplier: 1})
+	if got := constant.interval(forever); got != constant.FirstPoll {
+		t.Errorf("interval of multiplier 1 after %v = %v, want FirstPoll", forever, got)
+	}
+	fast := mustPolicy(t, Policy{FirstPoll: 1})
+	polls := 0
+	for elapsed := time.Duration(0); elapsed < 30*time.Second; polls++ {
+		elapsed += fast.interval(elapsed)
+	}
+	if polls > 100 {
+		t.Errorf("a FirstPoll of 1ns makes %d polls in 30s, want the interval to grow", polls)
 	}
 }

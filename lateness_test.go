@@ -54,7 +54,7 @@ func simulate(p *Policy, takes time.Duration, s shape, rnd *rand.Rand) (found ti
 		gap = max(gap, d.after)
 		now += d.after
 		polls++
-		obs = observation{call: calledGet, done: now >= takes, decodes: true}
+		obs = observation{call: calledGet, elapsed: now, done: now >= takes, decodes: true}
 		if a != nil && s != nil && !obs.done {
 			percent := math.Floor(s(float64(now)/float64(takes), rnd))
 			obs.aim = min(a.after(now.Seconds(), percent, now.Seconds()), p.MaxInterval)

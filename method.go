@@ -99,7 +99,11 @@ func (m Method[R, M]) new(c *Client, name string, v view) (*Operation[R, M], err
 	if err != nil {
 		return nil, fmt.Errorf("operation %q: %w", name, err)
 	}
-	return &Operation[R, M]{core{client: c, policy: policy, method: m.Name, name: name, view: v}}, nil
+	op := &Operation[R, M]{core{client: c, policy: policy, method: m.Name, name: name, view: v}}
+	if v.at != 0 {
+		op.begun = c.clock()
+	}
+	return op, nil
 }
 
 // Token returns a string by which any process can resume the operation with

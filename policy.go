@@ -18,7 +18,9 @@ type Policy struct {
 	// FirstPoll is the delay of the first poll after an operation was
 	// started. Default 100 ms. An operation resumed by name is polled at once.
 	FirstPoll time.Duration
-	// Multiplier is what each interval is of the one before. At least 1.
+	// Multiplier is what each interval is of the one before, when no other poll
+	// is made: the interval after a poll is FirstPoll and Multiplier-1 of the
+	// time since the operation was started, or first waited for. At least 1.
 	// Default 1.3, so that a result is found at most about 30 % of the elapsed
 	// time late.
 	Multiplier float64
@@ -118,16 +120,17 @@ func (p *Policy) newHint() func(Raw, time.Duration) time.Duration {
 
 func noHint(Raw, time.Duration) time.Duration { return 0 }
 
-// grow returns the plain interval that follows last, before jitter.
-func (p *Policy) grow(last time.Duration) time.Duration {
-	if last <= 0 {
-		return p.FirstPoll
-	}
-	next := float64(last) * p.Multiplier
+// interval returns the plain interval that follows a poll made when elapsed has
+// passed since the schedule began, before jitter. At the polls of the schedule
+// itself that is the geometric series of FirstPoll and Multiplier. It depends on
+// time alone, so that polls beside the schedule, failed ones, and waiters that
+// come and go do not lengthen it.
+func (p *Policy) interval(elapsed time.Duration) time.Duration {
+	next := float64(p.FirstPoll) + float64(max(elapsed, 0))*(p.Multiplier-1)
 	if next >= float64(p.MaxInterval) {
 		return p.MaxInterval
 	}
-	return time.Duration(next)
+	return time.Duration(math.Round(next))
 }
 
 // jittered spreads d by the random number r in [-1, 1), within MaxInterval.

@@ -73,6 +73,7 @@ func (m Method[R, M]) Start(ctx context.Context, c *Client, call StartFunc) (*Op
 // start repeats call until it is answered, refused or not worth repeating.
 func (p *Policy) start(ctx context.Context, id string, call StartFunc) (*longrunningpb.Operation, error) {
 	var s pollState
+	begin := time.Now()
 	for {
 		attempt, cancel := context.WithTimeout(ctx, p.AttemptTimeout)
 		op, err := call(attempt, id)
@@ -94,7 +95,7 @@ func (p *Policy) start(ctx context.Context, id string, call StartFunc) (*longrun
 		default:
 			return nil, err
 		}
-		after := p.delay(&s, observation{hint: hint, jitter: 2*mrand.Float64() - 1})
+		after := p.delay(observation{hint: hint, elapsed: time.Since(begin), jitter: 2*mrand.Float64() - 1})
 		pause := time.NewTimer(after)
 		select {
 		case <-pause.C:

@@ -34,6 +34,27 @@ func TestWaitPollsBySchedule(t *testing.T) {
 	})
 }
 
+// Waiters that come and go, and polls that they force, do not lengthen the
+// interval: it depends on how long the operation has been running.
+func TestWaitScheduleIsTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{get: endsAt(3 * time.Second)}
+		begin := time.Now()
+		op := wrap(t, f.pollOnly(), WithPolicy(Policy{Jitter: -1}))
+		for range 25 {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			_, _ = op.Wait(ctx)
+			cancel()
+		}
+		got, err := op.Wait(t.Context())
+		wantValue(t, got, err, "done")
+		if took := time.Since(begin); took > 4*time.Second {
+			t.Errorf("found the end at 3s after %v, want within 30%%", took)
+		}
+	})
+}
+
 func TestWaitResumedPollsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
