@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 BENCHTIME ?= 1x
 BENCHFLAGS ?=
-FUZZTIME  ?= 5s
+FUZZTIME  ?= 2m
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 # Tools are pinned in modules of their own; see tools/go.mod.
@@ -85,7 +85,13 @@ bench-short: ## run each benchmark for BENCHTIME (1x), and a bit of make bench
 	cd bench && go vet ./... && go test ./... && go run . -short
 
 .PHONY: fuzz
-fuzz: ## run each fuzz target for FUZZTIME (5s)
+fuzz: ## run each fuzz target on its seeds and corpus, and on nothing random
+	go test -count=1 -run='^Fuzz' ./...
+	cd temporal && go test -count=1 -run='^Fuzz' ./...
+
+# What it finds is in a testdata/fuzz folder, and is committed with the fix.
+.PHONY: fuzz-nightly
+fuzz-nightly: ## look for new inputs, FUZZTIME (2m) for each fuzz target
 	tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: lint

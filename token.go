@@ -1,13 +1,14 @@
 package lro
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
+
+	"github.com/go-lro/lro/internal/base64url"
 )
 
 // tokenPrefix starts every token and carries its version. Operation names do
@@ -41,7 +42,7 @@ func (t token) String() string {
 	if err != nil {
 		panic(fmt.Sprintf("lro: encode token: %v", err)) // strings always encode
 	}
-	return tokenPrefix + base64.RawURLEncoding.EncodeToString(text)
+	return tokenPrefix + base64url.Encode(text)
 }
 
 func isToken(s string) bool { return strings.HasPrefix(s, tokenPrefix) }
@@ -50,7 +51,7 @@ func parseToken(s string) (token, error) {
 	if len(s) > maxTokenBytes {
 		return token{}, fmt.Errorf("token is longer than %d bytes", maxTokenBytes)
 	}
-	text, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(s, tokenPrefix))
+	text, err := base64url.Decode(strings.TrimPrefix(s, tokenPrefix))
 	if err != nil {
 		return token{}, fmt.Errorf("token is damaged: %w", err)
 	}

@@ -89,9 +89,25 @@ func TestTokenBroken(t *testing.T) {
 	}
 }
 
+// TestTokenHasOneText: line breaks, padding and spare bits make no second text
+// of a token.
+func TestTokenHasOneText(t *testing.T) {
+	t.Parallel()
+	text := token{Operation: testName, Service: "s"}.String()
+	if _, err := parseToken(text); err != nil {
+		t.Fatalf("parseToken(%q) = %v", text, err)
+	}
+	for _, other := range []string{text + "\n", text[:9] + "\r\n" + text[9:], text + "="} {
+		if got, err := parseToken(other); err == nil {
+			t.Errorf("parseToken(%q) = %+v, want an error: the token is %q", other, got, text)
+		}
+	}
+}
+
 func FuzzToken(f *testing.F) {
 	f.Add("lro1_" + base64.RawURLEncoding.EncodeToString([]byte(`{"o":"operations/x","s":"a","r":"b"}`)))
 	f.Add("lro1_e30")
+	f.Add("lro1_eyJv\nIjoib3BlcmF0aW9ucy94In0")
 	f.Add("operations/x")
 	f.Fuzz(func(t *testing.T, s string) {
 		if !isToken(s) {

@@ -5,9 +5,10 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
+
+	"github.com/go-lro/lro/internal/base64url"
 )
 
 // tokenVersion starts every token, so that a later format can tell.
@@ -44,14 +45,14 @@ func newSealer(key []byte) (sealer, error) {
 
 func (s sealer) seal(cursor string, args ...string) string {
 	sealed := s.aead.Seal([]byte{tokenVersion}, nil, []byte(cursor), bind(args))
-	return base64.RawURLEncoding.EncodeToString(sealed)
+	return base64url.Encode(sealed)
 }
 
 func (s sealer) open(token string, args ...string) (string, error) {
 	if len(token) > maxToken {
 		return "", errToken
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(token)
+	sealed, err := base64url.Decode(token)
 	if err != nil || len(sealed) == 0 || sealed[0] != tokenVersion {
 		return "", errToken
 	}

@@ -77,16 +77,32 @@ func TestRandomKeysDiffer(t *testing.T) {
 	}
 }
 
+// TestTokenHasOneText: line breaks and padding make no second text of a token.
+func TestTokenHasOneText(t *testing.T) {
+	t.Parallel()
+	s := newTestSealer(t, "0123456789abcdef")
+	text := s.seal("c", "p")
+	for _, other := range []string{text + "\n", text[:5] + "\r\n" + text[5:], text + "="} {
+		if got, err := s.open(other, "p"); err == nil {
+			t.Errorf("open(%q) = %q, want an error: the token is %q", other, got, text)
+		}
+	}
+}
+
 func FuzzToken(f *testing.F) {
 	s := newTestSealer(f, "0123456789abcdef")
 	f.Add(s.seal("c", "p"))
 	f.Add("")
+	f.Add(s.seal("c", "p") + "\n")
 	f.Add("AQ")
 	f.Add("AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
 	f.Fuzz(func(t *testing.T, token string) {
 		cursor, err := s.open(token, "p")
 		if err != nil {
 			return
+		}
+		if strings.ContainsAny(token, "\r\n") {
+			t.Errorf("open(%q) = %q, want an error: no token has a line break", token, cursor)
 		}
 		if cursor != "c" {
 			t.Fatalf("open(%q) = %q, want an error: it was never sealed", token, cursor)

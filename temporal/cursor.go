@@ -1,10 +1,11 @@
 package temporal
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
 	"time"
+
+	"github.com/go-lro/lro/internal/base64url"
 )
 
 // cursor is a place in a list: behind the operation with this time and ID.
@@ -30,13 +31,13 @@ func (c cursor) String() string {
 	b = binary.BigEndian.AppendUint64(b, uint64(c.span))
 	b = append(b, c.id...)
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-	return base64.RawURLEncoding.EncodeToString(b)
+	return base64url.Encode(b)
 }
 
 // parseCursor reports false for what String has not made. The sum keeps
 // accidents out, nothing else: a cursor gives no right.
 func parseCursor(s string) (c cursor, ok bool) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	b, err := base64url.Decode(s)
 	if err != nil || len(b) < cursorHead+cursorSum || len(b) > cursorHead+maxActivityID+cursorSum || b[0] != cursorVersion {
 		return cursor{}, false
 	}

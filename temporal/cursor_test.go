@@ -43,6 +43,8 @@ func TestCursorOrder(t *testing.T) {
 
 func FuzzParseCursor(f *testing.F) {
 	f.Add(cursor{at: time.Unix(1, 2), id: "o1", span: time.Hour}.String())
+	f.Add(cursor{at: time.Unix(1, 2)}.String() + "\n")
+	f.Add("AQ\r\n" + cursor{at: time.Unix(1, 2)}.String()[2:])
 	f.Add("")
 	f.Add("-1")
 	f.Add(base64.RawURLEncoding.EncodeToString(make([]byte, cursorHead+cursorSum)))

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Runs each fuzz target for a while: tools/fuzz.sh [TIME].
+# Looks for new inputs with each fuzz target for a while: tools/fuzz.sh [TIME].
+# A target that fails does not keep the others from their turn. Its input stays
+# in testdata/fuzz of its package: commit it with the fix.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-fuzztime=${1:-5s}
+fuzztime=${1:-2m}
+failed=()
 
 # fuzz runs the targets of one module.
 fuzz() {
@@ -30,10 +33,15 @@ fuzz() {
 			echo "fuzz: $name only ran out of time (go.dev/issue/75804)"
 			continue
 		fi
-		exit "$code"
+		failed+=("$package $name")
 	done <<<"$targets"
 }
 
 for module in . temporal; do
 	fuzz "$module"
 done
+if ((${#failed[@]} > 0)); then
+	printf 'fuzz: failed: %s\n' "${failed[@]}" >&2
+	git ls-files --others --modified -- '*/testdata/fuzz/*' 'testdata/fuzz/*' | sed 's/^/fuzz: commit with the fix: /' >&2
+	exit 1
+fi

@@ -34,6 +34,7 @@ var directions = []direction{
 	{"console/...", []string{"console/..."}, "the console works on the small interface it declares"},
 	{"console/local", []string{"console", "server", "server/engine"}, "the one place that knows both a server and the console"},
 	{"internal/api", nil, "lists any module, this one too"},
+	{"internal/base64url", nil, "stands at the bottom: the future, the service and engines make tokens"},
 	{"internal/arch", nil, "has tests only"},
 	{"internal/kinds/...", []string{"server"}, "a handler knows its task, no engine"},
 	{"internal/leak", nil, "is used by the tests of every package"},
@@ -46,7 +47,7 @@ var directions = []direction{
 }
 
 // everyone may import these besides what their direction says.
-var everyone = []string{"lropb"}
+var everyone = []string{"lropb", "internal/base64url"}
 
 // link says that packages whose import path is what, or below it, may be linked
 // only by the packages that match one of through, and by those that link one
