@@ -2,7 +2,9 @@ package lrohttp
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -85,13 +87,15 @@ func (b *badParameter) Error() string {
 }
 
 // decodeQuery sets the fields of m from a query. Names may be those of JSON or
-// of the proto. What is no field is ignored: system parameters such as $alt
-// come with requests of Google's clients. So are fields without text, which are
-// unset ones in the requests of Google's clients for Ruby and Go.
+// of the proto. Fields without text are ignored: they are unset ones in the
+// requests of Google's clients for Ruby and Go.
 func decodeQuery(query string, m proto.Message) *badParameter {
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return &badParameter{"the whole", clip(query), err.Error()}
+	}
+	if bad := unknownParameter(values, m.ProtoReflect().Descriptor().Fields()); bad != nil {
+		return bad
 	}
 	fields := m.ProtoReflect().Descriptor().Fields()
 	for i := range fields.Len() {
@@ -115,6 +119,43 @@ func decodeQuery(query string, m proto.Message) *badParameter {
 		m.ProtoReflect().Set(f, v)
 	}
 	return nil
+}
+
+// systemParameters are those that Google's APIs take with every request, and
+// that its clients send; see cloud.google.com/apis/docs/system-parameters. They
+// change nothing here. Each may begin with "$" too.
+var systemParameters = []string{
+	"access_token", "alt", "apiFormat", "callback", "fields", "key", "oauth_token", "pp",
+	"prettyPrint", "quotaUser", "trace", "uploadType", "upload_protocol", "userIp", "userProject",
+}
+
+// unknownParameter returns a parameter that is neither a field nor a system
+// parameter: a misspelt filter must not list everything. One that begins with
+// "$" is a system parameter, since no field does. A default value is ignored,
+// because some clients send each field that they know and may be newer than this
+// server.
+func unknownParameter(values url.Values, fields protoreflect.FieldDescriptors) *badParameter {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if strings.HasPrefix(name, "$") || slices.Contains(systemParameters, name) ||
+			fields.ByJSONName(name) != nil || utf8.ValidString(name) && fields.ByName(protoreflect.Name(name)) != nil {
+			continue
+		}
+		for _, text := range values[name] {
+			if text != "" && text != "0" && text != "false" {
+				return &badParameter{clip(name), clip(text), "is for a field that does not exist; there are " + fieldNames(fields)}
+			}
+		}
+	}
+	return nil
+}
+
+// fieldNames lists the fields that can be in a query.
+func fieldNames(fields protoreflect.FieldDescriptors) string {
+	var names []string
+	for i := range fields.Len() {
+		names = append(names, fields.Get(i).JSONName())
+	}
+	return strings.Join(names, ", ")
 }
 
 // decodeField returns the value of a field, or what is wrong with its text.

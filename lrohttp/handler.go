@@ -35,11 +35,20 @@ const defaultDomain = "github.com/go-lro/lro"
 // set headers of the answer. ctx ends when the client goes away, and at the
 // deadline that the header X-Server-Timeout gives in seconds.
 //
+// What a program must do about strangers is its own: give [WithAuthentication] a
+// function, which decides before a body is read, and set the limits of the
+// http.Server, for which package server/guard has defaults. A body is limited in
+// size by [WithMaxBody], and in the number and nesting of its values too, so that
+// it cannot take many times its size as messages: 16,384 values and one more for
+// every 32 bytes.
+//
 // A WaitOperation may take as long as its timeout, so the WriteTimeout of the
 // http.Server must be longer, or 0.
 //
 // Answers are never cached, and errors are those of AIP-193, also those for
-// paths that do not exist. RetryInfo in an error is a Retry-After header too.
+// paths that do not exist and parameters of a query that are neither a field nor
+// one of Google's system parameters. A 401 has the header WWW-Authenticate,
+// "Bearer" unless the service sets it. RetryInfo in an error is a Retry-After header too.
 //
 // NewHandler fails when srv is nil and for options that make no sense. The
 // handler never changes and is safe for concurrent use if srv is.
@@ -67,6 +76,8 @@ func NewHandler(srv longrunningpb.OperationsServer, opts ...HandlerOption) (http
 		domain:      config.domain,
 		interceptor: chain(config.interceptors),
 		calls:       map[*method]rpc{},
+
+		authenticate: config.authenticate,
 	}
 	h.register(operations, &longrunningpb.Operations_ServiceDesc, srv)
 	if config.starter != nil {
@@ -83,6 +94,8 @@ type handler struct {
 	domain      string
 	interceptor grpc.UnaryServerInterceptor // nil for none
 	calls       map[*method]rpc
+	// authenticate is that of WithAuthentication; nil lets every call in.
+	authenticate func(context.Context, string) (context.Context, error)
 }
 
 // rpc calls a method of a server with the request that decode fills in.
@@ -127,7 +140,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	stream := &serverStream{method: b.method.path()}
 	ctx = grpc.NewContextWithServerTransportStream(ctx, stream)
-	resp, err := h.calls[b.method](ctx, func(req any) error {
+	resp, err := h.call(ctx, b.method, func(req any) error {
 		return h.decode(w, r, b, values, req.(proto.Message))
 	})
 	stream.writeTo(w.Header())
@@ -146,6 +159,36 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	write(w, http.StatusOK, text)
+}
+
+// call calls a method, if authenticate lets it. Only then is anything decoded.
+func (h *handler) call(ctx context.Context, m *method, decode func(any) error) (any, error) {
+	if h.authenticate != nil {
+		admitted, err := h.authenticate(ctx, m.path())
+		if err != nil {
+			return nil, h.withInfo(err)
+		}
+		ctx = admitted
+	}
+	return h.calls[m](ctx, decode)
+}
+
+// withInfo returns err with the ErrorInfo that AIP-193 requires, if it has none.
+func (h *handler) withInfo(err error) error {
+	st, ok := status.FromError(err)
+	if !ok {
+		st = status.FromContextError(err)
+	}
+	for _, d := range st.Details() {
+		if _, ok := d.(*errdetails.ErrorInfo); ok {
+			return err
+		}
+	}
+	detailed, failed := st.WithDetails(&errdetails.ErrorInfo{Reason: codeName(st.Code()), Domain: h.domain})
+	if failed != nil {
+		return err // code OK
+	}
+	return detailed.Err()
 }
 
 // noRoute is the error for a path that no rule has, or only with other HTTP
@@ -199,6 +242,9 @@ func (h *handler) writeError(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
 	httpCode, body := h.codec.encodeError(p, httpCode)
+	if header := w.Header(); httpCode == http.StatusUnauthorized && header.Get("WWW-Authenticate") == "" {
+		header.Set("WWW-Authenticate", "Bearer") // RFC 9110, 15.5.2
+	}
 	write(w, httpCode, body)
 }
 

@@ -1,6 +1,7 @@
 package lrohttp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,6 +60,7 @@ type clientConfig struct {
 type handlerConfig struct {
 	shared
 	starter      lropb.StarterServer
+	authenticate func(context.Context, string) (context.Context, error)
 	interceptors []grpc.UnaryServerInterceptor
 	domain       string
 }
@@ -164,9 +166,30 @@ func WithStarter(s lropb.StarterServer) HandlerOption {
 	})
 }
 
+// WithAuthentication sets a function that decides about each call before any of
+// its query and body is read. It gets the ctx of the call, which has the
+// request's headers as incoming metadata and the remote address and TLS state in
+// the peer, and the full name of the method, such as
+// "/google.longrunning.Operations/GetOperation". The ctx that it returns is that
+// of the call. An error refuses the call; one without an ErrorInfo gets one
+// whose reason is the name of its code.
+//
+// Interceptors run after the body has been read and decoded, so a caller that
+// only they would refuse costs as much as any other. The same function guards a
+// grpc.Server by guard.Authentication of package server/guard.
+//
+// Default nil: every call is let in. It is called by several goroutines at once.
+func WithAuthentication(authenticate func(ctx context.Context, method string) (context.Context, error)) HandlerOption {
+	return handlerOption(func(c *handlerConfig) error {
+		c.authenticate = authenticate
+		return nil
+	})
+}
+
 // WithInterceptors adds interceptors around each call, the first outermost, so
-// that what guards a grpc.Server guards a handler too. They see the request's
-// headers as incoming metadata, and its TLS state in the peer.
+// that what is around the calls of a grpc.Server is around those of a handler
+// too. They see the request's headers as incoming metadata, and its TLS state in
+// the peer. They run after the body was decoded; see [WithAuthentication].
 func WithInterceptors(all ...grpc.UnaryServerInterceptor) HandlerOption {
 	return handlerOption(func(c *handlerConfig) error {
 		c.interceptors = append(c.interceptors, all...)

@@ -66,6 +66,10 @@ func (h *handler) decodeBody(w http.ResponseWriter, r *http.Request, b *binding,
 		return h.fault(http.StatusUnsupportedMediaType, codes.InvalidArgument, "BODY_ENCODED",
 			map[string]string{"contentEncoding": clip(coding)}, "Content-Encoding %q is not supported", clip(coding))
 	}
+	if problem := tooComplex(text); problem != "" {
+		return h.fault(http.StatusRequestEntityTooLarge, codes.InvalidArgument, "BODY_TOO_COMPLEX",
+			map[string]string{"problem": problem}, "body: %s", problem)
+	}
 	body := req.ProtoReflect().New().Interface()
 	// Clients of Operations may be newer than this server; a misspelt field of
 	// a request to start something should not go unnoticed.
