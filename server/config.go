@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Config is how a server behaves. The zero value is usable.
+// Config configures a [Server]. The zero value is usable.
 type Config struct {
 	// Parent is the resource under which operations are started that name no
 	// other, such as "projects/p/locations/l". Empty starts top-level
@@ -24,10 +24,14 @@ type Config struct {
 	// Concurrency is how many attempts one [Server.Work] runs at once. 0 means
 	// 100.
 	Concurrency int
-	// Drain is how long handlers may go on after Work's context ended; then
-	// theirs ends, with the cause [ErrDraining]. 0 means 10 s, negative at
-	// once.
+	// Drain is how long handlers may run on after [Server.Serve] or [Server.Work]
+	// was told to stop; then their context ends, with the cause [ErrDraining]. 0
+	// means 10 s, negative at once.
 	Drain time.Duration
+	// Grace is how long calls that are under way may take to finish when
+	// [Server.Serve] stops, after Drain; then their connections are closed. 0
+	// means 5 s, negative at once.
+	Grace time.Duration
 
 	// Authorize decides about each call of the Operations service and of the
 	// Starter before the operation is looked up, so that a stranger cannot tell
@@ -74,6 +78,7 @@ type Access struct {
 const (
 	defaultDomain  = "github.com/go-lro/lro"
 	defaultDrain   = 10 * time.Second
+	defaultGrace   = 5 * time.Second
 	minPageKeySize = 16
 )
 
@@ -98,6 +103,10 @@ func (c Config) withDefaults() (Config, error) {
 		c.Drain = defaultDrain
 	}
 	c.Drain = max(0, c.Drain)
+	if c.Grace == 0 {
+		c.Grace = defaultGrace
+	}
+	c.Grace = max(0, c.Grace)
 	if c.Domain == "" {
 		c.Domain = defaultDomain
 	}

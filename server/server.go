@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
@@ -27,15 +26,14 @@ type Server struct {
 	tokens sealer
 	build  func(*engine.Record) *longrunningpb.Operation // buildView, bound once: Get makes no closure
 
-	mu      sync.Mutex
-	working int             // calls of Work that have not returned
-	waits   context.Context // parent of waiting calls; ends with the last Work
-	release context.CancelCauseFunc
+	working  *presence       // calls of Work, and those of Serve until their work is done; waiting calls end with the last
+	serving  *presence       // calls of Work and Serve
+	shutdown context.Context // ends with Shutdown
+	shut     context.CancelFunc
 }
 
 // New returns a server of the given kinds, whose names must differ. It does
-// not own the engine: close that after Work has returned and the gRPC server
-// has stopped. Servers that share an engine value must have the same Domain,
+// not own the engine: close that after Serve, or Work, has returned. Servers that share an engine value must have the same Domain,
 // since they share the messages they answer with. It calls nothing, and fails
 // when something of c or of a kind makes no sense.
 func New(eng engine.Engine, c Config, kinds ...Registration) (*Server, error) {
@@ -53,9 +51,10 @@ func New(eng engine.Engine, c Config, kinds ...Registration) (*Server, error) {
 	s := &Server{
 		engine: eng, config: c, logger: c.Logger,
 		kinds: map[string]*kind{}, faults: faults{domain: c.Domain}, tokens: tokens,
+		working: newPresence(), serving: newPresence(),
 	}
 	s.build = s.buildView
-	s.waits, s.release = context.WithCancelCause(context.Background())
+	s.shutdown, s.shut = context.WithCancel(context.Background())
 	var errs []error
 	for _, r := range kinds {
 		switch {
@@ -100,44 +99,39 @@ func (s *Server) Starter() lropb.StarterServer { return starter{s: s} }
 // errStopped ends waiting calls when the last Work has returned.
 var errStopped = errors.New("server stopped working")
 
-// Work runs operations until ctx ends; then it starts no more, lets handlers
-// finish for [Config].Drain, hands back what did not, and returns nil. The error
-// is the engine's. When the last of several Works has returned, calls of
-// WaitOperation answer with the state they know, so that they do not hold up
-// [grpc.Server.GracefulStop].
+// Work runs operations and answers no calls, as a process does that is a worker
+// alone; [Server.Serve] does both. When ctx ends, or [Server.Shutdown] is called,
+// it starts no more attempts, lets handlers finish for [Config].Drain, hands back
+// what did not, and returns nil. The error is the engine's. When the last of
+// several Works has returned, calls of WaitOperation return the state of their
+// operation as it is.
 func (s *Server) Work(ctx context.Context) error {
+	s.serving.enter()
+	defer s.serving.leave(nil)
+	s.working.enter()
+	defer s.working.leave(errStopped)
+	ctx, stop := s.untilShutdown(ctx)
+	defer stop()
+	return s.work(ctx, s.handled())
+}
+
+// handled returns the kinds with a handler, each with how many attempts of it may
+// run at once.
+func (s *Server) handled() map[string]int {
 	limits := map[string]int{}
 	for name, k := range s.kinds {
 		if k.invoke != nil {
 			limits[name] = k.concurrency
 		}
 	}
-	s.begin()
-	defer s.end()
+	return limits
+}
+
+func (s *Server) work(ctx context.Context, limits map[string]int) error {
 	return s.engine.Work(ctx, engine.Worker{
 		Run: s.run, Kinds: limits, Concurrency: s.config.Concurrency, Drain: s.config.Drain,
 	})
 }
 
-func (s *Server) begin() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.working++; s.waits.Err() != nil {
-		s.waits, s.release = context.WithCancelCause(context.Background())
-	}
-}
-
-func (s *Server) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.working--; s.working == 0 {
-		s.release(errStopped)
-	}
-}
-
 // waiting is the context that ends when waiting calls should answer.
-func (s *Server) waiting() context.Context {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.waits
-}
+func (s *Server) waiting() context.Context { return s.working.left() }

@@ -22,7 +22,7 @@ import (
 // that is killed right after the start.
 func leave(t *testing.T, db, dir string) string {
 	t.Helper()
-	h, err := host.Open(t.Context(), host.Config{DB: db})
+	h, err := host.Open(t.Context(), host.Config{DB: db, AnswerOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,8 +30,14 @@ func leave(t *testing.T, db, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	var serving sync.WaitGroup
-	serving.Go(func() { _ = h.Serve(listener) })
+	serving.Go(func() {
+		if err := h.Serve(ctx, listener); err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
 	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +51,7 @@ func leave(t *testing.T, db, dir string) string {
 		t.Fatal(err)
 	}
 	conn.Close()
-	h.Stop(context.Background())
+	stop()
 	serving.Wait()
 	if err := h.Close(); err != nil {
 		t.Fatal(err)

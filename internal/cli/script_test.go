@@ -68,7 +68,7 @@ func setUpScript(e *testscript.Env, bin, transport string) error {
 // serveForScript runs a server for as long as a script.
 func serveForScript(e *testscript.Env) (addr string, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	h, err := host.Open(ctx, host.Config{DB: filepath.Join(e.WorkDir, "script.db"), Drain: -1})
+	h, err := host.Open(ctx, host.Config{DB: filepath.Join(e.WorkDir, "script.db"), Drain: -1, Grace: time.Second})
 	if err != nil {
 		cancel()
 		return "", err
@@ -79,13 +79,9 @@ func serveForScript(e *testscript.Env) (addr string, err error) {
 		return "", err
 	}
 	var running sync.WaitGroup
-	running.Go(func() { _ = h.Serve(listener) })
-	running.Go(func() { _ = h.Work(ctx) })
+	running.Go(func() { _ = h.Serve(ctx, listener) })
 	e.Defer(func() {
 		cancel()
-		stopping, stopped := context.WithTimeout(context.Background(), time.Second)
-		defer stopped()
-		h.Stop(stopping)
 		running.Wait()
 		_ = h.Close()
 	})

@@ -33,7 +33,7 @@ type service struct {
 // serve runs a server until the test ends.
 func serve(t testing.TB) *service {
 	t.Helper()
-	h, err := host.Open(t.Context(), host.Config{DB: filepath.Join(t.TempDir(), "test.db"), Drain: -1})
+	h, err := host.Open(t.Context(), host.Config{DB: filepath.Join(t.TempDir(), "test.db"), Drain: -1, Grace: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,8 +43,7 @@ func serve(t testing.TB) *service {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = h.Serve(listener) })
-	running.Go(func() { _ = h.Work(ctx) })
+	running.Go(func() { _ = h.Serve(ctx, listener) })
 	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
@@ -52,9 +51,6 @@ func serve(t testing.TB) *service {
 	t.Cleanup(func() {
 		conn.Close()
 		cancel()
-		stopping, stopped := context.WithTimeout(context.Background(), time.Second)
-		defer stopped()
-		h.Stop(stopping)
 		running.Wait()
 		if err := h.Close(); err != nil {
 			t.Errorf("close: %v", err)

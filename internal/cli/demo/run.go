@@ -10,9 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/host"
 	"github.com/go-lro/lro/internal/cli/term"
@@ -49,23 +46,11 @@ func (o *options) complete(ctx context.Context, args []string) error {
 const stopGrace = time.Second
 
 func (o *options) run(ctx context.Context) error {
-	h, err := host.Open(ctx, host.Config{DB: o.db, Drain: -1})
+	h, err := host.Open(ctx, host.Config{DB: o.db, Drain: -1, Grace: stopGrace})
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return errors.Join(fmt.Errorf("listen on loopback: %w", err), h.Close())
-	}
-	fmt.Fprintf(o.io.Err, "serving operations on %s, records in %s\n", listener.Addr(), term.Clean(o.db))
-
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = h.Serve(listener) })
-	err = o.client(ctx, h, listener.Addr().String())
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
-	defer cancel()
-	h.Stop(stopping)
-	serving.Wait()
+	err = o.serve(ctx, h)
 	if closeErr := h.Close(); closeErr != nil {
 		err = errors.Join(err, fmt.Errorf("close %q: %w", o.db, closeErr))
 	}
@@ -75,31 +60,30 @@ func (o *options) run(ctx context.Context) error {
 	return err
 }
 
-// client does what a client does, and works beside it.
-func (o *options) client(ctx context.Context, h *host.Host, addr string) error {
-	conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+// serve serves as long as a client beside it takes.
+func (o *options) serve(ctx context.Context, h *host.Host) error {
+	s := session{options: o, host: h}
+	// Before the server runs operations: what is unfinished now was left by an
+	// earlier run.
+	found, err := s.unfinished(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	s := session{options: o, host: h, conn: conn}
-	// Before the server begins to work: what is unfinished now was left by an
-	// earlier run.
-	if err := s.begin(ctx); err != nil {
-		return err
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen on loopback: %w", err)
 	}
-	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
-	waiting, stopWait := context.WithCancelCause(ctx)
-	defer stopWait(nil)
-	var work sync.WaitGroup
-	work.Go(func() {
-		if err := h.Work(working); err != nil {
-			stopWait(err)
-		}
-	})
-	err = s.wait(waiting)
-	stopWork()
-	work.Wait()
+	fmt.Fprintf(o.io.Err, "serving operations on %s, records in %s\n", listener.Addr(), term.Clean(o.db))
+
+	// An interrupt ends the client, and then the server.
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	client, stopClient := context.WithCancelCause(ctx)
+	defer stopClient(nil)
+	var running sync.WaitGroup
+	running.Go(func() { stopClient(h.Serve(serving, listener)) })
+	err = s.run(client, found, listener.Addr().String())
+	stop()
+	running.Wait()
 	return err
 }
 

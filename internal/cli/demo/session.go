@@ -8,6 +8,7 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -36,13 +37,24 @@ type session struct {
 	after int32 // the last attempt of that run
 }
 
-// begin finds the operation that an earlier run left, or starts one.
-func (s *session) begin(ctx context.Context) error {
-	client := lro.NewClientConn(s.conn)
-	found, err := s.unfinished(ctx)
+// run does what a client does that reaches the server at addr. found is the
+// operation that an earlier run left, nil for none.
+func (s *session) run(ctx context.Context, found *left, addr string) error {
+	var err error
+	s.conn, err = grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return err
 	}
+	defer s.conn.Close()
+	if err := s.begin(ctx, found); err != nil {
+		return err
+	}
+	return s.wait(ctx)
+}
+
+// begin takes up the operation that an earlier run left, or starts one.
+func (s *session) begin(ctx context.Context, found *left) error {
+	client := lro.NewClientConn(s.conn)
 	if found != nil {
 		return s.goOn(client, found)
 	}

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -44,6 +43,11 @@ type Config struct {
 	Concurrency int    // see [server.Config]
 	// WorkerOnly serves health and metrics alone, and no operations.
 	WorkerOnly bool
+	// AnswerOnly serves operations and runs none.
+	AnswerOnly bool
+	// Grace is how long calls under way may take when the host stops, see
+	// [server.Config].
+	Grace time.Duration
 }
 
 // Host serves the operations of one engine. Open makes one.
@@ -54,10 +58,6 @@ type Host struct {
 	grpc   *grpc.Server
 	http   *http.Server
 	health *health.Server
-
-	mu       sync.Mutex
-	listener net.Listener // of Serve
-	stopped  bool
 }
 
 const (
@@ -90,14 +90,18 @@ func Open(ctx context.Context, c Config) (*Host, error) {
 func assemble(c Config, eng engine.Engine) (*Host, error) {
 	config := server.Config{
 		Parent: c.Parent, Logger: c.Logger, Drain: c.Drain, Caller: caller,
-		PageKey: c.PageKey, Concurrency: c.Concurrency,
+		PageKey: c.PageKey, Concurrency: c.Concurrency, Grace: c.Grace,
 	}
 	var m *metrics
 	if c.Metrics {
 		m = newMetrics(eng)
 		config.Observer = m.observer()
 	}
-	srv, err := server.New(eng, config, checksum.Handle(), simulate.Handle())
+	kinds := []server.Registration{checksum.Handle(), simulate.Handle()}
+	if c.AnswerOnly {
+		kinds = []server.Registration{checksum.Kind.Declare(), simulate.Kind.Declare()}
+	}
+	srv, err := server.New(eng, config, kinds...)
 	if err != nil {
 		return nil, err
 	}
@@ -169,50 +173,20 @@ func (h *Host) serveHealth(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// Serve answers calls until Stop. The error is why it could not go on.
-func (h *Host) Serve(l net.Listener) error {
-	h.mu.Lock()
-	h.listener = l
-	stopped := h.stopped
-	h.mu.Unlock()
-	if stopped {
-		return l.Close()
+// Serve runs operations and answers calls on l, over gRPC and HTTP, until ctx
+// ends or something fails; see [server.Server.Serve], also for beside. A nil l
+// answers no calls. It may be called once.
+func (h *Host) Serve(ctx context.Context, l net.Listener, beside ...server.Part) error {
+	if l == nil {
+		return h.server.Serve(ctx, nil, nil, beside...)
 	}
 	s := split(l, h.tls)
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = h.grpc.Serve(s.grpc) })
-	serving.Go(func() { _ = h.http.Serve(s.http) })
-	err := s.run()
-	serving.Wait()
-	return err
+	return h.server.Serve(ctx, h.grpc, s.grpc, append(beside,
+		server.HTTP(h.http, s.http), server.Run(s.run), server.OnStop(h.health.Shutdown))...)
 }
 
 // Inspect looks at the operations as the server has them.
 func (h *Host) Inspect() server.Inspector { return h.server.Inspect() }
 
-// Work runs operations until ctx ends and what ran has been handed back.
-func (h *Host) Work(ctx context.Context) error { return h.server.Work(ctx) }
-
-// Stop ends Serve. It lets calls under way finish until ctx ends.
-func (h *Host) Stop(ctx context.Context) {
-	h.mu.Lock()
-	h.stopped = true
-	if h.listener != nil {
-		h.listener.Close()
-	}
-	h.mu.Unlock()
-	h.health.Shutdown()
-	stop := context.AfterFunc(ctx, h.grpc.Stop)
-	defer stop()
-	var stopping sync.WaitGroup
-	stopping.Go(h.grpc.GracefulStop)
-	stopping.Go(func() {
-		if h.http.Shutdown(ctx) != nil {
-			h.http.Close()
-		}
-	})
-	stopping.Wait()
-}
-
-// Close closes the engine, after Work and Serve have returned.
+// Close closes the engine, after Serve has returned.
 func (h *Host) Close() error { return h.engine.Close() }

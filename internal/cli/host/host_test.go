@@ -30,7 +30,7 @@ import (
 // serve runs a host until the test ends and returns its address.
 func serve(t *testing.T, c Config) string {
 	t.Helper()
-	c.DB, c.Drain = filepath.Join(t.TempDir(), "test.db"), -1
+	c.DB, c.Drain, c.Grace = filepath.Join(t.TempDir(), "test.db"), -1, time.Second
 	h, err := Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -42,20 +42,12 @@ func serve(t *testing.T, c Config) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := h.Serve(listener); err != nil {
+		if err := h.Serve(ctx, listener); err != nil {
 			t.Errorf("Serve: %v", err)
-		}
-	})
-	running.Go(func() {
-		if err := h.Work(ctx); err != nil {
-			t.Errorf("Work: %v", err)
 		}
 	})
 	t.Cleanup(func() {
 		cancel()
-		stopping, stopped := context.WithTimeout(context.Background(), time.Second)
-		defer stopped()
-		h.Stop(stopping)
 		running.Wait()
 		if err := h.Close(); err != nil {
 			t.Errorf("Close: %v", err)

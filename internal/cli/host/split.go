@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -24,9 +25,8 @@ type splitter struct {
 	http     *queue
 	telling  sync.WaitGroup
 
-	mu     sync.Mutex
-	open   map[net.Conn]struct{} // not told apart yet
-	closed bool
+	mu   sync.Mutex
+	open map[net.Conn]struct{} // not told apart yet
 }
 
 func split(l net.Listener, c *tls.Config) *splitter {
@@ -37,9 +37,20 @@ func split(l net.Listener, c *tls.Config) *splitter {
 	}
 }
 
-// run accepts connections until the listener is closed or fails for good.
-func (s *splitter) run() error {
-	defer s.close()
+// run accepts connections until ctx ends, or the listener is closed or fails for
+// good. Both servers see the failure too.
+func (s *splitter) run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() { s.listener.Close() })()
+	err := s.accept()
+	if errors.Is(err, net.ErrClosed) {
+		s.close(net.ErrClosed)
+		return nil
+	}
+	s.close(err)
+	return err
+}
+
+func (s *splitter) accept() error {
 	var pause time.Duration
 	for {
 		conn, err := s.listener.Accept()
@@ -50,16 +61,10 @@ func (s *splitter) run() error {
 				time.Sleep(pause)
 				continue
 			}
-			if errors.Is(err, net.ErrClosed) {
-				return nil
-			}
 			return err
 		}
 		pause = 0
-		if !s.take(conn) {
-			conn.Close()
-			return nil
-		}
+		s.take(conn)
 		s.telling.Go(func() { s.tell(conn) })
 	}
 }
@@ -72,14 +77,10 @@ func temporary(err error) bool {
 	return ok && t.Temporary()
 }
 
-func (s *splitter) take(conn net.Conn) bool {
+func (s *splitter) take(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
 	s.open[conn] = struct{}{}
-	return true
 }
 
 // tell finds out what a connection speaks and hands it over.
@@ -137,17 +138,17 @@ func readPreface(conn net.Conn) ([]byte, bool) {
 	return text, true
 }
 
-// close ends both queues, and waits for connections that are being told apart.
-func (s *splitter) close() {
+// close ends both queues with err, and waits for connections that are being told
+// apart.
+func (s *splitter) close(err error) {
 	s.listener.Close()
 	s.mu.Lock()
-	s.closed = true
 	for conn := range s.open {
 		conn.Close()
 	}
 	s.mu.Unlock()
-	s.grpc.Close()
-	s.http.Close()
+	s.grpc.end(err)
+	s.http.end(err)
 	s.telling.Wait()
 }
 
@@ -173,6 +174,7 @@ type queue struct {
 	conns chan net.Conn
 	quit  chan struct{}
 	once  sync.Once
+	err   error // of Accept, once quit is closed
 }
 
 func newQueue(addr net.Addr) *queue {
@@ -194,14 +196,22 @@ func (q *queue) Accept() (net.Conn, error) {
 	case conn := <-q.conns:
 		return conn, nil
 	case <-q.quit:
-		return nil, net.ErrClosed
+		return nil, q.err
 	}
 }
 
 // Close implements [net.Listener].
 func (q *queue) Close() error {
-	q.once.Do(func() { close(q.quit) })
+	q.end(net.ErrClosed)
 	return nil
+}
+
+// end makes Accept return err.
+func (q *queue) end(err error) {
+	q.once.Do(func() {
+		q.err = err
+		close(q.quit)
+	})
 }
 
 // Addr implements [net.Listener].

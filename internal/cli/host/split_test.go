@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"path/filepath"
@@ -59,13 +60,40 @@ func TestStopBeforeServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Stop(context.Background())
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Serve(listener); err != nil {
-		t.Errorf("Serve after Stop = %v", err)
+	if err := h.Serve(ctx, listener); err != nil {
+		t.Errorf("Serve with a ctx that has ended = %v", err)
+	}
+	if err := h.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// brokenListener fails at once, as one does that the system has taken away.
+type brokenListener struct{ net.Listener }
+
+var errBroken = errors.New("broken")
+
+func (brokenListener) Accept() (net.Conn, error) { return nil, errBroken }
+
+// TestListenerFails: the process does not keep the file and answer no calls.
+func TestListenerFails(t *testing.T) {
+	t.Parallel()
+	h, err := Open(t.Context(), Config{DB: filepath.Join(t.TempDir(), "test.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Serve(t.Context(), brokenListener{listener}); !errors.Is(err, errBroken) {
+		t.Errorf("Serve = %v, want %v", err, errBroken)
 	}
 	if err := h.Close(); err != nil {
 		t.Error(err)

@@ -71,7 +71,10 @@ a token as a password. gRPC's health service and /healthz need no token.`,
 
 // config checks the flags and reads what they name.
 func (o *options) config() (host.Config, *net.TCPAddr, error) {
-	c := host.Config{Parent: o.parent, Drain: o.drain, Metrics: o.metrics, WorkerOnly: o.store.Role() == Work}
+	c := host.Config{
+		Parent: o.parent, Drain: o.drain, Metrics: o.metrics,
+		WorkerOnly: o.store.Role() == Work, AnswerOnly: o.store.Role() == Answer,
+	}
 	if err := o.store.Configure(&c); err != nil {
 		return c, nil, err
 	}

@@ -6,15 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"sync"
-	"time"
 
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/host"
+	"github.com/go-lro/lro/server"
 )
-
-// stopGrace is how long calls under way may take when the server stops.
-const stopGrace = 5 * time.Second
 
 func (o *options) run(ctx context.Context) error {
 	config, address, err := o.config()
@@ -26,16 +22,21 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return errors.Join(o.serve(ctx, h, config, address), h.Close())
+}
+
+func (o *options) serve(ctx context.Context, h *host.Host, config host.Config, address *net.TCPAddr) error {
+	stopping := server.OnStop(func() { fmt.Fprintln(o.io.Err, "stopping") })
 	if o.store.Role() == Work && !o.metrics {
 		fmt.Fprintf(o.io.Err, "running operations, records in %s; Ctrl-C stops\n", o.store.Where())
-		return o.serve(ctx, h, nil)
+		return h.Serve(ctx, nil, stopping)
 	}
 	listener, err := net.ListenTCP("tcp", address)
 	if err != nil {
-		return errors.Join(err, h.Close())
+		return err
 	}
 	o.announce(listener.Addr(), config)
-	return o.serve(ctx, h, listener)
+	return h.Serve(ctx, listener, stopping)
 }
 
 // announce says where the server is and how to reach it.
@@ -54,33 +55,4 @@ func (o *options) announce(addr net.Addr, c host.Config) {
 	if c.Metrics {
 		fmt.Fprintf(o.io.Err, "metrics: %s://%s/metrics\n", scheme, addr)
 	}
-}
-
-// serve serves until ctx ends or something fails. A nil listener answers nobody.
-func (o *options) serve(ctx context.Context, h *host.Host, listener net.Listener) error {
-	working, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var running sync.WaitGroup
-	if listener != nil {
-		running.Go(func() {
-			if err := h.Serve(listener); err != nil {
-				stop(fmt.Errorf("serve: %w", err))
-			}
-		})
-	}
-	var err error
-	if o.store.Role() == Answer {
-		<-working.Done()
-	} else {
-		err = h.Work(working)
-	}
-	if err == nil && ctx.Err() == nil {
-		err = context.Cause(working)
-	}
-	fmt.Fprintln(o.io.Err, "stopping")
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
-	defer cancel()
-	h.Stop(stopping)
-	running.Wait()
-	return errors.Join(err, h.Close())
 }

@@ -1,0 +1,114 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"google.golang.org/grpc"
+)
+
+// GRPCServer is what [Server.Serve] uses of a gRPC server. A *grpc.Server is one,
+// and so is a *xds.GRPCServer.
+type GRPCServer interface {
+	Serve(l net.Listener) error
+	GracefulStop()
+	Stop()
+}
+
+// Part is something that [Server.Serve] serves or stops beside the work and gRPC.
+// The functions that return a Part say when. The zero value does nothing. A Part
+// is used once.
+type Part struct {
+	run       func(calls context.Context) error // returns after calls has ended, and stop was called
+	essential bool                              // everything stops when run returns, with an error or not
+	onStop    func()
+	stop      func(grace context.Context)
+}
+
+// HTTP serves h on l, for example a mux with lrohttp.NewHandler, the console and
+// health. It owns both, as Serve owns its gRPC server and listener, and stops them
+// at the same time. Streams should be ended by [http.Server.RegisterOnShutdown]:
+// they hold up the stop for [Config].Grace otherwise. For TLS, l is a listener of
+// package crypto/tls.
+func HTTP(h *http.Server, l net.Listener) Part {
+	return Part{
+		essential: true,
+		run: func(calls context.Context) error {
+			return transportError(calls, "HTTP", l, h.Serve(l))
+		},
+		stop: func(grace context.Context) {
+			if h.Shutdown(grace) != nil {
+				h.Close()
+			}
+		},
+	}
+}
+
+// Run runs f beside the calls. The ctx of f ends when calls stop, which is after
+// the work, and f must return soon after; Serve waits for it. When f returns an
+// error before, everything stops with that error. Nil means that f is done, and
+// stops nothing.
+func Run(f func(ctx context.Context) error) Part {
+	return Part{run: func(calls context.Context) error {
+		err := f(calls)
+		if calls.Err() != nil && errors.Is(err, calls.Err()) {
+			return nil
+		}
+		return err
+	}}
+}
+
+// OnStop calls f when the stop begins, before the work has finished and while
+// calls are still answered: the place to report that this process takes no more
+// traffic, as Shutdown of a gRPC health server does. f should return soon, since
+// the stop waits for it.
+func OnStop(f func()) Part { return Part{onStop: f} }
+
+// withGRPC returns the parts, gRPC first.
+func withGRPC(g GRPCServer, l net.Listener, beside []Part) ([]Part, error) {
+	if g == nil && l == nil {
+		return beside, nil
+	}
+	if g == nil || l == nil {
+		if l != nil {
+			l.Close()
+		}
+		return nil, errors.New("serve operations: a gRPC server and its listener belong together, and one is nil")
+	}
+	return append([]Part{overGRPC(g, l)}, beside...), nil
+}
+
+func overGRPC(g GRPCServer, l net.Listener) Part {
+	return Part{
+		essential: true,
+		run: func(calls context.Context) error {
+			return transportError(calls, "gRPC", l, g.Serve(l))
+		},
+		stop: func(grace context.Context) {
+			graceful := make(chan struct{})
+			go func() { // ends with the last call; one that ignores the end of its ctx is not waited for
+				defer close(graceful)
+				g.GracefulStop()
+			}()
+			select {
+			case <-graceful:
+			case <-grace.Done():
+				g.Stop()
+			}
+		},
+	}
+}
+
+// transportError is nil for a transport that was stopped.
+func transportError(calls context.Context, name string, l net.Listener, err error) error {
+	switch {
+	case err == nil, errors.Is(err, grpc.ErrServerStopped), errors.Is(err, http.ErrServerClosed):
+		return nil
+	case calls.Err() != nil && errors.Is(err, net.ErrClosed):
+		return nil // a listener may be closed by more than its transport
+	}
+	return fmt.Errorf("serve %s on %s: %w", name, l.Addr(), err)
+}
