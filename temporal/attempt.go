@@ -3,15 +3,16 @@ package temporal
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 	"github.com/go-lro/lro/temporal/internal/statepb"
 )
 
@@ -22,10 +23,8 @@ type attempt struct {
 	kind   *kindSlots
 
 	rec        *engine.Record // as it was claimed
-	activityID string
-	runID      string
+	owner      owner          // by its token
 	n          int32
-	token      []byte
 	lease      time.Duration
 	atMostOnce bool
 	doomed     func(context.Context) error // ends the operation; nil if it may run
@@ -55,10 +54,8 @@ func newAttempt(w *worker, k *kindSlots, d *described, token []byte, began time.
 	a := &attempt{
 		e: w.e, worker: w, kind: k,
 		rec:        d.record(),
-		activityID: d.activityID,
-		runID:      d.runID,
+		owner:      owner{e: w.e, activityID: d.activityID, runID: d.runID, token: token},
 		n:          d.info.GetAttempt(),
-		token:      token,
 		lease:      d.info.GetHeartbeatTimeout().AsDuration(),
 		atMostOnce: d.input.GetAtMostOnce(),
 		began:      began,
@@ -97,7 +94,7 @@ func (a *attempt) run() {
 		}
 		return
 	}
-	if isClosed(a.worker.stopping) && !a.atMostOnce {
+	if enginekit.IsClosed(a.worker.stopping) && !a.atMostOnce {
 		// It was claimed while the worker stopped.
 		a.finish(engine.Outcome{Release: true})
 		return
@@ -113,7 +110,7 @@ func (a *attempt) run() {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { a.keep(ctx) })
 	helpers.Go(func() { a.watch(ctx) })
-	if isClosed(a.worker.draining) {
+	if enginekit.IsClosed(a.worker.draining) {
 		a.cancel(engine.ErrDraining)
 	}
 	outcome := a.worker.Run(a.ctx, a)
@@ -183,8 +180,8 @@ func (a *attempt) cancelled() {
 	a.cancel(engine.ErrCancelRequested)
 }
 
-// Report implements [engine.Attempt]. Metadata over the limit of
-// [Options.MaxPayload] is dropped, with a line in the log.
+// Report implements [engine.Attempt]. Metadata that cannot be
+// stored is dropped, with a line in the log.
 func (a *attempt) Report(metadata *anypb.Any) {
 	if metadata == nil {
 		return
@@ -196,7 +193,11 @@ func (a *attempt) Report(metadata *anypb.Any) {
 	}
 	p := a.change()
 	p.Metadata = metadata
-	if err := a.e.checkSize("metadata with checkpoint", p); err != nil {
+	err := engine.Update{Metadata: metadata}.Check(a.e.maxPayload())
+	if err == nil {
+		err = a.e.checkSize("metadata with checkpoint", p)
+	}
+	if err != nil {
 		a.e.opts.Logger.Warn("progress dropped", "operation", a.rec.Name, "error", err)
 		return
 	}
@@ -275,22 +276,13 @@ func (a *attempt) save(ctx context.Context, data []byte) error {
 
 // heartbeat has Temporal take the progress. The caller holds sending.
 func (a *attempt) heartbeat(ctx context.Context, p *statepb.Progress) error {
-	details, err := encode(p)
+	sent := time.Now()
+	cancelAsked, err := a.owner.heartbeat(ctx, min(rpcTimeout, a.lease/2), p)
+	if errors.Is(err, engine.ErrFenced) {
+		a.lose(true)
+	}
 	if err != nil {
 		return err
-	}
-	sent := time.Now()
-	rpc, cancel := context.WithTimeout(ctx, min(rpcTimeout, a.lease/2))
-	defer cancel()
-	resp, err := a.e.service.RecordActivityTaskHeartbeat(rpc, &workflowservice.RecordActivityTaskHeartbeatRequest{
-		Namespace: a.e.opts.Namespace, Identity: a.e.opts.Identity, TaskToken: a.token, Details: details,
-	})
-	if isNotFound(err) {
-		a.lose(true)
-		return engine.ErrFenced
-	}
-	if err != nil {
-		return convert(ctx, err)
 	}
 	a.mu.Lock()
 	if a.expiry != nil && !a.lost {
@@ -298,7 +290,7 @@ func (a *attempt) heartbeat(ctx context.Context, p *statepb.Progress) error {
 	}
 	a.persisted = max(a.persisted, p.GetChanges())
 	a.mu.Unlock()
-	if resp.GetCancelRequested() {
+	if cancelAsked {
 		a.cancelled()
 	}
 	return nil
@@ -306,7 +298,7 @@ func (a *attempt) heartbeat(ctx context.Context, p *statepb.Progress) error {
 
 // overlay shows in r what the attempt has reported, if it is in its hands.
 func (a *attempt) overlay(r *engine.Record, d *described) {
-	if d.info.GetAttempt() != a.n || d.runID != a.runID {
+	if d.info.GetAttempt() != a.n || d.runID != a.owner.runID {
 		return
 	}
 	a.mu.Lock()

@@ -10,6 +10,8 @@ import (
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // Search attributes, both of type Keyword, by which operations are found in
@@ -67,7 +69,7 @@ func registerAttributes(ctx context.Context, service workflowservice.WorkflowSer
 			return nil
 		case !isInvalid(err):
 			return fmt.Errorf("wait for search attributes: %w", convert(ctx, err))
-		case !pause(ctx, attributesPause):
+		case !enginekit.Pause(ctx, attributesPause):
 			return fmt.Errorf("wait for search attributes: %w: %w", convert(ctx, ctx.Err()), err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // cancelRequest is the ID of every cancel request, so that Temporal takes all
@@ -110,7 +111,7 @@ func (e *Engine) delete(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		if !pause(ctx, wait) {
+		if !enginekit.Pause(ctx, wait) {
 			return convert(ctx, ctx.Err())
 		}
 	}

@@ -4,13 +4,15 @@ import (
 	"encoding/base64"
 	"testing"
 	"time"
+
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 func TestCursor(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 22, 1, 2, 3, 456789, time.UTC)
 	for _, want := range []cursor{
-		{at: at}, {at: at, id: "o1"}, {at: at, id: random(requestLen), span: time.Hour}, {at: time.Unix(0, 0).UTC(), span: minSpan},
+		{at: at}, {at: at, id: "o1"}, {at: at, id: enginekit.Random(requestLen), span: time.Hour}, {at: time.Unix(0, 0).UTC(), span: minSpan},
 	} {
 		if got, ok := parseCursor(want.String()); !ok || got != want {
 			t.Errorf("parseCursor(%q) = %+v, %v; want %+v", want.String(), got, ok, want)

@@ -8,10 +8,9 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	failurepb "go.temporal.io/api/failure/v1"
 	"google.golang.org/genproto/googleapis/rpc/code"
-	"google.golang.org/genproto/googleapis/rpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 	"github.com/go-lro/lro/temporal/internal/statepb"
 )
 
@@ -21,14 +20,9 @@ const (
 	releasedType = "lro.Released" // the attempt was handed back
 )
 
-const (
-	// cancelReason goes before the time at which cancel was asked for, in the
-	// one text that Temporal keeps of a cancel request.
-	cancelReason = "cancel requested at "
-
-	cancelledText = "the operation was cancelled"
-	releasedText  = "the attempt was interrupted, and the operation may run at most once"
-)
+// cancelReason goes before the time at which cancel was asked for, in the one
+// text that Temporal keeps of a cancel request.
+const cancelReason = "cancel requested at "
 
 // cancelTime is when cancel was first asked for. Somebody may have asked with
 // another tool, which leaves no time.
@@ -65,17 +59,14 @@ func (d *described) end(r *engine.Record) {
 	if ending.GetMetadata() != nil {
 		r.Metadata = ending.GetMetadata()
 	}
-	r.State, r.Error = engine.Failed, ending.GetError()
-	if code.Code(r.Error.GetCode()) == code.Code_CANCELLED {
-		r.State = engine.Cancelled
-	}
+	r.State, r.Error = enginekit.Ending(ending.GetError())
 }
 
 func (d *described) succeed(r *engine.Record) {
 	result := new(statepb.Result)
 	if !decode(d.outcome.GetResult(), result) || result.GetResponse() == nil {
 		r.State = engine.Failed
-		r.Error = newStatus(code.Code_INTERNAL, "the activity was completed with a result that is not an operation's")
+		r.Error = enginekit.Status(code.Code_INTERNAL, "the activity was completed with a result that is not an operation's")
 		return
 	}
 	r.State, r.Response = engine.Succeeded, result.GetResponse()
@@ -93,7 +84,7 @@ func (d *described) ending() *statepb.Ending {
 		if decode(f.GetCanceledFailureInfo().GetDetails(), ending) && ending.GetError() != nil {
 			return ending
 		}
-		return newEnding(code.Code_CANCELLED, cancelledText)
+		return &statepb.Ending{Error: enginekit.Cancelled()}
 	case enumspb.ACTIVITY_EXECUTION_STATUS_TERMINATED:
 		return newEnding(code.Code_ABORTED, f.GetMessage())
 	case enumspb.ACTIVITY_EXECUTION_STATUS_TIMED_OUT:
@@ -109,9 +100,9 @@ func (d *described) timeout() *statepb.Ending {
 	lease := d.info.GetHeartbeatTimeout().AsDuration()
 	switch {
 	case d.input.GetExternal():
-		return newEnding(code.Code_ABORTED, fmt.Sprintf("nothing was heard of the operation for %v", lease))
+		return &statepb.Ending{Error: enginekit.LeaseEnded(lease)}
 	case d.cancelAsked():
-		return newEnding(code.Code_CANCELLED, cancelledText)
+		return &statepb.Ending{Error: enginekit.Cancelled()}
 	default:
 		return newEnding(code.Code_ABORTED, fmt.Sprintf(
 			"nothing was heard of the attempt's process for %v, and the operation may run at most once", lease))
@@ -122,9 +113,9 @@ func (d *described) failure(f *failurepb.Failure) *statepb.Ending {
 	switch info := f.GetApplicationFailureInfo(); info.GetType() {
 	case releasedType:
 		if d.cancelAsked() {
-			return newEnding(code.Code_CANCELLED, cancelledText)
+			return &statepb.Ending{Error: enginekit.Cancelled()}
 		}
-		return newEnding(code.Code_ABORTED, releasedText)
+		return &statepb.Ending{Error: enginekit.Interrupted()}
 	case failedType:
 		ending := new(statepb.Ending)
 		if decode(info.GetDetails(), ending) && ending.GetError() != nil {
@@ -139,19 +130,5 @@ func (d *described) failure(f *failurepb.Failure) *statepb.Ending {
 }
 
 func newEnding(c code.Code, message string) *statepb.Ending {
-	return &statepb.Ending{Error: newStatus(c, message)}
-}
-
-func newStatus(c code.Code, message string) *status.Status {
-	return &status.Status{Code: int32(c), Message: message}
-}
-
-// withCode returns s, whose code is not OK.
-func withCode(s *status.Status) *status.Status {
-	if s.GetCode() != int32(code.Code_OK) {
-		return s
-	}
-	s = proto.CloneOf(s)
-	s.Code = int32(code.Code_UNKNOWN)
-	return s
+	return &statepb.Ending{Error: enginekit.Status(c, message)}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-lro/lro/internal/leak"
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 	"github.com/go-lro/lro/server/engine/enginetest"
 	"github.com/go-lro/lro/temporal/internal/testserver"
 )
@@ -41,7 +42,7 @@ func TestEngine(t *testing.T) {
 	})
 }
 
-var traits = enginetest.Traits{DeleteNeedsEnd: true, FixedRetention: true, ListLags: true, LooseOrder: true}
+var traits = enginetest.Traits{DeleteNeedsEnd: true, FixedRetention: true, ListLags: true, LooseOrder: true, MaxParent: maxParent}
 
 // testLease is short, so that tests need not wait long for a crash to be
 // noticed, and long enough for a busy machine.
@@ -60,7 +61,7 @@ var stores, engines atomic.Int64
 
 func newStore(t *testing.T, address string) *store {
 	t.Helper()
-	return &store{address: address, queue: fmt.Sprintf("test-%d-%s", stores.Add(1), random(6))}
+	return &store{address: address, queue: fmt.Sprintf("test-%d-%s", stores.Add(1), enginekit.Random(6))}
 }
 
 func (s *store) Open(t *testing.T) engine.Engine {
@@ -109,7 +110,7 @@ func (s *store) Crash(t *testing.T) {
 	for _, a := range owned {
 		var token []byte
 		for {
-			resp, err := eng.changed(t.Context(), a.activityID, a.runID, token)
+			resp, err := eng.changed(t.Context(), a.owner.activityID, a.owner.runID, token)
 			if errors.Is(err, engine.ErrNotFound) {
 				break
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // An operation whose work is done elsewhere is an activity in a queue of its
@@ -44,7 +45,7 @@ func (e *Engine) claim() {
 		if e.closing.Err() == nil {
 			e.opts.Logger.Warn("poll for external operations failed, will try again", "error", err, "after", wait)
 		}
-		waitFor(e.closing.Done(), wait)
+		enginekit.WaitFor(e.closing.Done(), wait)
 		wait = min(2*wait, maxPollPause)
 	}
 }

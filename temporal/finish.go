@@ -6,11 +6,10 @@ import (
 	"time"
 
 	failurepb "go.temporal.io/api/failure/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/genproto/googleapis/rpc/code"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 	"github.com/go-lro/lro/temporal/internal/statepb"
 )
 
@@ -32,20 +31,18 @@ const (
 // operation is no longer the attempt's, or the worker gives up: then the
 // operation runs again when its lease has ended.
 func (a *attempt) finish(o engine.Outcome) {
-	for wait := minFinishPause; ; wait = min(2*wait, maxFinishPause) {
+	enginekit.Retry(a.worker.abandoned, minFinishPause, maxFinishPause, func(pause time.Duration) bool {
 		err := a.answer(a.e.ctx, o)
 		switch {
 		case err == nil, errors.Is(err, engine.ErrFenced):
-			return
-		case a.e.ctx.Err() != nil, a.isLost() && isClosed(a.worker.draining):
-			return
+			return true
+		case a.e.ctx.Err() != nil, a.isLost() && enginekit.IsClosed(a.worker.draining):
+			return true
 		}
 		a.e.opts.Logger.Error("end of attempt could not be stored, will try again",
-			"operation", a.rec.Name, "attempt", a.n, "error", err, "after", wait)
-		if waitFor(a.worker.abandoned, wait) {
-			return
-		}
-	}
+			"operation", a.rec.Name, "attempt", a.n, "error", err, "after", pause)
+		return false
+	})
 }
 
 // abandon takes the operation from an attempt that does not return.
@@ -75,49 +72,32 @@ func (a *attempt) answer(ctx context.Context, o engine.Outcome) error {
 	if o.Metadata != nil {
 		progress.Metadata = o.Metadata
 	}
-	rpc, cancel := context.WithTimeout(ctx, rpcTimeout)
-	defer cancel()
-	var err error
 	switch o = a.e.checkOutcome(o, progress); {
 	case o.Response != nil:
-		err = a.complete(rpc, &statepb.Result{Response: o.Response, Metadata: progress.GetMetadata()})
+		return a.owner.complete(ctx, &statepb.Result{Response: o.Response, Metadata: progress.GetMetadata()})
 	case o.Release && cancelled:
-		ending := newEnding(code.Code_CANCELLED, cancelledText)
-		ending.Metadata = progress.GetMetadata()
-		err = a.cancelWith(rpc, ending)
+		return a.owner.cancel(ctx, &statepb.Ending{Error: enginekit.Cancelled(), Metadata: progress.GetMetadata()})
 	case o.Release:
 		progress.Releases++
-		err = a.handBack(rpc, progress, &statepb.Ending{}, releasedType, soon)
+		return a.owner.handBack(ctx, progress, &statepb.Ending{}, releasedType, soon)
 	case o.Retry && !cancelled && !a.atMostOnce:
 		progress.Retries++
-		err = a.handBack(rpc, progress, &statepb.Ending{Error: withCode(o.Error)}, failedType, max(o.RetryAfter, soon))
-	default:
-		ending := &statepb.Ending{Error: withCode(o.Error), Metadata: progress.GetMetadata()}
-		if cancelled && o.Error.GetCode() == int32(code.Code_CANCELLED) {
-			err = a.cancelWith(rpc, ending)
-			break
-		}
-		err = a.fail(rpc, ending)
+		return a.owner.handBack(ctx, progress, &statepb.Ending{Error: enginekit.WithCode(o.Error)}, failedType, max(o.RetryAfter, soon))
 	}
-	if isNotFound(err) {
-		return engine.ErrFenced
+	ending := &statepb.Ending{Error: enginekit.WithCode(o.Error), Metadata: progress.GetMetadata()}
+	if cancelled && o.Error.GetCode() == int32(code.Code_CANCELLED) {
+		return a.owner.cancel(ctx, ending)
 	}
-	return convert(ctx, err)
+	return a.owner.fail(ctx, ending)
 }
 
 // checkOutcome replaces an outcome that cannot be stored by an error. The
 // progress loses metadata that is too large.
 func (e *Engine) checkOutcome(o engine.Outcome, p *statepb.Progress) engine.Outcome {
-	set := 0
-	for _, is := range []bool{o.Response != nil, o.Error != nil, o.Release} {
-		if is {
-			set++
-		}
+	err := o.Check(e.maxPayload())
+	if err == nil {
+		err = e.checkSize("response with metadata", &statepb.Result{Response: o.Response, Metadata: p.GetMetadata()})
 	}
-	if set != 1 {
-		return failure(code.Code_INTERNAL, "the handler ended without exactly one of response, error and release")
-	}
-	err := e.checkSize("response with metadata", &statepb.Result{Response: o.Response, Metadata: p.GetMetadata()})
 	if err == nil {
 		err = e.checkSize("error with metadata", &statepb.Ending{Error: o.Error, Metadata: p.GetMetadata()})
 	}
@@ -127,68 +107,10 @@ func (e *Engine) checkOutcome(o engine.Outcome, p *statepb.Progress) engine.Outc
 	if err == nil {
 		return o
 	}
-	if e.checkSize("metadata", &statepb.Ending{Metadata: p.GetMetadata()}) != nil {
+	if (engine.Update{Metadata: p.GetMetadata()}).Check(e.maxPayload()) != nil {
 		p.Metadata = nil
 	}
-	return failure(code.Code_RESOURCE_EXHAUSTED, err.Error())
-}
-
-func failure(c code.Code, message string) engine.Outcome {
-	return engine.Outcome{Error: newStatus(c, message)}
-}
-
-func (a *attempt) complete(ctx context.Context, result *statepb.Result) error {
-	payloads, err := encode(result)
-	if err != nil {
-		return err
-	}
-	_, err = a.e.service.RespondActivityTaskCompleted(ctx, &workflowservice.RespondActivityTaskCompletedRequest{
-		Namespace: a.e.opts.Namespace, Identity: a.e.opts.Identity, TaskToken: a.token, Result: payloads,
-	})
-	return err
-}
-
-func (a *attempt) fail(ctx context.Context, ending *statepb.Ending) error {
-	f, err := newFailure(ending, failedType)
-	if err != nil {
-		return err
-	}
-	f.GetApplicationFailureInfo().NonRetryable = true
-	_, err = a.e.service.RespondActivityTaskFailed(ctx, &workflowservice.RespondActivityTaskFailedRequest{
-		Namespace: a.e.opts.Namespace, Identity: a.e.opts.Identity, TaskToken: a.token, Failure: f,
-	})
-	return err
-}
-
-// handBack has the operation wait for another attempt, which begins with the
-// progress of this one. Where there can be no other one, because it may run
-// once or cancel was asked for, Temporal ends it with the failure.
-func (a *attempt) handBack(ctx context.Context, p *statepb.Progress, ending *statepb.Ending, kind string, after time.Duration) error {
-	f, err := newFailure(ending, kind)
-	if err != nil {
-		return err
-	}
-	f.GetApplicationFailureInfo().NextRetryDelay = durationpb.New(after)
-	details, err := encode(p)
-	if err != nil {
-		return err
-	}
-	_, err = a.e.service.RespondActivityTaskFailed(ctx, &workflowservice.RespondActivityTaskFailedRequest{
-		Namespace: a.e.opts.Namespace, Identity: a.e.opts.Identity, TaskToken: a.token,
-		Failure: f, LastHeartbeatDetails: details,
-	})
-	return err
-}
-
-func (a *attempt) cancelWith(ctx context.Context, ending *statepb.Ending) error {
-	details, err := encode(ending)
-	if err != nil {
-		return err
-	}
-	_, err = a.e.service.RespondActivityTaskCanceled(ctx, &workflowservice.RespondActivityTaskCanceledRequest{
-		Namespace: a.e.opts.Namespace, Identity: a.e.opts.Identity, TaskToken: a.token, Details: details,
-	})
-	return err
+	return enginekit.Unstorable(err)
 }
 
 func newFailure(ending *statepb.Ending, kind string) (*failurepb.Failure, error) {

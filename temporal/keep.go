@@ -9,6 +9,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 const (
@@ -95,8 +96,8 @@ func (a *attempt) isDirty() bool {
 // would notice only at its time.
 func (a *attempt) watch(ctx context.Context) {
 	var token []byte
-	for wait := watchAfter; pause(ctx, wait); {
-		resp, err := a.e.changed(ctx, a.activityID, a.runID, token)
+	for wait := watchAfter; enginekit.Pause(ctx, wait); {
+		resp, err := a.e.changed(ctx, a.owner.activityID, a.owner.runID, token)
 		switch {
 		case errors.Is(err, engine.ErrNotFound):
 			a.lose(true)

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	commonpb "go.temporal.io/api/common/v1"
-	failurepb "go.temporal.io/api/failure/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 	"github.com/go-lro/lro/temporal/internal/statepb"
 )
 
@@ -100,7 +98,7 @@ func (e *Engine) owned(ctx context.Context, l engine.Lease) (*described, *engine
 }
 
 func (e *Engine) report(ctx context.Context, l engine.Lease, u engine.Update) (*engine.Record, error) {
-	if err := e.checkSize("metadata", &statepb.Progress{Metadata: u.Metadata}); err != nil {
+	if err := u.Check(e.maxPayload()); err != nil {
 		return nil, err
 	}
 	d, rec, err := e.owned(ctx, l)
@@ -134,11 +132,7 @@ func (e *Engine) report(ctx context.Context, l engine.Lease, u engine.Update) (*
 	if err != nil {
 		return nil, err
 	}
-	details, err := encode(p)
-	if err != nil {
-		return nil, err
-	}
-	asked, err := owner.heartbeat(ctx, details)
+	asked, err := owner.heartbeat(ctx, rpcTimeout, p)
 	if err != nil {
 		return nil, err
 	}
@@ -150,14 +144,11 @@ func (e *Engine) report(ctx context.Context, l engine.Lease, u engine.Update) (*
 }
 
 func (e *Engine) complete(ctx context.Context, l engine.Lease, c engine.Completion) (*engine.Record, error) {
-	if c.Response == nil {
-		return nil, fmt.Errorf("%w: response is nil", engine.ErrInvalid)
-	}
-	if err := e.checkSize("response with metadata", &statepb.Result{Response: c.Response, Metadata: c.Metadata}); err != nil {
+	if err := c.Check(e.maxPayload()); err != nil {
 		return nil, err
 	}
 	return e.endBy(ctx, l, func(rec *engine.Record) bool { return rec.State == engine.Succeeded },
-		func(ctx context.Context, o owner, rec *engine.Record) error {
+		func(ctx context.Context, o owner, _ *described, rec *engine.Record) error {
 			result := &statepb.Result{Response: c.Response, Metadata: c.Metadata}
 			if c.Metadata == nil {
 				result.Metadata = rec.Metadata
@@ -165,50 +156,38 @@ func (e *Engine) complete(ctx context.Context, l engine.Lease, c engine.Completi
 			if err := e.checkSize("response with metadata", result); err != nil {
 				return err
 			}
-			payloads, err := encode(result)
-			if err != nil {
-				return err
-			}
-			return o.complete(ctx, payloads)
+			return o.complete(ctx, result)
 		})
 }
 
 func (e *Engine) fail(ctx context.Context, l engine.Lease, f engine.Failure) (*engine.Record, error) {
-	if f.Error == nil {
-		return nil, fmt.Errorf("%w: error is nil", engine.ErrInvalid)
-	}
-	if err := e.checkSize("error with metadata", &statepb.Ending{Error: f.Error, Metadata: f.Metadata}); err != nil {
+	if err := f.Check(e.maxPayload()); err != nil {
 		return nil, err
 	}
 	return e.endBy(ctx, l, func(rec *engine.Record) bool { return rec.State == engine.Failed || rec.State == engine.Cancelled },
-		func(ctx context.Context, o owner, rec *engine.Record) error {
-			ending := &statepb.Ending{Error: withCode(f.Error), Metadata: f.Metadata}
+		func(ctx context.Context, o owner, d *described, rec *engine.Record) error {
+			ending := &statepb.Ending{Error: enginekit.WithCode(f.Error), Metadata: f.Metadata}
 			if f.Metadata == nil {
 				ending.Metadata = rec.Metadata
 			}
 			if err := e.checkSize("error with metadata", ending); err != nil {
 				return err
 			}
-			failure, err := newFailure(ending, failedType)
-			if err != nil {
-				return err
+			if d.stage() == cancelling && f.Error.GetCode() == int32(code.Code_CANCELLED) {
+				return o.cancel(ctx, ending)
 			}
-			failure.GetApplicationFailureInfo().NonRetryable = true
-			if o.d.stage() == cancelling && f.Error.GetCode() == int32(code.Code_CANCELLED) {
-				return o.cancel(ctx, failure.GetApplicationFailureInfo().GetDetails())
-			}
-			return o.fail(ctx, failure)
+			return o.fail(ctx, ending)
 		})
 }
 
 // endBy ends an operation by its lease. done tells an end that the same call
 // has made before.
-func (e *Engine) endBy(ctx context.Context, l engine.Lease, done func(*engine.Record) bool, end func(context.Context, owner, *engine.Record) error) (*engine.Record, error) {
+func (e *Engine) endBy(ctx context.Context, l engine.Lease, done func(*engine.Record) bool, end func(context.Context, owner, *described, *engine.Record) error) (*engine.Record, error) {
 	d, rec, err := e.owned(ctx, l)
 	if err == nil {
 		var o owner
 		if o, err = e.owner(ctx, d); err == nil {
-			err = end(ctx, o, rec)
+			err = end(ctx, o, d, rec)
 		}
 		if err == nil || errors.Is(err, engine.ErrFenced) {
 			var latestErr error
@@ -244,117 +223,4 @@ func (e *Engine) local(l engine.Lease) *attempt {
 		return nil
 	}
 	return a
-}
-
-// owner writes to an operation in the place of the attempt that owns it. An
-// external one has a single attempt in its life and is written to by its ID;
-// others by the task token, which is void when another attempt begins.
-type owner struct {
-	e     *Engine
-	d     *described
-	token []byte // nil for by ID
-}
-
-// tokenTimeout is how long the first heartbeat of an attempt, which brings its
-// token, is waited for.
-const tokenTimeout = 5 * time.Second
-
-// owner returns the owner of an operation that is RUNNING.
-func (e *Engine) owner(ctx context.Context, d *described) (owner, error) {
-	if d.input.GetExternal() {
-		return owner{e: e, d: d}, nil
-	}
-	if a := e.local(engine.Lease{Name: d.input.GetName(), Fence: int64(d.info.GetAttempt())}); a != nil {
-		return owner{e: e, d: d, token: a.token}, nil
-	}
-	wait, cancel := context.WithTimeout(ctx, tokenTimeout)
-	defer cancel()
-	for attempt := d.info.GetAttempt(); d.info.GetAttempt() == attempt; {
-		if d.progress.GetAttempt() == attempt && len(d.progress.GetTaskToken()) > 0 {
-			return owner{e: e, d: d, token: d.progress.GetTaskToken()}, nil
-		}
-		if _, err := e.changed(wait, d.activityID, d.runID, d.token); err != nil {
-			if ctx.Err() == nil && wait.Err() != nil {
-				err = fmt.Errorf("%w: the attempt has not been heard of yet", engine.ErrUnavailable)
-			}
-			return owner{}, err
-		}
-		after, err := e.describeActivity(ctx, d.activityID, d.runID)
-		if err != nil {
-			return owner{}, err
-		}
-		d = after
-	}
-	return owner{}, engine.ErrFenced
-}
-
-// answer converts the error of a write: to what exists, but not for this owner.
-func (o owner) answer(ctx context.Context, err error) error {
-	if isNotFound(err) {
-		return engine.ErrFenced
-	}
-	return convert(ctx, err)
-}
-
-func (o owner) heartbeat(ctx context.Context, details *commonpb.Payloads) (cancelAsked bool, _ error) {
-	rpc, cancel := context.WithTimeout(ctx, rpcTimeout)
-	defer cancel()
-	if o.token == nil {
-		resp, err := o.e.service.RecordActivityTaskHeartbeatById(rpc, &workflowservice.RecordActivityTaskHeartbeatByIdRequest{
-			Namespace: o.e.opts.Namespace, ActivityId: o.d.activityID, RunId: o.d.runID, Identity: o.e.opts.Identity, Details: details,
-		})
-		return resp.GetCancelRequested(), o.answer(ctx, err)
-	}
-	resp, err := o.e.service.RecordActivityTaskHeartbeat(rpc, &workflowservice.RecordActivityTaskHeartbeatRequest{
-		Namespace: o.e.opts.Namespace, TaskToken: o.token, Identity: o.e.opts.Identity, Details: details,
-	})
-	return resp.GetCancelRequested(), o.answer(ctx, err)
-}
-
-func (o owner) complete(ctx context.Context, result *commonpb.Payloads) error {
-	rpc, cancel := context.WithTimeout(ctx, rpcTimeout)
-	defer cancel()
-	var err error
-	if o.token == nil {
-		_, err = o.e.service.RespondActivityTaskCompletedById(rpc, &workflowservice.RespondActivityTaskCompletedByIdRequest{
-			Namespace: o.e.opts.Namespace, ActivityId: o.d.activityID, RunId: o.d.runID, Identity: o.e.opts.Identity, Result: result,
-		})
-	} else {
-		_, err = o.e.service.RespondActivityTaskCompleted(rpc, &workflowservice.RespondActivityTaskCompletedRequest{
-			Namespace: o.e.opts.Namespace, TaskToken: o.token, Identity: o.e.opts.Identity, Result: result,
-		})
-	}
-	return o.answer(ctx, err)
-}
-
-func (o owner) fail(ctx context.Context, f *failurepb.Failure) error {
-	rpc, cancel := context.WithTimeout(ctx, rpcTimeout)
-	defer cancel()
-	var err error
-	if o.token == nil {
-		_, err = o.e.service.RespondActivityTaskFailedById(rpc, &workflowservice.RespondActivityTaskFailedByIdRequest{
-			Namespace: o.e.opts.Namespace, ActivityId: o.d.activityID, RunId: o.d.runID, Identity: o.e.opts.Identity, Failure: f,
-		})
-	} else {
-		_, err = o.e.service.RespondActivityTaskFailed(rpc, &workflowservice.RespondActivityTaskFailedRequest{
-			Namespace: o.e.opts.Namespace, TaskToken: o.token, Identity: o.e.opts.Identity, Failure: f,
-		})
-	}
-	return o.answer(ctx, err)
-}
-
-func (o owner) cancel(ctx context.Context, details *commonpb.Payloads) error {
-	rpc, cancel := context.WithTimeout(ctx, rpcTimeout)
-	defer cancel()
-	var err error
-	if o.token == nil {
-		_, err = o.e.service.RespondActivityTaskCanceledById(rpc, &workflowservice.RespondActivityTaskCanceledByIdRequest{
-			Namespace: o.e.opts.Namespace, ActivityId: o.d.activityID, RunId: o.d.runID, Identity: o.e.opts.Identity, Details: details,
-		})
-	} else {
-		_, err = o.e.service.RespondActivityTaskCanceled(rpc, &workflowservice.RespondActivityTaskCanceledRequest{
-			Namespace: o.e.opts.Namespace, TaskToken: o.token, Identity: o.e.opts.Identity, Details: details,
-		})
-	}
-	return o.answer(ctx, err)
 }

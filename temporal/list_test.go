@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 	"github.com/go-lro/lro/temporal/internal/statepb"
 )
 
@@ -75,7 +76,7 @@ func (v *visibility) CountActivityExecutions(_ context.Context, req *workflowser
 }
 
 func (v *visibility) DescribeActivityExecution(_ context.Context, req *workflowservice.DescribeActivityExecutionRequest, _ ...grpc.CallOption) (*workflowservice.DescribeActivityExecutionResponse, error) {
-	input, err := encode(&statepb.Input{Queue: "q", Name: formatName("p", req.GetActivityId()), Parent: "p", CrashLimit: 5})
+	input, err := encode(&statepb.Input{Queue: "q", Name: enginekit.FormatName("p", req.GetActivityId()), Parent: "p", CrashLimit: 5})
 	return &workflowservice.DescribeActivityExecutionResponse{
 		Info: &activitypb.ActivityExecutionInfo{
 			ActivityId: req.GetActivityId(), Status: enumspb.ACTIVITY_EXECUTION_STATUS_RUNNING,

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 	"github.com/go-lro/lro/temporal/internal/testserver"
 )
 
@@ -84,7 +85,7 @@ func TestCancelElsewhere(t *testing.T) {
 		close(running)
 		<-ctx.Done()
 		cause <- context.Cause(ctx)
-		return engine.Outcome{Error: newStatus(code.Code_CANCELLED, "stopped")}
+		return engine.Outcome{Error: enginekit.Status(code.Code_CANCELLED, "stopped")}
 	}})
 	rec := l.start(engine.Spec{})
 	<-running
@@ -111,7 +112,7 @@ func TestLeaseElsewhere(t *testing.T) {
 		attempts <- a
 		<-ctx.Done()
 		causes <- context.Cause(ctx)
-		return engine.Outcome{Error: newStatus(code.Code_INTERNAL, "late")}
+		return engine.Outcome{Error: enginekit.Status(code.Code_INTERNAL, "late")}
 	}})
 	rec := l.start(engine.Spec{})
 	a := <-attempts

@@ -1,11 +1,12 @@
 package temporal
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
 	"strings"
+
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // An operation's ID is one of
@@ -26,26 +27,14 @@ const (
 
 	randomLen  = 1 + randomDigits
 	requestLen = 1 + hashDigits + tailDigits
-
-	digits     = "0123456789abcdefghijklmnopqrstuv"
-	collection = "operations/"
 )
 
-var encoding = base32.NewEncoding(digits).WithPadding(base32.NoPadding)
-
-func random(n int) string {
-	b := make([]byte, n)
-	rand.Read(b) // never fails, see crypto/rand
-	for i, c := range b {
-		b[i] = digits[c&31]
-	}
-	return string(b)
-}
+var encoding = base32.NewEncoding(enginekit.Digits).WithPadding(base32.NoPadding)
 
 // newID returns the ID of an operation and of its activity.
 func newID(queue, caller, requestID string) (id, activityID string) {
 	if requestID == "" {
-		id = string(randomPrefix) + random(randomDigits)
+		id = string(randomPrefix) + enginekit.Random(randomDigits)
 		return id, id
 	}
 	h := sha256.New()
@@ -54,22 +43,14 @@ func newID(queue, caller, requestID string) (id, activityID string) {
 		h.Write([]byte(s))
 	}
 	activityID = string(requestPrefix) + encoding.EncodeToString(h.Sum(nil))[:hashDigits]
-	return activityID + random(tailDigits), activityID
-}
-
-func formatName(parent, id string) string {
-	if parent == "" {
-		return collection + id
-	}
-	return parent + "/" + collection + id
+	return activityID + enginekit.Random(tailDigits), activityID
 }
 
 // parseName returns the ID of the activity that a name may belong to. Whether
 // it does is known only after comparing it with the name in the activity.
 func parseName(name string) (activityID string, ok bool) {
-	i := strings.LastIndexByte(name, '/') + 1
-	before, id := name[:i], name[i:]
-	if before != collection && !strings.HasSuffix(before, "/"+collection) {
+	id, ok := enginekit.ParseName(name)
+	if !ok {
 		return "", false
 	}
 	switch {
@@ -81,7 +62,7 @@ func parseName(name string) (activityID string, ok bool) {
 		return "", false
 	}
 	for i := range len(id) {
-		if i > 0 && strings.IndexByte(digits, id[i]) < 0 {
+		if i > 0 && strings.IndexByte(enginekit.Digits, id[i]) < 0 {
 			return "", false
 		}
 	}

@@ -3,6 +3,8 @@ package temporal
 import (
 	"strings"
 	"testing"
+
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 func TestNewID(t *testing.T) {
@@ -25,8 +27,8 @@ func TestNewID(t *testing.T) {
 		}
 		seen[activityID] = s.queue + "/" + s.caller + "/" + s.requestID
 		for _, parent := range []string{"", "projects/p", "a/operations/b"} {
-			if got, ok := parseName(formatName(parent, id)); !ok || got != activityID {
-				t.Errorf("parseName(%q) = %q, %v; want %q", formatName(parent, id), got, ok, activityID)
+			if got, ok := parseName(enginekit.FormatName(parent, id)); !ok || got != activityID {
+				t.Errorf("parseName(%q) = %q, %v; want %q", enginekit.FormatName(parent, id), got, ok, activityID)
 			}
 		}
 	}
@@ -48,12 +50,12 @@ func TestParseNameRefuses(t *testing.T) {
 
 func FuzzParseName(f *testing.F) {
 	id, _ := newID("q", "", "id")
-	f.Add(formatName("", id))
-	f.Add(formatName("projects/p", random(randomLen)))
+	f.Add(enginekit.FormatName("", id))
+	f.Add(enginekit.FormatName("projects/p", enginekit.Random(randomLen)))
 	f.Add("operations/o")
 	f.Fuzz(func(t *testing.T, name string) {
 		id, ok := parseName(name)
-		if ok && (!strings.Contains(name, collection+id) || len(id) > requestLen) {
+		if ok && (!strings.Contains(name, "operations/"+id) || len(id) > requestLen) {
 			t.Errorf("parseName(%q) = %q, which is not in it", name, id)
 		}
 	})

@@ -50,13 +50,13 @@ func decode(p *commonpb.Payloads, m proto.Message) bool {
 	return proto.Unmarshal(one.GetData(), m) == nil
 }
 
-// checkSize refuses what Temporal would.
+// maxPayload is what a caller's messages may take of a payload, in bytes.
+func (e *Engine) maxPayload() int { return e.opts.MaxPayload - reserve }
+
+// checkSize refuses what Temporal would: its limit is for messages that go to
+// it together.
 func (e *Engine) checkSize(what string, m proto.Message) error {
-	if n := proto.Size(m); n > e.opts.MaxPayload-reserve {
-		return fmt.Errorf("%s of %d bytes: %w, the limit of Temporal's payloads is %d with %d of them reserved (Options.MaxPayload)",
-			what, n, engine.ErrTooLarge, e.opts.MaxPayload, reserve)
-	}
-	return nil
+	return engine.CheckSize(what, proto.Size(m), e.maxPayload())
 }
 
 // keyword is the value of a search attribute.

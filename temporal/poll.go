@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 const (
@@ -54,7 +55,7 @@ func (w *worker) poll(k *kindSlots) {
 			if w.polls.Err() == nil {
 				w.e.opts.Logger.Warn("poll failed, will try again", "kind", k.name, "error", err, "after", wait)
 			}
-			waitFor(w.stopping, wait)
+			enginekit.WaitFor(w.stopping, wait)
 			wait = min(2*wait, maxPollPause)
 			continue
 		}
@@ -64,7 +65,7 @@ func (w *worker) poll(k *kindSlots) {
 		}
 		if contended {
 			w.waiting.Add(1) // for its next turn
-			waitFor(w.stopping, turnPause)
+			enginekit.WaitFor(w.stopping, turnPause)
 			w.waiting.Add(-1)
 		}
 	}
@@ -74,7 +75,7 @@ func (w *worker) poll(k *kindSlots) {
 func (k *kindSlots) grow(w *worker) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.pollers < maxPollers && !isClosed(w.stopping) {
+	if k.pollers < maxPollers && !enginekit.IsClosed(w.stopping) {
 		k.pollers++
 		w.pollers.Go(func() { w.poll(k) })
 	}
@@ -104,7 +105,7 @@ func (k *kindSlots) shrink(contended bool) bool {
 // acquire takes a place of the kind and one of the worker, or reports false
 // when the worker stops.
 func (w *worker) acquire(k *kindSlots) bool {
-	if isClosed(w.stopping) {
+	if enginekit.IsClosed(w.stopping) {
 		return false
 	}
 	if k.slots != nil {

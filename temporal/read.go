@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // How long Wait may take for the latest state after its ctx has ended: little,
@@ -134,7 +135,7 @@ func (e *Engine) doom(ctx context.Context, d *described) error {
 		Namespace: e.opts.Namespace, ActivityId: d.activityID, RunId: d.runID,
 		// The same for all who find it, so that they do not contradict.
 		RequestId: "crashes", Identity: e.opts.Identity,
-		Reason: fmt.Sprintf("the operation took its process down %d times", d.crashes()),
+		Reason: enginekit.Crashed(d.crashes()).GetMessage(),
 	})
 	if isFailedPrecondition(err) {
 		return nil // it has ended otherwise

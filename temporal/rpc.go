@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 const (
@@ -44,7 +45,7 @@ func waitingCall(ctx context.Context, call func(context.Context) (empty bool, _ 
 	case !empty:
 		return false, nil
 	}
-	if time.Since(begin) < idlePoll && !pause(ctx, idlePause) {
+	if time.Since(begin) < idlePoll && !enginekit.Pause(ctx, idlePause) {
 		return false, convert(ctx, ctx.Err())
 	}
 	return true, nil
@@ -137,6 +138,3 @@ func isTransient(err error) bool {
 		return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 	}
 }
-
-// pause waits for d, or reports false when ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool { return !waitFor(ctx.Done(), d) }

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	activitypb "go.temporal.io/api/activity/v1"
 	commonpb "go.temporal.io/api/common/v1"
@@ -21,13 +18,14 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 	"github.com/go-lro/lro/temporal/internal/statepb"
 )
 
 const (
-	maxKind      = 255
-	maxRequestID = 1000
-	maxTrace     = 8 << 10
+	// maxParent is the longest parent whose operations have names that fit into
+	// maxKeyword, in bytes.
+	maxParent = maxKeyword - len("/operations/") - requestLen
 
 	// forever is the time an attempt may take, because Temporal asks for one.
 	forever = 100 * 365 * 24 * time.Hour
@@ -67,7 +65,8 @@ func (e *Engine) start(ctx context.Context, spec engine.Spec) (*engine.Record, e
 	if e.closing.Err() != nil {
 		return nil, engine.ErrClosed
 	}
-	if err := checkSpec(&spec); err != nil {
+	spec, err := spec.Checked(e.maxPayload())
+	if err != nil {
 		return nil, err
 	}
 	ctx, done, err := e.enter(ctx)
@@ -140,7 +139,7 @@ func fresh(input *statepb.Input, kind string) *described {
 func newInput(queue, id string, spec *engine.Spec) *statepb.Input {
 	return &statepb.Input{
 		Queue:      queue,
-		Name:       formatName(spec.Parent, id),
+		Name:       enginekit.FormatName(spec.Parent, id),
 		Parent:     spec.Parent,
 		Request:    spec.Request,
 		Metadata:   spec.Metadata,
@@ -148,7 +147,7 @@ func newInput(queue, id string, spec *engine.Spec) *statepb.Input {
 		AtMostOnce: spec.AtMostOnce,
 		CrashLimit: int32(min(spec.CrashLimit, math.MaxInt32)),
 		External:   spec.External,
-		Trace:      maps.Clone(spec.Trace),
+		Trace:      spec.Trace,
 		CreateTime: timestamppb.Now(),
 	}
 }
@@ -175,7 +174,7 @@ func (e *Engine) startRequest(input *statepb.Input, activityID string, spec *eng
 	return &workflowservice.StartActivityExecutionRequest{
 		Namespace:           e.opts.Namespace,
 		Identity:            e.opts.Identity,
-		RequestId:           random(randomDigits),
+		RequestId:           enginekit.Random(randomDigits),
 		ActivityId:          activityID,
 		ActivityType:        &commonpb.ActivityType{Name: spec.Kind},
 		TaskQueue:           &taskqueuepb.TaskQueue{Name: queue},
@@ -214,50 +213,4 @@ func (e *Engine) existing(ctx context.Context, spec *engine.Spec, activityID str
 
 func sameAny(a, b *anypb.Any) bool {
 	return (a == nil) == (b == nil) && proto.Equal(a, b)
-}
-
-// checkSpec validates a spec and fills in its defaults.
-func checkSpec(spec *engine.Spec) error {
-	switch {
-	case spec.Kind == "":
-		return fmt.Errorf("%w: kind is empty", engine.ErrInvalid)
-	case spec.CrashLimit < 0:
-		return fmt.Errorf("%w: crash limit %d is negative", engine.ErrInvalid, spec.CrashLimit)
-	case spec.Retention < 0:
-		return fmt.Errorf("%w: retention %v is negative", engine.ErrInvalid, spec.Retention)
-	case spec.LeaseFor < 0:
-		return fmt.Errorf("%w: lease of %v is negative", engine.ErrInvalid, spec.LeaseFor)
-	case strings.HasPrefix(spec.Parent, "/") || strings.HasSuffix(spec.Parent, "/") || strings.Contains(spec.Parent, "//"):
-		return fmt.Errorf("%w: parent %q has an empty segment", engine.ErrInvalid, spec.Parent)
-	}
-	for _, text := range []struct {
-		what, value string
-		limit       int
-	}{
-		{"kind", spec.Kind, maxKind},
-		{"parent", spec.Parent, maxKeyword},
-		{"request ID", spec.RequestID, maxRequestID},
-		{"caller", spec.Caller, maxRequestID},
-	} {
-		if len(text.value) > text.limit {
-			return fmt.Errorf("%w: %s of %d bytes is over %d", engine.ErrInvalid, text.what, len(text.value), text.limit)
-		}
-		if !printable(text.value) {
-			return fmt.Errorf("%w: %s %q has characters that cannot be stored", engine.ErrInvalid, text.what, text.value)
-		}
-	}
-	trace := 0
-	for k, v := range spec.Trace {
-		if !utf8.ValidString(k) || !utf8.ValidString(v) {
-			return fmt.Errorf("%w: trace %q: %q has characters that cannot be stored", engine.ErrInvalid, k, v)
-		}
-		trace += len(k) + len(v)
-	}
-	if trace > maxTrace {
-		return fmt.Errorf("trace of %d bytes: %w, the limit is %d", trace, engine.ErrTooLarge, maxTrace)
-	}
-	if spec.CrashLimit == 0 {
-		spec.CrashLimit = engine.DefaultCrashLimit
-	}
-	return nil
 }

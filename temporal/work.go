@@ -8,15 +8,7 @@ import (
 	"time"
 
 	"github.com/go-lro/lro/server/engine"
-)
-
-const (
-	defaultConcurrency = 100
-
-	// abandonAfter is how long a draining Work waits for attempts that were
-	// told to end. A handler that ignores its context longer than this loses
-	// its operation, so that it cannot keep the program from stopping.
-	abandonAfter = 10 * time.Second
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // worker is a call of Work.
@@ -64,7 +56,7 @@ func (e *Engine) Work(ctx context.Context, w engine.Worker) error {
 	}
 	defer e.works.Done()
 	if w.Concurrency <= 0 {
-		w.Concurrency = defaultConcurrency
+		w.Concurrency = enginekit.DefaultConcurrency
 	}
 	wk := &worker{
 		Worker:    w,
@@ -106,7 +98,7 @@ func (w *worker) drain() {
 	}()
 	// A poll that is aborted may have been given an operation just then, which
 	// nobody runs until its lease has ended.
-	if !waitFor(polled, pollGrace) {
+	if !enginekit.WaitFor(polled, pollGrace) {
 		w.abortPolls()
 		<-polled
 	}
@@ -115,23 +107,25 @@ func (w *worker) drain() {
 		w.running.Wait()
 		close(idle)
 	}()
-	if waitFor(idle, w.Drain-time.Since(begin)) {
-		return
-	}
-	close(w.draining)
-	for _, a := range w.left() {
-		a.cancel(engine.ErrDraining)
-	}
-	if waitFor(idle, abandonAfter) {
-		return
-	}
-	close(w.abandoned)
-	var abandoning sync.WaitGroup
-	for _, a := range w.left() {
-		abandoning.Go(a.abandon)
-	}
-	abandoning.Wait()
-	<-idle
+	enginekit.Drain{
+		Idle: idle,
+		For:  w.Drain - time.Since(begin),
+		Tell: func() {
+			close(w.draining)
+			for _, a := range w.left() {
+				a.cancel(engine.ErrDraining)
+			}
+		},
+		Abandon: func() {
+			close(w.abandoned)
+			var abandoning sync.WaitGroup
+			for _, a := range w.left() {
+				abandoning.Go(a.abandon)
+			}
+			abandoning.Wait()
+			<-idle
+		},
+	}.Run()
 }
 
 func (w *worker) left() []*attempt {
@@ -142,34 +136,4 @@ func (w *worker) left() []*attempt {
 		left = append(left, a)
 	}
 	return left
-}
-
-// waitFor reports whether done was closed within d.
-func waitFor(done <-chan struct{}, d time.Duration) bool {
-	select {
-	case <-done:
-		return true
-	default:
-	}
-	if d <= 0 {
-		return false
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return true
-	case <-timer.C:
-		return false
-	}
-}
-
-// isClosed reports whether a channel that nobody sends on was closed.
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }

@@ -2,7 +2,8 @@
 // google.longrunning.Operations, and the engines that store operations and run
 // their handlers. It holds no implementation: server/engine/sqlite keeps
 // operations in one file, the module temporal keeps them in a Temporal
-// service, and package enginetest is the one suite that each of them passes.
+// service, package enginekit is what they share, and package enginetest is the
+// one suite that each of them passes.
 //
 // Programs that serve operations do not use this package; they open an engine
 // and hand it to server.New. Read it to write an engine, or to know what is
@@ -21,6 +22,19 @@
 //   - Stable order: [Engine.List] goes from the newest operation to the
 //     oldest; an operation started while somebody pages never shifts the pages
 //     that follow.
+//
+// # Limits
+//
+// Every engine takes what is within the constants [MaxKind] to [MaxRetention].
+// The sizes of messages are limited by each engine. What enters an engine goes
+// through the Check methods of [Spec], [Update], [Completion], [Failure] and
+// [Outcome], so that whatever was accepted can be stored and read again.
+//
+// # Stability
+//
+// This package may change in a minor release of the module, with a line in the
+// changelog, for as long as the module is before version 1: methods may be
+// added to [Engine] and fields to its records. What is stored stays readable.
 //
 // # Records
 //

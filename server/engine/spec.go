@@ -11,18 +11,21 @@ import (
 // before it ends as ABORTED.
 const DefaultCrashLimit = 5
 
-// Spec is an operation to start.
+// Spec is an operation to start. Its texts are UTF-8 without control
+// characters; see [Spec.Checked].
 type Spec struct {
-	Kind     string     // required
-	Parent   string     // such as "projects/p/locations/l"; empty for a top-level name
+	Kind     string     // required, at most [MaxKind] bytes
+	Parent   string     // such as "projects/p/locations/l", at most [MaxParent] bytes; empty for a top-level name
 	Request  *anypb.Any // kept as it is, given to each attempt; may be nil
 	Metadata *anypb.Any // shown until the first report; may be nil
 
 	// RequestID makes Start idempotent (AIP-155) among operations of the same
 	// Caller. Empty means that every Start makes a new operation. It is
-	// remembered at least as long as the operation is.
+	// remembered at least as long as the operation is. At most [MaxRequestID]
+	// bytes.
 	RequestID string
-	// Caller is the scope of RequestID; empty is a scope like any other.
+	// Caller is the scope of RequestID; empty is a scope like any other. At most
+	// [MaxCaller] bytes.
 	Caller string
 
 	// AtMostOnce ends the operation as ABORTED when the process of its attempt
@@ -32,7 +35,7 @@ type Spec struct {
 	// ABORTED. 0 means [DefaultCrashLimit].
 	CrashLimit int
 	// Retention is how long the operation stays after its end. 0 means for
-	// ever.
+	// ever; at most [MaxRetention].
 	Retention time.Duration
 
 	// External says that no worker runs it: the program reports progress and
@@ -43,7 +46,7 @@ type Spec struct {
 	LeaseFor time.Duration
 
 	// Trace carries the caller's trace context (W3C header names and values)
-	// to the attempts. May be nil.
+	// to the attempts, at most [MaxTrace] bytes. May be nil.
 	Trace map[string]string
 }
 

@@ -45,6 +45,9 @@ type Traits struct {
 	LooseOrder bool
 	// ListLags: List may miss the latest changes for a while.
 	ListLags bool
+	// MaxParent is the longest parent that Start takes, in bytes. 0 means
+	// engine.MaxParent.
+	MaxParent int
 	// Subscribe, Stats, History: the engine has the capability.
 	Subscribe, Stats, History bool
 	// Bubble: all the engine's goroutines and timers are in its process and
@@ -68,6 +71,7 @@ func Run(t *testing.T, f Factory) {
 	}{
 		{"Start", startTests},
 		{"RequestID", requestIDTests},
+		{"Limit", limitTests},
 		{"Get", getTests},
 		{"List", listTests},
 		{"Cancel", cancelTests},

@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/status"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 const (
@@ -80,19 +79,16 @@ func (a *attempt) release() {
 // operation is no longer the attempt's, or the worker gives up: then the
 // operation runs again after the next open.
 func (a *attempt) finish(o engine.Outcome) {
-	o = a.e.checkOutcome(o)
-	for pause := minFinishPause; ; pause = min(2*pause, maxFinishPause) {
+	o = enginekit.Storable(o, a.e.opts.MaxPayload)
+	enginekit.Retry(a.worker.abandoned, minFinishPause, maxFinishPause, func(pause time.Duration) bool {
 		err := a.e.write(context.Background(), 0, func(b *batch) error { return b.settle(a, o, false) })
-		switch {
-		case err == nil, errors.Is(err, engine.ErrFenced), errors.Is(err, engine.ErrClosed):
-			return
+		if err == nil || errors.Is(err, engine.ErrFenced) || errors.Is(err, engine.ErrClosed) {
+			return true
 		}
 		a.e.opts.Logger.Error("end of attempt could not be stored, will try again",
 			"operation", a.rec.Name, "attempt", a.rec.Attempt, "error", err, "after", pause)
-		if waitFor(a.worker.abandoned, pause) {
-			return
-		}
-	}
+		return false
+	})
 }
 
 // abandon takes the operation from an attempt that does not return.
@@ -107,37 +103,6 @@ func (a *attempt) abandon() {
 			"operation", a.rec.Name, "error", err)
 	}
 	a.release()
-}
-
-// checkOutcome replaces an outcome that cannot be stored by an error.
-func (e *Engine) checkOutcome(o engine.Outcome) engine.Outcome {
-	set := 0
-	for _, is := range []bool{o.Response != nil, o.Error != nil, o.Release} {
-		if is {
-			set++
-		}
-	}
-	if set != 1 {
-		return failure(code.Code_INTERNAL, "the handler ended without exactly one of response, error and release")
-	}
-	if _, err := e.payload("metadata", o.Metadata); err != nil {
-		return failure(code.Code_RESOURCE_EXHAUSTED, err.Error())
-	}
-	if _, err := e.payload("response", o.Response); err != nil {
-		return failure(code.Code_RESOURCE_EXHAUSTED, err.Error())
-	}
-	if err := e.checkSize("error", proto.Size(o.Error)); err != nil {
-		return failure(code.Code_RESOURCE_EXHAUSTED, err.Error())
-	}
-	return o
-}
-
-func failure(c code.Code, message string) engine.Outcome {
-	return engine.Outcome{Error: newStatus(c, message)}
-}
-
-func newStatus(c code.Code, message string) *status.Status {
-	return &status.Status{Code: int32(c), Message: message}
 }
 
 // settle stages the outcome of an attempt. forced says that the attempt goes
@@ -163,10 +128,9 @@ func (b *batch) settle(a *attempt, o engine.Outcome, forced bool) error {
 	case o.Response != nil:
 		return b.succeed(r, after, o.Response, at)
 	case o.Release && cancelled:
-		return b.failWith(r, after, newStatus(code.Code_CANCELLED, "the operation was cancelled"), at)
+		return b.failWith(r, after, enginekit.Cancelled(), at)
 	case o.Release && r.atMostOnce():
-		return b.failWith(r, after, newStatus(code.Code_ABORTED,
-			"the attempt was interrupted, and the operation may run at most once"), at)
+		return b.failWith(r, after, enginekit.Interrupted(), at)
 	case o.Release:
 		after.rec.Releases++
 		after.addEvent(at, engine.EventAttemptReleased, "")
@@ -198,27 +162,19 @@ func (b *batch) succeed(before, after *row, response *anypb.Any, at time.Time) e
 
 // failWith stages the end with an error: CANCELLED when its code says so.
 func (b *batch) failWith(before, after *row, s *status.Status, at time.Time) error {
-	after.rec.State = engine.Failed
-	switch code.Code(s.GetCode()) {
-	case code.Code_OK:
-		s = proto.CloneOf(s)
-		s.Code = int32(code.Code_UNKNOWN)
-	case code.Code_CANCELLED:
-		after.rec.State = engine.Cancelled
-	}
-	after.rec.Error = s
+	after.rec.State, after.rec.Error = enginekit.Ending(s)
 	_, err := b.end(before, after, at)
 	return err
 }
 
-// Report implements [engine.Attempt]. Metadata over the limit of
-// [Options.MaxPayload] is dropped, with a line in the log.
+// Report implements [engine.Attempt]. Metadata that cannot be
+// stored is dropped, with a line in the log.
 func (a *attempt) Report(metadata *anypb.Any) {
 	e := a.e
 	if metadata == nil {
 		return
 	}
-	if err := e.checkSize("metadata", proto.Size(metadata)); err != nil {
+	if err := (engine.Update{Metadata: metadata}).Check(e.opts.MaxPayload); err != nil {
 		e.opts.Logger.Warn("progress dropped", "operation", a.rec.Name, "error", err)
 		return
 	}
@@ -241,7 +197,7 @@ func (a *attempt) Report(metadata *anypb.Any) {
 
 // Save implements [engine.Attempt].
 func (a *attempt) Save(ctx context.Context, checkpoint []byte) error {
-	if err := a.e.checkSize("checkpoint", len(checkpoint)); err != nil {
+	if err := engine.CheckSize("checkpoint", len(checkpoint), a.e.opts.MaxPayload); err != nil {
 		return fmt.Errorf("save checkpoint of %q: %w", a.rec.Name, err)
 	}
 	// The record keeps it, and this call may return while it is being written.
@@ -268,11 +224,13 @@ func (b *batch) save(a *attempt, data []byte) error {
 	after.rec.Checkpoint = data
 	after.flags |= flagCheckpoint
 	after.addEvent(now(), engine.EventCheckpoint, "")
+	if _, err := b.update(r, after); err != nil {
+		return err
+	}
 	err = b.c.execute(`INSERT INTO checkpoint (seq, data) VALUES (?1, ?2)
 		ON CONFLICT (seq) DO UPDATE SET data = ?2`, a.seq, blobArg(data))
 	if err != nil {
 		return b.fail(err)
 	}
-	_, err = b.update(r, after)
-	return err
+	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // bareWriter is what a durable start is measured against: one goroutine that
@@ -231,7 +232,7 @@ func fillRequestIDs(b *testing.B, e *Engine, n int) {
 		err := e.write(b.Context(), 0, func(ba *batch) error {
 			for j := i; j < min(i+1000, n); j++ {
 				spec := &engine.Spec{Kind: "bench", Parent: "projects/p/locations/l", Request: request, CrashLimit: 1, RequestID: fmt.Sprint(j)}
-				if _, err := ba.start(spec, data, randomTail()); err != nil {
+				if _, err := ba.start(spec, data, enginekit.Random(tailDigits)); err != nil {
 					return err
 				}
 			}
@@ -251,7 +252,7 @@ func fill(b *testing.B, e *Engine, n, active int) (names []string) {
 	for i := 0; i < n; i += 1000 {
 		err := e.write(b.Context(), 0, func(ba *batch) error {
 			for j := i; j < min(i+1000, n); j++ {
-				r := newRow(&engine.Spec{Kind: "bench", Parent: "projects/p/locations/l", Request: request, CrashLimit: 1}, e.nextSeq, randomTail())
+				r := newRow(&engine.Spec{Kind: "bench", Parent: "projects/p/locations/l", Request: request, CrashLimit: 1}, e.nextSeq, enginekit.Random(tailDigits))
 				e.nextSeq++
 				data, err := marshalAny(request)
 				if err != nil {
@@ -394,7 +395,7 @@ func waitersRound(b *testing.B, e *Engine, waiters, ops int) time.Duration {
 			answered[i] = time.Now()
 		})
 	}
-	for !allWait(e, waiters) {
+	for e.waits.Len() < waiters {
 		runtime.Gosched()
 	}
 	response := payload(b, 10)
@@ -411,13 +412,4 @@ func waitersRound(b *testing.B, e *Engine, waiters, ops int) time.Duration {
 		late = max(late, at.Sub(acknowledged[i%ops]))
 	}
 	return late
-}
-
-func allWait(e *Engine, n int) bool {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	for _, w := range e.waits {
-		n -= w.waiters
-	}
-	return n == 0
 }

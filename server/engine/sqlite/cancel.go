@@ -4,9 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/genproto/googleapis/rpc/code"
-
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // Cancel implements [engine.Engine].
@@ -25,7 +24,7 @@ func (e *Engine) Cancel(ctx context.Context, name string) (*engine.Record, error
 		if r.rec.State == engine.Pending {
 			// An earlier attempt may still believe that it owns the operation.
 			after.rec.Fence++
-			return after, b.failWith(r, after, newStatus(code.Code_CANCELLED, "the operation was cancelled"), at)
+			return after, b.failWith(r, after, enginekit.Cancelled(), at)
 		}
 		after.rec.UpdateTime = at
 		after.rec.Revision++

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // Engine keeps operations in one SQLite file and runs their handlers. Make it
@@ -32,9 +33,9 @@ type Engine struct {
 	mu      sync.RWMutex
 	closed  bool
 	cache   cache
-	waits   map[int64]*waitSet
-	ready   map[string]*seqHeap   // PENDING and due, by kind
-	timers  map[int64]*time.Timer // a retry that is not due, or a lease
+	waits   enginekit.Waits[int64] // guarded by itself
+	ready   map[string]*seqHeap    // PENDING and due, by kind
+	timers  map[int64]*time.Timer  // a retry that is not due, or a lease
 	workers []*worker
 	dirty   map[int64]struct{} // progress is not persisted
 	counts  map[tallyKey]int64

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // facts is what an engine has acknowledged, and so must hold for ever, and
@@ -132,7 +133,7 @@ func scenario(e *Engine, id string) *facts {
 func (f *facts) attempt(ctx context.Context, a engine.Attempt) engine.Outcome {
 	rec := a.Record()
 	if rec.Attempt == 1 {
-		return engine.Outcome{Error: newStatus(code.Code_UNAVAILABLE, "try again"), Retry: true, RetryAfter: time.Second}
+		return engine.Outcome{Error: enginekit.Status(code.Code_UNAVAILABLE, "try again"), Retry: true, RetryAfter: time.Second}
 	}
 	o := f.of(rec.Name)
 	for i := range 2 {

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/code"
-	"google.golang.org/protobuf/proto"
-
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // leaseRetry is the pause after which the end of a lease is tried again when
@@ -17,7 +15,7 @@ const leaseRetry = time.Second
 
 // Report implements [engine.Engine]. The metadata is durable when it returns.
 func (e *Engine) Report(ctx context.Context, l engine.Lease, u engine.Update) (*engine.Record, error) {
-	if _, err := e.payload("metadata", u.Metadata); err != nil {
+	if err := u.Check(e.opts.MaxPayload); err != nil {
 		return nil, fmt.Errorf("report to operation %q: %w", l.Name, err)
 	}
 	rec, err := e.change(ctx, "report to", l.Name, func(b *batch) (*row, error) {
@@ -80,7 +78,7 @@ func (e *Engine) heartbeat(l engine.Lease) (*engine.Record, error) {
 
 // Complete implements [engine.Engine].
 func (e *Engine) Complete(ctx context.Context, l engine.Lease, c engine.Completion) (*engine.Record, error) {
-	if err := e.checkCompletion(c); err != nil {
+	if err := c.Check(e.opts.MaxPayload); err != nil {
 		return nil, fmt.Errorf("complete operation %q: %w", l.Name, err)
 	}
 	return e.change(ctx, "complete", l.Name, func(b *batch) (*row, error) {
@@ -102,21 +100,10 @@ func (e *Engine) Complete(ctx context.Context, l engine.Lease, c engine.Completi
 	})
 }
 
-func (e *Engine) checkCompletion(c engine.Completion) error {
-	if c.Response == nil {
-		return fmt.Errorf("%w: response is nil", engine.ErrInvalid)
-	}
-	if _, err := e.payload("response", c.Response); err != nil {
-		return err
-	}
-	_, err := e.payload("metadata", c.Metadata)
-	return err
-}
-
 // Fail implements [engine.Engine]. Failing again with the lease that failed it
 // is no error and changes nothing.
 func (e *Engine) Fail(ctx context.Context, l engine.Lease, f engine.Failure) (*engine.Record, error) {
-	if err := e.checkFailure(f); err != nil {
+	if err := f.Check(e.opts.MaxPayload); err != nil {
 		return nil, fmt.Errorf("fail operation %q: %w", l.Name, err)
 	}
 	return e.change(ctx, "fail", l.Name, func(b *batch) (*row, error) {
@@ -136,17 +123,6 @@ func (e *Engine) Fail(ctx context.Context, l engine.Lease, f engine.Failure) (*e
 		}
 		return after, b.failWith(r, after, f.Error, now())
 	})
-}
-
-func (e *Engine) checkFailure(f engine.Failure) error {
-	if f.Error == nil {
-		return fmt.Errorf("%w: error is nil", engine.ErrInvalid)
-	}
-	if err := e.checkSize("error", proto.Size(f.Error)); err != nil {
-		return err
-	}
-	_, err := e.payload("metadata", f.Metadata)
-	return err
 }
 
 // takeOver returns a copy of r to be ended by someone who holds its lease, who
@@ -220,8 +196,7 @@ func (b *batch) endLease(seq int64) error {
 	}
 	after := r.edit()
 	after.rec.Fence++
-	return b.failWith(r, after, newStatus(code.Code_ABORTED,
-		fmt.Sprintf("nothing was heard of the operation for %v", r.leaseFor)), now())
+	return b.failWith(r, after, enginekit.LeaseEnded(r.leaseFor), now())
 }
 
 func (e *Engine) leaseIsOver(seq int64) bool {

@@ -1,8 +1,9 @@
 package sqlite
 
 import (
-	"crypto/rand"
 	"strings"
+
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // An operation's ID is a letter, the operation's sequence number and random
@@ -20,20 +21,7 @@ const (
 
 	// maxSeq is the last sequence number that fits, 2^40 - 1.
 	maxSeq = 1<<(5*seqDigits) - 1
-
-	digits     = "0123456789abcdefghijklmnopqrstuv"
-	collection = "operations/"
 )
-
-// randomTail returns the unguessable end of a new ID.
-func randomTail() string {
-	var b [tailDigits]byte
-	rand.Read(b[:]) // never fails, see crypto/rand
-	for i, c := range b {
-		b[i] = digits[c&31]
-	}
-	return string(b[:])
-}
 
 func formatID(seq int64, tail string) string {
 	var b [idLen]byte
@@ -43,24 +31,11 @@ func formatID(seq int64, tail string) string {
 	return string(b[:])
 }
 
-func formatName(parent, id string) string {
-	if parent == "" {
-		return collection + id
-	}
-	return parent + "/" + collection + id
-}
-
 // parseName returns the sequence number in an operation's name. Whether the
 // name is that operation's is known only after comparing it with the row's.
 func parseName(name string) (seq int64, ok bool) {
-	if len(name) < len(collection)+idLen {
-		return 0, false
-	}
-	before, id := name[:len(name)-idLen], name[len(name)-idLen:]
-	if before != collection && !strings.HasSuffix(before, "/"+collection) {
-		return 0, false
-	}
-	if id[0] != idPrefix {
+	id, ok := enginekit.ParseName(name)
+	if !ok || len(id) != idLen || id[0] != idPrefix {
 		return 0, false
 	}
 	return parseSeq(id[1 : 1+seqDigits])
@@ -68,14 +43,14 @@ func parseName(name string) (seq int64, ok bool) {
 
 func putSeq(dst []byte, seq int64) {
 	for i := len(dst) - 1; i >= 0; i-- {
-		dst[i] = digits[seq&31]
+		dst[i] = enginekit.Digits[seq&31]
 		seq >>= 5
 	}
 }
 
 func parseSeq(s string) (seq int64, ok bool) {
 	for i := range len(s) {
-		d := strings.IndexByte(digits, s[i])
+		d := strings.IndexByte(enginekit.Digits, s[i])
 		if d < 0 {
 			return 0, false
 		}

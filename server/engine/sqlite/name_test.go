@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 func TestName(t *testing.T) {
 	t.Parallel()
 	for _, seq := range []int64{0, 1, 31, 32, 1 << 20, maxSeq} {
 		for _, parent := range []string{"", "projects/p", "operations/x"} {
-			name := formatName(parent, formatID(seq, randomTail()))
+			name := enginekit.FormatName(parent, formatID(seq, enginekit.Random(tailDigits)))
 			if got, ok := parseName(name); !ok || got != seq {
 				t.Errorf("parseName(%q) = %d, %v; want %d, true", name, got, ok, seq)
 			}
@@ -22,7 +23,7 @@ func TestName(t *testing.T) {
 			t.Errorf("parseCursor(formatCursor(%d)) = %d, %v", seq, got, ok)
 		}
 	}
-	if a, b := formatID(1<<20, randomTail()), formatID(1<<20+1, randomTail()); a >= b {
+	if a, b := formatID(1<<20, enginekit.Random(tailDigits)), formatID(1<<20+1, enginekit.Random(tailDigits)); a >= b {
 		t.Errorf("IDs %q and %q are not in the order of their operations", a, b)
 	}
 }
@@ -45,7 +46,7 @@ func FuzzParseName(f *testing.F) {
 		seq, ok := parseName(name)
 		if ok {
 			before, id := name[:len(name)-idLen], name[len(name)-idLen:]
-			if seq < 0 || seq > maxSeq || formatID(seq, id[1+seqDigits:]) != id || !strings.HasSuffix(before, collection) {
+			if seq < 0 || seq > maxSeq || formatID(seq, id[1+seqDigits:]) != id || !strings.HasSuffix(before, "operations/") {
 				t.Errorf("parseName(%q) = %d, which is %q", name, seq, formatID(seq, id[1+seqDigits:]))
 			}
 		}

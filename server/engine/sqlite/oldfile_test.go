@@ -14,6 +14,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 var writeTestdata = flag.Bool("write-testdata", false, "write testdata/schema*.db anew for the newest schema")
@@ -47,12 +48,12 @@ var oldFile = map[string]*engine.Record{
 	"pending":    {Kind: "k", Parent: "projects/p", State: engine.Pending, RequestID: "id", Trace: map[string]string{"traceparent": "00-1"}},
 	"running":    {Kind: "k", State: engine.Pending, Attempt: 1, Crashes: 1, Checkpoint: []byte("checkpoint")},
 	"retry":      {Kind: "k", State: engine.Pending, Attempt: 1},
-	"once":       {Kind: "k", State: engine.Failed, Attempt: 1, Crashes: 1, Error: newStatus(code.Code_ABORTED, "")},
+	"once":       {Kind: "k", State: engine.Failed, Attempt: 1, Crashes: 1, Error: enginekit.Status(code.Code_ABORTED, "")},
 	"external":   {Kind: "k", State: engine.Running, Attempt: 1, External: true},
 	"succeeded":  {Kind: "k", State: engine.Succeeded, Attempt: 1, External: true, Response: textAny("response")},
-	"failed":     {Kind: "k", State: engine.Failed, Attempt: 1, External: true, Error: newStatus(code.Code_DATA_LOSS, "")},
-	"cancelled":  {Kind: "k", State: engine.Cancelled, Error: newStatus(code.Code_CANCELLED, "")},
-	"cancelling": {Kind: "k", State: engine.Cancelled, Attempt: 1, Crashes: 1, Error: newStatus(code.Code_CANCELLED, "")},
+	"failed":     {Kind: "k", State: engine.Failed, Attempt: 1, External: true, Error: enginekit.Status(code.Code_DATA_LOSS, "")},
+	"cancelled":  {Kind: "k", State: engine.Cancelled, Error: enginekit.Status(code.Code_CANCELLED, "")},
+	"cancelling": {Kind: "k", State: engine.Cancelled, Attempt: 1, Crashes: 1, Error: enginekit.Status(code.Code_CANCELLED, "")},
 }
 
 const oldFileBig = "big " // and many more characters
@@ -121,7 +122,7 @@ func writeOldFile(t *testing.T, path string) {
 				if unpack(a.Record().Request) != "retry" {
 					<-quit
 				}
-				return engine.Outcome{Error: newStatus(code.Code_UNAVAILABLE, "try again"), Retry: true, RetryAfter: 50 * 365 * 24 * time.Hour}
+				return engine.Outcome{Error: enginekit.Status(code.Code_UNAVAILABLE, "try again"), Retry: true, RetryAfter: 50 * 365 * 24 * time.Hour}
 			}})
 		}()
 		return func() {
@@ -159,7 +160,7 @@ func writeOldFile(t *testing.T, path string) {
 	start(oldFileBig+strings.Repeat("x", bigSize), engine.Spec{})
 	start("external", engine.Spec{External: true, LeaseFor: time.Hour})
 	must(e.Complete(t.Context(), start("succeeded", engine.Spec{External: true}).Lease(), engine.Completion{Response: textAny("response")}))
-	must(e.Fail(t.Context(), start("failed", engine.Spec{External: true}).Lease(), engine.Failure{Error: newStatus(code.Code_DATA_LOSS, "gone")}))
+	must(e.Fail(t.Context(), start("failed", engine.Spec{External: true}).Lease(), engine.Failure{Error: enginekit.Status(code.Code_DATA_LOSS, "gone")}))
 	must(e.Cancel(t.Context(), start("cancelled", engine.Spec{}).Name))
 	if err := e.Delete(t.Context(), start("deleted", engine.Spec{}).Name); err != nil {
 		t.Fatal(err)

@@ -183,7 +183,6 @@ func newEngine(path string, opts Options, l *lockFile, writer *conn) *Engine {
 		readers: newReaders(path, opts.vfs),
 		queue:   newQueue(),
 		cache:   newCache(opts.CacheBytes),
-		waits:   make(map[int64]*waitSet),
 		ready:   make(map[string]*seqHeap),
 		timers:  make(map[int64]*time.Timer),
 		dirty:   make(map[int64]struct{}),
@@ -232,10 +231,7 @@ func (e *Engine) endAll() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.closed = true
-	var todo after
-	for seq := range e.waits {
-		e.endWait(seq, nil, engine.ErrClosed, &todo)
-	}
+	e.waits.EndAll(engine.ErrClosed)
 	for seq := range e.timers {
 		e.stopTimer(seq)
 	}
@@ -243,5 +239,4 @@ func (e *Engine) endAll() {
 		s.end(engine.ErrClosed)
 	}
 	clear(e.subscriptions)
-	todo.run()
 }

@@ -11,11 +11,6 @@ const (
 
 	// persistEvery is how often reported progress is written.
 	persistEvery = 100 * time.Millisecond
-
-	// abandonAfter is how long a draining Work waits for attempts that were
-	// told to end. A handler that ignores its context longer than this loses
-	// its operation, so that it cannot keep the program from stopping.
-	abandonAfter = 10 * time.Second
 )
 
 // Options configure [Open]. The zero value, and a nil pointer, mean the

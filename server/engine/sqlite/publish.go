@@ -9,7 +9,6 @@ import (
 
 // after collects what is to be done once Engine.mu is released.
 type after struct {
-	wake   []chan struct{}
 	cancel []lostAttempt
 	start  []*attempt
 }
@@ -20,9 +19,6 @@ type lostAttempt struct {
 }
 
 func (a *after) run() {
-	for _, c := range a.wake {
-		close(c)
-	}
 	for _, l := range a.cancel {
 		l.attempt.cancel(l.cause)
 	}
@@ -66,16 +62,16 @@ func (e *Engine) publishChange(c *change, todo *after) {
 	e.detach(en, r, todo)
 	if r == nil {
 		e.stopTimer(c.seq)
-		e.endWait(c.seq, nil, engine.ErrNotFound, todo)
+		e.waits.End(c.seq, nil, engine.ErrNotFound)
 		e.cache.drop(c.seq)
 		return
 	}
 	en = e.cache.put(r)
 	switch {
 	case r.hidden():
-		e.endWait(c.seq, nil, engine.ErrNotFound, todo)
+		e.waits.End(c.seq, nil, engine.ErrNotFound)
 	case r.rec.State.Terminal():
-		e.endWait(c.seq, r.rec, nil, todo)
+		e.waits.End(c.seq, r.rec, nil)
 	}
 	switch {
 	case r.rec.State == engine.Pending && (c.base == nil || c.base.rec.State != engine.Pending):

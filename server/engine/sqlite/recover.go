@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/genproto/googleapis/rpc/code"
-
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // recover reads what has not ended, and takes over what was running when the
@@ -112,13 +111,11 @@ func (b *batch) requeue(seq int64) error {
 	after.addEvent(at, engine.EventAttemptCrashed, "")
 	switch {
 	case !rec.CancelTime.IsZero():
-		return b.failWith(r, after, newStatus(code.Code_CANCELLED, "the operation was cancelled"), at)
+		return b.failWith(r, after, enginekit.Cancelled(), at)
 	case r.atMostOnce():
-		return b.failWith(r, after, newStatus(code.Code_ABORTED,
-			"the process of the attempt died, and the operation may run at most once"), at)
+		return b.failWith(r, after, enginekit.Died(), at)
 	case rec.Crashes >= r.crashLimit:
-		return b.failWith(r, after, newStatus(code.Code_ABORTED,
-			fmt.Sprintf("the process died in each of %d attempts", rec.Crashes)), at)
+		return b.failWith(r, after, enginekit.Crashed(rec.Crashes), at)
 	}
 	return b.handBack(r, after, at, noTime)
 }

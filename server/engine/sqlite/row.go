@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // Bits of the column flags. They are stored and never change.
@@ -123,7 +124,7 @@ func scanRow(s *sqlite3.Stmt) (*row, error) {
 		leaseFor:   time.Duration(s.ColumnInt64(19)),
 		caller:     s.ColumnText(21),
 	}
-	rec.Name = formatName(rec.Parent, r.id)
+	rec.Name = enginekit.FormatName(rec.Parent, r.id)
 	rec.External = r.flags&flagExternal != 0
 	if err := r.scanPayloads(s); err != nil {
 		return nil, &decodeError{name: rec.Name, err: err}

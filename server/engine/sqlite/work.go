@@ -3,13 +3,12 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
-	"time"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
-
-const defaultConcurrency = 100
 
 // worker is a call of Work. Its fields below ctx are guarded by Engine.mu.
 type worker struct {
@@ -43,7 +42,7 @@ func (e *Engine) Work(ctx context.Context, w engine.Worker) error {
 		idle:        make(chan struct{}),
 	}
 	if wk.concurrency <= 0 {
-		wk.concurrency = defaultConcurrency
+		wk.concurrency = enginekit.DefaultConcurrency
 	}
 	if !e.addWorker(wk) {
 		return fmt.Errorf("work: %w", engine.ErrClosed)
@@ -97,50 +96,29 @@ func (w *worker) release(kind string) {
 
 // drain returns when the worker's attempts have ended, or were given up.
 func (e *Engine) drain(wk *worker) {
-	if waitFor(wk.idle, wk.Drain) {
-		return
-	}
-	e.mu.Lock()
-	wk.draining = true
-	running := make([]*attempt, 0, len(wk.attempts))
-	for a := range wk.attempts {
-		running = append(running, a)
-	}
-	e.mu.Unlock()
-	for _, a := range running {
-		a.cancel(engine.ErrDraining)
-	}
-	if waitFor(wk.idle, abandonAfter) {
-		return
-	}
-	close(wk.abandoned)
-	e.mu.Lock()
-	left := make([]*attempt, 0, len(wk.attempts))
-	for a := range wk.attempts {
-		left = append(left, a)
-	}
-	e.mu.Unlock()
-	for _, a := range left {
-		a.abandon()
-	}
+	enginekit.Drain{
+		Idle: wk.idle,
+		For:  wk.Drain,
+		Tell: func() {
+			e.mu.Lock()
+			wk.draining = true
+			e.mu.Unlock()
+			for _, a := range e.left(wk) {
+				a.cancel(engine.ErrDraining)
+			}
+		},
+		Abandon: func() {
+			close(wk.abandoned)
+			for _, a := range e.left(wk) {
+				a.abandon()
+			}
+		},
+	}.Run()
 }
 
-// waitFor reports whether done was closed within d.
-func waitFor(done <-chan struct{}, d time.Duration) bool {
-	select {
-	case <-done:
-		return true
-	default:
-	}
-	if d <= 0 {
-		return false
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return true
-	case <-timer.C:
-		return false
-	}
+// left returns the attempts that the worker runs.
+func (e *Engine) left(wk *worker) []*attempt {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Keys(wk.attempts))
 }

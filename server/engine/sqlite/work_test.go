@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // TestAbandon: a handler that ignores the end of its context loses its
@@ -39,8 +40,8 @@ func TestAbandon(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Errorf("Work() = %v", err)
 		}
-		if took := time.Since(at); took != abandonAfter {
-			t.Errorf("Work returned after %v, want %v", took, abandonAfter)
+		if took := time.Since(at); took != enginekit.AbandonAfter {
+			t.Errorf("Work returned after %v, want %v", took, enginekit.AbandonAfter)
 		}
 		got, err := e.Get(t.Context(), rec.Name)
 		if err != nil || got.State != engine.Pending || got.Crashes != 0 {
