@@ -20,13 +20,22 @@ type Config struct {
 
 	// Authorize decides about every request before anything is read for it,
 	// the console's own style sheet included. An error is answered with 403;
-	// its text is only logged. The buttons on a page are shown if Authorize
-	// allows what they do, for which it is asked again whenever the page
-	// changes. It is called by several goroutines at once. Nil allows all.
+	// its text is only logged. It also decides about each operation that a
+	// page would show, by name, so lists, live pages and the overview leave out
+	// those that the viewer may not see: it is called up to 5,000 times for an
+	// overview and must be fast. The buttons on a page are shown if Authorize
+	// allows what they do, which is decided again whenever the page changes. It
+	// is called by several goroutines at once. Nil allows all.
 	//
-	// Live pages are asked about again every few minutes. To send people to a
-	// login, put a handler in front.
+	// A live page is decided about again every few minutes, and each operation
+	// on it whenever it changes. To send people to a login, put a middleware
+	// before the console.
 	Authorize func(r *http.Request, a Access) error
+	// CountAll shows how many operations there are by kind and state, though
+	// Authorize is set. A source counts all operations, so the numbers include
+	// those that a viewer may not see. False means that pages count what they
+	// read.
+	CountAll bool
 	// ReadOnly refuses to cancel and delete, and hides the buttons.
 	ReadOnly bool
 	// Hosts are the host names, without port, under which the console is

@@ -31,7 +31,15 @@ func New(src Source, c Config) (*Handler, error) {
 	}
 	h := &Handler{source: src, config: c, mux: http.NewServeMux(), origins: http.NewCrossOriginProtection()}
 	h.closing, h.close = context.WithCancelCause(context.Background())
-	for pattern, serve := range map[string]http.HandlerFunc{
+	for pattern, serve := range h.routes() {
+		h.mux.HandleFunc(pattern, serve)
+	}
+	return h, nil
+}
+
+// routes are all that the console answers.
+func (h *Handler) routes() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
 		"GET /{$}":           h.serveList,
 		"GET /operation":     h.serveOperation,
 		"GET /overview":      h.serveOverview,
@@ -41,10 +49,7 @@ func New(src Source, c Config) (*Handler, error) {
 		"POST /cancel":       h.serveCancel,
 		"POST /delete":       h.serveDelete,
 		"/":                  h.serveNothing,
-	} {
-		h.mux.HandleFunc(pattern, serve)
 	}
-	return h, nil
 }
 
 // errClosed ends live streams.

@@ -108,7 +108,7 @@ func (h *Handler) serveList(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := h.limited(r)
 	defer cancel()
 	q := listQueryOf(r.URL.Query())
-	v := h.listView(ctx, q)
+	v := h.listView(ctx, h.viewOf(r), q)
 	if r.URL.Query().Get("notice") == "deleted" {
 		v.Notice = "The operation was deleted."
 	}
@@ -128,10 +128,10 @@ func (h *Handler) serveList(w http.ResponseWriter, r *http.Request) {
 }
 
 // listView asks for all that the page shows.
-func (h *Handler) listView(ctx context.Context, q listQuery) listView {
+func (h *Handler) listView(ctx context.Context, mine view, q listQuery) listView {
 	states := h.filtersState(ctx)
 	v := listView{Query: q, CanList: true, Notes: h.notes(ctx, states)}
-	counts, err := h.counts(ctx)
+	counts, err := mine.counts(ctx)
 	if note := countsNote(err); note != "" {
 		v.Notes = append(v.Notes, note)
 	}
@@ -141,7 +141,7 @@ func (h *Handler) listView(ctx context.Context, q listQuery) listView {
 			v.Total, v.TotalKnown = t.Count, true
 		}
 	}
-	got, err := h.fill(ctx, q)
+	got, err := mine.fill(ctx, q)
 	if err != nil {
 		h.explainList(ctx, &v, err)
 		return v
@@ -176,11 +176,11 @@ func (q listQuery) newest() listQuery {
 
 // fill reads pages of the source until there are enough rows for one, the list
 // ends, or it has taken long: a filter may pass over many operations.
-func (h *Handler) fill(ctx context.Context, q listQuery) (Page, error) {
+func (v view) fill(ctx context.Context, q listQuery) (Page, error) {
 	begin := time.Now()
 	out := Page{Next: q.Token}
 	for {
-		got, err := h.source.List(ctx, Query{Filter: q.filter(), PageSize: pageSize - len(out.Operations), PageToken: out.Next})
+		got, err := v.list(ctx, Query{Filter: q.filter(), PageSize: pageSize - len(out.Operations), PageToken: out.Next})
 		if err != nil {
 			return Page{}, err
 		}
@@ -239,15 +239,6 @@ func (h *Handler) filterError(ctx context.Context, q listQuery, err error) strin
 func (h *Handler) filtersState(ctx context.Context) bool {
 	s, ok := h.source.(StateFilterer)
 	return ok && s.FiltersState(ctx)
-}
-
-// counts asks the source for its counts.
-func (h *Handler) counts(ctx context.Context) (Counts, error) {
-	s, ok := h.source.(Counter)
-	if !ok {
-		return nil, errors.ErrUnsupported
-	}
-	return s.Count(ctx)
 }
 
 func countsNote(err error) string {

@@ -25,6 +25,7 @@ const (
 // newer is only counted.
 type liveList struct {
 	h     *Handler
+	view  view
 	query listQuery
 	names []string // of the rows, in their order
 	shown map[string]bool
@@ -39,10 +40,10 @@ type liveList struct {
 	asked     bool // states is known
 }
 
-func newLiveList(h *Handler, v url.Values) *liveList {
-	l := &liveList{h: h, query: listQueryOf(v), shown: map[string]bool{}, ended: map[string]bool{}}
+func newLiveList(h *Handler, mine view, v url.Values) *liveList {
+	l := &liveList{h: h, view: mine, query: listQueryOf(v), shown: map[string]bool{}, ended: map[string]bool{}}
 	for _, name := range v["name"] {
-		if len(l.names) < pageSize && !l.shown[name] {
+		if len(l.names) < pageSize && !l.shown[name] && mine.may(name) {
 			l.names, l.shown[name] = append(l.names, name), true
 		}
 	}
@@ -107,10 +108,12 @@ func (l *liveList) reread(ctx context.Context, u *update, whole bool, changes ma
 }
 
 func (l *liveList) read(ctx context.Context, u *update, name string) error {
-	op, err := l.h.source.Get(ctx, name)
+	op, err := l.view.get(ctx, name)
 	switch {
 	case status.Code(err) == codes.NotFound:
 		return l.gone(u, name)
+	case status.Code(err) == codes.PermissionDenied:
+		return nil // the viewer may not see it any more; the others still move
 	case err != nil:
 		return err
 	}
@@ -136,7 +139,7 @@ func (l *liveList) gone(u *update, name string) error {
 // relist reads the page again, for a source that does not tell of changes, and
 // one by one those rows that are not on it any more and had not ended.
 func (l *liveList) relist(ctx context.Context, u *update) error {
-	got, err := l.h.fill(ctx, l.query)
+	got, err := l.view.fill(ctx, l.query)
 	if err != nil {
 		return err
 	}
@@ -178,7 +181,7 @@ func (l *liveList) recount(ctx context.Context, u *update) error {
 		u.want(wait)
 		return nil
 	}
-	counts, err := l.h.counts(ctx)
+	counts, err := l.view.counts(ctx)
 	if err != nil {
 		if errors.Is(err, errors.ErrUnsupported) || status.Code(err) == codes.PermissionDenied {
 			l.stale = false
@@ -206,7 +209,7 @@ func (l *liveList) look(ctx context.Context, u *update) error {
 		return nil
 	}
 	// One page only: behind it may be many operations that do not match.
-	got, err := l.h.source.List(ctx, Query{Filter: l.query.filter(), PageSize: pageSize})
+	got, err := l.view.list(ctx, Query{Filter: l.query.filter(), PageSize: pageSize})
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (l *liveOperation) every(fed bool) time.Duration {
 }
 
 func (l *liveOperation) update(ctx context.Context, _ bool, _ map[string]Change) (update, error) {
-	op, err := l.h.source.Get(ctx, l.name)
+	op, err := l.h.viewOf(l.r).get(ctx, l.name)
 	if status.Code(err) == codes.NotFound {
 		html, err := part("operation", "gone", l.name)
 		return update{parts: map[string]string{"notice": html}}, err

@@ -12,6 +12,7 @@ const overviewEvery = 5 * time.Second
 // it shows sums of many.
 type liveOverview struct {
 	h      *Handler
+	view   view
 	window window
 }
 
@@ -20,7 +21,7 @@ func (l *liveOverview) wants(Change) bool { return false }
 func (l *liveOverview) every(bool) time.Duration { return overviewEvery }
 
 func (l *liveOverview) update(ctx context.Context, _ bool, _ map[string]Change) (update, error) {
-	v, err := l.h.overviewView(ctx, l.window)
+	v, err := l.h.overviewView(ctx, l.view, l.window)
 	if err != nil {
 		return update{}, err
 	}

@@ -88,7 +88,7 @@ func (h *Handler) showOperation(w http.ResponseWriter, r *http.Request, name, no
 		h.serveProblem(w, r, problem{Status: http.StatusBadRequest, Title: "Which operation?", Text: "The address has no name of an operation."})
 		return
 	}
-	op, err := h.source.Get(ctx, name)
+	op, err := h.viewOf(r).get(ctx, name)
 	if err != nil {
 		p := h.problemOf(ctx, err)
 		p.Name = name
@@ -151,7 +151,7 @@ func (h *Handler) operationView(ctx context.Context, r *http.Request, op Operati
 			v.Error.Details = append(v.Error.Details, treeOf(d, decode))
 		}
 	}
-	v.Timeline, v.TimelineNote = h.timeline(ctx, &f)
+	v.Timeline, v.TimelineNote = h.timeline(ctx, h.viewOf(r), &f)
 	raw, whole := tree.JSON(op.Message, decode, maxRawShown)
 	v.Raw, v.RawWhole = string(raw), whole
 	return v
@@ -172,7 +172,7 @@ func (h *Handler) serveRaw(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := h.limited(r)
 	defer cancel()
-	op, err := h.source.Get(ctx, name)
+	op, err := h.viewOf(r).get(ctx, name)
 	if err != nil {
 		p := h.problemOf(ctx, err)
 		p.Name = name

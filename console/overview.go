@@ -91,7 +91,7 @@ func (h *Handler) serveOverview(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := h.limited(r)
 	defer cancel()
 	win := windowOf(r.URL.Query().Get("window"))
-	v, err := h.overviewView(ctx, win)
+	v, err := h.overviewView(ctx, h.viewOf(r), win)
 	if err != nil {
 		h.serveProblem(w, r, h.problemOf(ctx, err))
 		return
@@ -102,16 +102,16 @@ func (h *Handler) serveOverview(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (h *Handler) overviewView(ctx context.Context, win window) (overviewView, error) {
+func (h *Handler) overviewView(ctx context.Context, mine view, win window) (overviewView, error) {
 	v := overviewView{Window: win.label, Per: win.per}
 	for _, w := range windows {
 		v.Windows = append(v.Windows, tab{Key: w.key, Label: w.label, URL: "overview?window=" + w.key, Current: w.key == win.key})
 	}
-	s, err := h.takeSample(ctx)
+	s, err := h.takeSample(ctx, mine)
 	if err != nil {
 		return overviewView{}, err
 	}
-	counts, err := h.counts(ctx)
+	counts, err := mine.counts(ctx)
 	if err != nil {
 		counts = nil
 	}

@@ -24,11 +24,11 @@ type sample struct {
 }
 
 // takeSample reads the newest operations, as many as it gets in a moment.
-func (h *Handler) takeSample(ctx context.Context) (sample, error) {
+func (h *Handler) takeSample(ctx context.Context, mine view) (sample, error) {
 	end := time.Now().Add(soon)
 	var s sample
 	for token := ""; ; {
-		got, err := h.source.List(ctx, Query{PageSize: min(samplePage, sampleSize-len(s.ops)), PageToken: token})
+		got, err := mine.list(ctx, Query{PageSize: min(samplePage, sampleSize-len(s.ops)), PageToken: token})
 		if err != nil {
 			return sample{}, err
 		}

@@ -111,11 +111,11 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) livePageOf(v url.Values, r *http.Request) livePage {
 	switch v.Get("page") {
 	case "list":
-		return newLiveList(h, v)
+		return newLiveList(h, h.viewOf(r), v)
 	case "operation":
 		return &liveOperation{h: h, r: r, name: v.Get("name")}
 	case "overview":
-		return &liveOverview{h: h, window: windowOf(v.Get("window"))}
+		return &liveOverview{h: h, view: h.viewOf(r), window: windowOf(v.Get("window"))}
 	}
 	return nil
 }

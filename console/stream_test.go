@@ -413,7 +413,8 @@ func TestStreamRows(t *testing.T) {
 	for i := range 200 {
 		values["name"] = append(values["name"], strings.Repeat("y", i+1))
 	}
-	if l := newLiveList(nil, values); len(l.names) != pageSize || len(l.shown) != pageSize {
+	h := newHandler(t, &plainSource{}, Config{})
+	if l := newLiveList(h, h.viewOf(nil), values); len(l.names) != pageSize || len(l.shown) != pageSize {
 		t.Errorf("a stream for %d rows follows %d, want %d", len(values["name"]), len(l.names), pageSize)
 	}
 }

@@ -24,12 +24,11 @@ type eventView struct {
 
 // timeline returns what happened to an operation, and what is to be said about
 // where that comes from.
-func (h *Handler) timeline(ctx context.Context, f *facts) ([]eventView, string) {
-	s, ok := h.source.(Historian)
-	if !ok {
+func (h *Handler) timeline(ctx context.Context, mine view, f *facts) ([]eventView, string) {
+	if _, ok := h.source.(Historian); !ok {
 		return derived(f), "This service keeps no history. The times are those in the metadata."
 	}
-	events, err := s.History(ctx, f.name)
+	events, err := mine.history(ctx, f.name)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		return derived(f), "This service keeps no history. The times are those it knows of the operation."
