@@ -2,11 +2,9 @@ package lro
 
 import (
 	"math"
-	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
+	"github.com/go-lro/lro/internal/progress"
 )
 
 // AimByProgress is a [Policy].Hint that reads progress from the metadata and
@@ -16,11 +14,13 @@ import (
 // down or sticks, the end is found no later than by that. An operation whose
 // progress jumps to the end may be found later, within MaxInterval.
 //
-// It understands metadata, linked into the program, with a percentage
-// (progress_percent, progress_percentage, percent_complete, percent_done, or a
-// number named progress), or with done of total (done and total,
-// completed_work and estimated_work, work_completed and work_estimated), at the
-// top or in a message or list named progress.
+// It understands metadata with a percentage (progress_percent,
+// progress_percentage, percent_complete, percent_done, completion_percentage and
+// the like, or a number named progress, in percent or as a fraction), or with
+// done of total (done and total, completed_work and estimated_work,
+// work_completed and work_estimated and the like), at the top or in a message or
+// list named progress. The metadata's type must be linked into the program,
+// unless it was read from JSON by package lrohttp.
 func AimByProgress(p Policy) func(Raw, time.Duration) time.Duration {
 	a := &aim{policy: p}
 	return a.next
@@ -47,16 +47,15 @@ const (
 )
 
 func (a *aim) next(s Raw, waited time.Duration) time.Duration {
-	m := linkedMetadata(s)
-	if m == nil {
-		return 0
-	}
-	p, ok := percentOf(m.ProtoReflect(), true)
+	src, ok := s.Metadata()
 	if !ok {
 		return 0
 	}
-	t := a.elapsed(m.ProtoReflect(), waited)
-	return a.after(t.Seconds(), p, waited.Seconds())
+	f := progress.OfAny(src, nil)
+	if f.Percent < 0 {
+		return 0
+	}
+	return a.after(a.elapsed(f, waited).Seconds(), f.Percent, waited.Seconds())
 }
 
 // after takes a reading p at the time t of the operation's life, and returns
@@ -140,107 +139,19 @@ func (a *aim) plainAfter(t float64) float64 {
 	}
 }
 
-func linkedMetadata(s Raw) proto.Message {
-	src, ok := s.Metadata()
-	if !ok {
-		return nil
-	}
-	m, err := decodeAny[proto.Message](src)
-	if err != nil {
-		return nil
-	}
-	return m
-}
-
-// percentOf finds the percentage in a metadata message, at the top or, with
-// deeper, one level below.
-func percentOf(m protoreflect.Message, deeper bool) (float64, bool) {
-	for _, name := range []protoreflect.Name{"progress_percent", "progress_percentage", "percent_complete", "percent_done", "progress"} {
-		if p, ok := number(m, name); ok && p > 0 {
-			return p, true
-		}
-	}
-	for _, names := range [][2]protoreflect.Name{{"done", "total"}, {"completed_work", "estimated_work"}, {"work_completed", "work_estimated"}} {
-		done, ok := number(m, names[0])
-		total, known := number(m, names[1])
-		if ok && known && total > 0 {
-			return 100 * done / total, true
-		}
-	}
-	if !deeper {
-		return 0, false
-	}
-	return nestedPercent(m)
-}
-
-// nestedPercent looks into fields whose names begin with progress: a message,
-// or a list of which the parts count the same.
-func nestedPercent(m protoreflect.Message) (percent float64, ok bool) {
-	fields := m.Descriptor().Fields()
-	for i := range fields.Len() {
-		f := fields.Get(i)
-		if f.Message() == nil || f.IsMap() || !strings.HasPrefix(string(f.Name()), "progress") || !m.Has(f) {
-			continue
-		}
-		if !f.IsList() {
-			if p, ok := percentOf(m.Get(f).Message(), false); ok {
-				return p, true
-			}
-			continue
-		}
-		sum, list := 0.0, m.Get(f).List()
-		for j := range list.Len() {
-			p, _ := percentOf(list.Get(j).Message(), false)
-			sum += p
-		}
-		if list.Len() > 0 {
-			return sum / float64(list.Len()), true
-		}
-	}
-	return 0, false
-}
-
-func number(m protoreflect.Message, name protoreflect.Name) (float64, bool) {
-	f := m.Descriptor().Fields().ByName(name)
-	if f == nil || f.IsList() || f.IsMap() {
-		return 0, false
-	}
-	switch f.Kind() {
-	case protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.Sint32Kind, protoreflect.Sint64Kind,
-		protoreflect.Sfixed32Kind, protoreflect.Sfixed64Kind:
-		return float64(m.Get(f).Int()), true
-	case protoreflect.Uint32Kind, protoreflect.Uint64Kind, protoreflect.Fixed32Kind, protoreflect.Fixed64Kind:
-		return float64(m.Get(f).Uint()), true
-	case protoreflect.FloatKind, protoreflect.DoubleKind:
-		return m.Get(f).Float(), true
-	}
-	return 0, false
-}
-
 // elapsed is how long the operation has been running: by the service's own
 // clock where the metadata tells, since the operation may have been started
 // long before anybody waited, else since waiting began.
-func (a *aim) elapsed(m protoreflect.Message, waited time.Duration) time.Duration {
-	begin, ok := timestamp(m, "start_time")
-	if !ok {
-		begin, ok = timestamp(m, "create_time")
+func (a *aim) elapsed(f progress.Facts, waited time.Duration) time.Duration {
+	begin := f.Started
+	if begin.IsZero() {
+		begin = f.Created
 	}
-	updated, told := timestamp(m, "update_time")
-	if !ok || !told || !updated.After(begin) {
+	if begin.IsZero() || !f.Updated.After(begin) {
 		return waited
 	}
-	if !updated.Equal(a.updated) {
-		a.updated, a.updatedSeen = updated, waited
+	if !f.Updated.Equal(a.updated) {
+		a.updated, a.updatedSeen = f.Updated, waited
 	}
-	return updated.Sub(begin) + waited - a.updatedSeen
-}
-
-func timestamp(m protoreflect.Message, name protoreflect.Name) (time.Time, bool) {
-	f := m.Descriptor().Fields().ByName(name)
-	if f == nil || f.IsList() || f.IsMap() || f.Message() == nil || f.Message().FullName() != "google.protobuf.Timestamp" || !m.Has(f) {
-		return time.Time{}, false
-	}
-	ts := m.Get(f).Message()
-	fields := ts.Descriptor().Fields()
-	return time.Unix(ts.Get(fields.ByName("seconds")).Int(), ts.Get(fields.ByName("nanos")).Int()), true
+	return f.Updated.Sub(begin) + waited - a.updatedSeen
 }

@@ -6,7 +6,8 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/go-lro/lro/internal/progress"
 )
 
 const (
@@ -35,15 +36,7 @@ const (
 //
 // Untyped returns the type URL that the service sent, empty when it sent none,
 // and the JSON without spaces. It reports false for any other Any.
-func Untyped(a *anypb.Any) (typeURL string, text []byte, ok bool) {
-	inner, s := &anypb.Any{}, &wrapperspb.StringValue{}
-	if a.GetTypeUrl() != anyURL || a.UnmarshalTo(inner) != nil || inner.UnmarshalTo(s) != nil || !json.Valid([]byte(s.GetValue())) {
-		return "", nil, false
-	}
-	text = []byte(s.GetValue())
-	object, _ := objectOf(text)
-	return typeOf(object), text, true
-}
+func Untyped(a *anypb.Any) (typeURL string, text []byte, ok bool) { return progress.Kept(a) }
 
 // object is a JSON object, with its fields left as they are.
 type object map[string]json.RawMessage

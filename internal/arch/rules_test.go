@@ -39,6 +39,7 @@ var directions = []direction{
 	{"internal/arch", nil, "has tests only"},
 	{"internal/kinds/...", []string{"server"}, "a handler knows its task, no engine"},
 	{"internal/leak", nil, "is used by the tests of every package"},
+	{"internal/progress", nil, "the ground floor has protobuf alone below it"},
 	{"internal/transporttest", []string{"."}, "the suite must fit every transport"},
 	{"internal/cli/...", []string{"..."}, "the command puts everything together"},
 	{"cmd/...", []string{"..."}, "a program puts everything together"},
@@ -48,7 +49,7 @@ var directions = []direction{
 }
 
 // everyone may import these besides what their direction says.
-var everyone = []string{"lropb", "internal/base64url"}
+var everyone = []string{"lropb", "internal/base64url", "internal/progress"}
 
 // link says that packages whose import path is what, or below it, may be linked
 // only by the packages that match one of through, and by those that link one
