@@ -23,7 +23,7 @@ func (o operations) GetOperation(ctx context.Context, req *longrunningpb.GetOper
 	if err != nil {
 		return nil, err
 	}
-	return o.s.view(rec), nil
+	return o.s.keptView(rec), nil
 }
 
 func (s *Server) get(ctx context.Context, name string) (*engine.Record, error) {

@@ -24,7 +24,7 @@ type Server struct {
 	types  filter.Types // of all kinds
 	faults faults
 	tokens sealer
-	build  func(*engine.Record) *longrunningpb.Operation // buildView, bound once: Get makes no closure
+	views  views
 
 	working  *presence       // calls of Work, and those of Serve until their work is done; waiting calls end with the last
 	serving  *presence       // calls of Work and Serve
@@ -33,9 +33,8 @@ type Server struct {
 }
 
 // New returns a server of the given kinds, whose names must differ. It does
-// not own the engine: close that after Serve, or Work, has returned. Servers that share an engine value must have the same Domain,
-// since they share the messages they answer with. It calls nothing, and fails
-// when something of c or of a kind makes no sense.
+// not own the engine: close that after Serve, or Work, has returned. It calls
+// nothing, and fails when something of c or of a kind makes no sense.
 func New(eng engine.Engine, c Config, kinds ...Registration) (*Server, error) {
 	if eng == nil {
 		return nil, errors.New("new server: engine is nil")
@@ -53,7 +52,6 @@ func New(eng engine.Engine, c Config, kinds ...Registration) (*Server, error) {
 		kinds: map[string]*kind{}, faults: faults{domain: c.Domain}, tokens: tokens,
 		working: newPresence(), serving: newPresence(),
 	}
-	s.build = s.buildView
 	s.shutdown, s.shut = context.WithCancel(context.Background())
 	var errs []error
 	for _, r := range kinds {

@@ -11,10 +11,24 @@ import (
 	"github.com/go-lro/lro/server/engine"
 )
 
-// view is the operation as clients see it. It is made once for each state of a
-// record and shared, so nobody may modify it.
+// view is the operation as clients see it. It is shared and must not be
+// modified.
 func (s *Server) view(rec *engine.Record) *longrunningpb.Operation {
-	return rec.View(s.build)
+	if op := s.views.get(rec); op != nil {
+		return op
+	}
+	return s.buildView(rec)
+}
+
+// keptView is view for a record that is likely to be read again before it
+// changes.
+func (s *Server) keptView(rec *engine.Record) *longrunningpb.Operation {
+	op := s.views.get(rec)
+	if op == nil {
+		op = s.buildView(rec)
+		s.views.keep(rec, op)
+	}
+	return op
 }
 
 func (s *Server) buildView(rec *engine.Record) *longrunningpb.Operation {

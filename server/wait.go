@@ -51,7 +51,7 @@ func (o operations) WaitOperation(ctx context.Context, req *longrunningpb.WaitOp
 	if err != nil && !early {
 		return nil, s.engineError(ctx, name, err)
 	}
-	return s.view(rec), nil
+	return s.keptView(rec), nil
 }
 
 // waitEnd is when a call that began at now has to answer to be in time.

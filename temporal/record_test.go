@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	activitypb "go.temporal.io/api/activity/v1"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -172,7 +171,7 @@ func TestLife(t *testing.T) {
 		d := &described{info: step.info, input: &statepb.Input{CreateTime: at(0)}, progress: step.progress}
 		r := d.record()
 		got := &engine.Record{State: r.State, Attempt: r.Attempt, Fence: r.Fence, Crashes: r.Crashes, Releases: r.Releases, StartTime: r.StartTime, CancelTime: r.CancelTime}
-		if diff := cmp.Diff(step.want, got, cmpopts.IgnoreUnexported(engine.Record{})); diff != "" {
+		if diff := cmp.Diff(step.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", step.what, diff)
 		}
 		if last != nil && (r.Revision <= last.Revision || r.UpdateTime.Before(last.UpdateTime)) {

@@ -1,16 +1,15 @@
 package engine
 
 import (
-	"sync/atomic"
 	"time"
 
-	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// Record is one operation as the engine knows it. It is immutable: neither it
-// nor a message it points to may be modified. Times are UTC, zero when what
+// Record is one operation as the engine knows it. It is immutable once an
+// engine has returned it: neither it nor a message it points to may be modified.
+// An engine makes the next state of an operation from a copy. Times are UTC, zero when what
 // they tell has not happened.
 type Record struct {
 	Name      string // full resource name, ends in operations/{id}
@@ -45,25 +44,10 @@ type Record struct {
 
 	// Trace is what [Spec.Trace] brought.
 	Trace map[string]string
-
-	view atomic.Pointer[longrunningpb.Operation]
 }
 
 // Lease returns the right to write that the record's current owner has.
 func (r *Record) Lease() Lease { return Lease{Name: r.Name, Fence: r.Fence} }
-
-// View returns the message that build makes of the record, made at most a few
-// times however often it is asked for, so that a cached record is served
-// without building its answer again. Every call must pass a build that makes
-// the same message. The message is shared and must not be modified.
-func (r *Record) View(build func(*Record) *longrunningpb.Operation) *longrunningpb.Operation {
-	if op := r.view.Load(); op != nil {
-		return op
-	}
-	op := build(r)
-	r.view.Store(op)
-	return op
-}
 
 // State is the stage of an operation's life (AIP-216).
 type State int8

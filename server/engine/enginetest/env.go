@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -189,18 +188,14 @@ func (v *env) wantSame(what string, got, want *engine.Record) {
 }
 
 func diffRecords(got, want *engine.Record) string {
-	return cmp.Diff(want, got, protocmp.Transform(), cmpopts.IgnoreUnexported(engine.Record{}))
+	return cmp.Diff(want, got, protocmp.Transform())
 }
 
 // copyRecord returns what a record is now, to be compared later.
 func copyRecord(r *engine.Record) *engine.Record {
-	return &engine.Record{
-		Name: r.Name, Kind: r.Kind, Parent: r.Parent, State: r.State, Request: r.Request, RequestID: r.RequestID,
-		Metadata: r.Metadata, Response: r.Response, Error: r.Error, Checkpoint: slices.Clone(r.Checkpoint),
-		Attempt: r.Attempt, Crashes: r.Crashes, Releases: r.Releases, Fence: r.Fence, External: r.External, Revision: r.Revision,
-		CreateTime: r.CreateTime, StartTime: r.StartTime, UpdateTime: r.UpdateTime, EndTime: r.EndTime,
-		ExpireTime: r.ExpireTime, CancelTime: r.CancelTime, Trace: r.Trace,
-	}
+	c := *r
+	c.Checkpoint = slices.Clone(r.Checkpoint)
+	return &c
 }
 
 // Lists.

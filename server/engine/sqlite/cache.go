@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"container/list"
 	"sync/atomic"
 
 	"github.com/go-lro/lro/server/engine"
@@ -11,17 +12,17 @@ import (
 type cache struct {
 	entries map[int64]*entry
 	loads   map[int64]*load
-	recent  []int64 // that do not run, in the order in which they came
-	size    int64   // of those
+	recent  list.List // of the sequence numbers of those that do not run, in the order in which they came
+	size    int64     // of those
 	limit   int64
 }
 
 // cached is the cache's part of an entry.
 type cached struct {
-	row    *row
-	size   int64 // counted for the limit; 0 while it runs
-	listed bool  // is in recent
-	used   atomic.Bool
+	row  *row
+	size int64         // counted for the limit; 0 while it runs
+	elem *list.Element // of recent; nil while it runs
+	used atomic.Bool
 }
 
 // load is one read of an operation from the database, shared by all who want
@@ -51,47 +52,46 @@ func (c *cache) put(r *row) *entry {
 	c.size -= en.size
 	en.row, en.size = r, 0
 	if r.rec.State == engine.Running {
+		c.unlist(en)
 		return en
 	}
 	en.size = r.size()
 	c.size += en.size
-	if !en.listed {
-		en.listed = true
-		c.recent = append(c.recent, r.seq)
+	if en.elem == nil {
+		en.elem = c.recent.PushBack(r.seq)
 	}
 	c.evict()
 	return en
 }
 
-// drop forgets an operation. Its place in recent goes when it is looked at.
+// drop forgets an operation.
 func (c *cache) drop(seq int64) {
 	en := c.entries[seq]
 	if en == nil {
 		return
 	}
 	c.size -= en.size
+	c.unlist(en)
 	delete(c.entries, seq)
+}
+
+func (c *cache) unlist(en *entry) {
+	if en.elem != nil {
+		c.recent.Remove(en.elem)
+		en.elem = nil
+	}
 }
 
 // evict makes room: those in recent that were used since they were last looked
 // at get a second chance.
 func (c *cache) evict() {
-	for c.size > c.limit && len(c.recent) > 0 {
-		seq := c.recent[0]
-		c.recent = c.recent[1:]
-		en := c.entries[seq]
-		if en == nil {
+	for c.size > c.limit && c.recent.Len() > 0 {
+		oldest := c.recent.Front()
+		seq := oldest.Value.(int64)
+		if c.entries[seq].used.Swap(false) {
+			c.recent.MoveToBack(oldest)
 			continue
 		}
-		if en.row.rec.State == engine.Running {
-			en.listed = false
-			continue
-		}
-		if en.used.Swap(false) {
-			c.recent = append(c.recent, seq)
-			continue
-		}
-		en.listed = false
 		c.drop(seq)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -225,7 +224,7 @@ func (o *opFacts) checkCheckpoint(t testing.TB, rec *engine.Record) {
 }
 
 func diffRecords(got, want *engine.Record) string {
-	return cmp.Diff(want, got, protocmp.Transform(), cmpopts.IgnoreUnexported(engine.Record{}))
+	return cmp.Diff(want, got, protocmp.Transform())
 }
 
 // checkSound finds what is wrong with a closed database as such.

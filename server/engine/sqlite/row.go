@@ -69,23 +69,9 @@ func (r *row) size() int64 {
 // edit returns a copy of r, with a record of its own, that may be changed
 // until it is shared.
 func (r *row) edit() *row {
-	c := *r
-	c.rec = cloneRecord(r.rec)
+	c, rec := *r, *r.rec
+	c.rec = &rec
 	return &c
-}
-
-// cloneRecord copies all but the cached view.
-func cloneRecord(r *engine.Record) *engine.Record {
-	return &engine.Record{
-		Name: r.Name, Kind: r.Kind, Parent: r.Parent, State: r.State,
-		Request: r.Request, RequestID: r.RequestID,
-		Metadata: r.Metadata, Response: r.Response, Error: r.Error,
-		Checkpoint: r.Checkpoint, Attempt: r.Attempt, Crashes: r.Crashes, Releases: r.Releases, Fence: r.Fence,
-		External: r.External, Revision: r.Revision,
-		CreateTime: r.CreateTime, StartTime: r.StartTime, UpdateTime: r.UpdateTime,
-		EndTime: r.EndTime, ExpireTime: r.ExpireTime, CancelTime: r.CancelTime,
-		Trace: r.Trace,
-	}
 }
 
 // rowColumns are the columns that scanRow reads, in its order.

@@ -112,10 +112,11 @@ func TestCacheBound(t *testing.T) {
 		if n := inMemory(pending); n == 0 || n > limit/1024 {
 			t.Errorf("%d pending operations are in memory, want some, at most %d", n, limit/1024)
 		}
+		n := inMemory(pending)
 		e.mu.RLock()
 		defer e.mu.RUnlock()
-		if e.cache.size > limit || len(e.cache.recent) > len(running)+len(pending) {
-			t.Errorf("cache has %d bytes and a list of %d, want at most %d bytes", e.cache.size, len(e.cache.recent), limit)
+		if e.cache.size > limit || e.cache.recent.Len() != n {
+			t.Errorf("cache has %d bytes and a list of %d, want at most %d bytes", e.cache.size, e.cache.recent.Len(), limit)
 		}
 	}
 	check()
@@ -126,5 +127,29 @@ func TestCacheBound(t *testing.T) {
 			}
 		}
 		check()
+	}
+}
+
+// TestCacheForgets: what was removed leaves nothing in memory, however far the
+// cache is below its limit.
+func TestCacheForgets(t *testing.T) {
+	t.Parallel()
+	e := mustOpen(t, filepath.Join(t.TempDir(), "operations.db"), nil)
+	for range 10 {
+		rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
+		if err == nil {
+			_, err = e.Cancel(t.Context(), rec.Name)
+		}
+		if err == nil {
+			err = e.Delete(t.Context(), rec.Name)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if n := e.cache.recent.Len(); n != 0 || len(e.cache.entries) != 0 || e.cache.size != 0 {
+		t.Errorf("cache has %d bytes, %d entries and a list of %d, want nothing", e.cache.size, len(e.cache.entries), n)
 	}
 }

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// TestViewsAreKept: a record's message is made once, and kept no longer than the
+// record.
+func TestViewsAreKept(t *testing.T) {
+	t.Parallel()
+	s := &Server{}
+	rec := &engine.Record{Name: "operations/a", State: engine.Running, Metadata: &anypb.Any{TypeUrl: "x/y"}}
+	op := s.keptView(rec)
+	if s.keptView(rec) != op || s.view(rec) != op {
+		t.Error("the message of a record was made twice")
+	}
+	next := *rec
+	next.State, next.Response = engine.Succeeded, &anypb.Any{TypeUrl: "x/z"}
+	if ended := s.keptView(&next); !ended.GetDone() || s.view(rec).GetDone() {
+		t.Error("two states of an operation have one message")
+	}
+	// A record that was only listed leaves nothing.
+	s.view(&engine.Record{Name: "operations/b"})
+	if n := s.views.len(); n != 1 {
+		t.Errorf("%d messages are kept, want that of the latest state", n)
+	}
+	runtime.KeepAlive(&next)
+}
+
+func TestViewsAreForgotten(t *testing.T) {
+	t.Parallel()
+	s := &Server{}
+	for range 100 {
+		s.keptView(&engine.Record{Name: "operations/" + time.Now().String()})
+	}
+	for s.views.len() > 0 { // the cleanups run some time after the collection
+		runtime.GC()
+		runtime.Gosched()
+	}
+}
+
+func (v *views) len() int {
+	n := 0
+	v.byName.Range(func(any, any) bool { n++; return true })
+	return n
+}
+
+// BenchmarkKeptView is the part of Get that depends on the cache of messages.
+func BenchmarkKeptView(b *testing.B) {
+	s := &Server{}
+	rec := &engine.Record{Name: "projects/p/locations/l/operations/o00000abc0123456789abcde"}
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			s.keptView(rec)
+		}
+	})
+}
