@@ -27,39 +27,39 @@ func (s *Server) Inspect() Inspector { return Inspector{s} }
 
 // List is ListOperations, with records instead of messages. It also returns
 // the token of the next page, empty at the end.
-func (i Inspector) List(ctx context.Context, req *longrunningpb.ListOperationsRequest) ([]*engine.Record, string, error) {
+func (i Inspector) List(ctx context.Context, req *longrunningpb.ListOperationsRequest) ([]*Record, string, error) {
 	return i.s.list(ctx, req)
 }
 
 // Get is GetOperation, with a record instead of a message.
-func (i Inspector) Get(ctx context.Context, name string) (*engine.Record, error) {
+func (i Inspector) Get(ctx context.Context, name string) (*Record, error) {
 	return i.s.get(ctx, name)
 }
 
 // View returns the operation that clients see of a record. It is shared and
 // must not be modified. It asks nobody: whoever has the record may see it.
-func (i Inspector) View(rec *engine.Record) *longrunningpb.Operation { return i.s.view(rec) }
+func (i Inspector) View(rec *Record) *longrunningpb.Operation { return i.s.view(rec) }
 
 // Stats counts the operations under all parents. It is authorised as
 // ListOperations of the parent "-".
-func (i Inspector) Stats(ctx context.Context) (engine.Stats, error) {
+func (i Inspector) Stats(ctx context.Context) (Stats, error) {
 	eng, ok := i.s.engine.(engine.Statser)
 	if !ok {
-		return engine.Stats{}, errUnsupported
+		return Stats{}, errUnsupported
 	}
 	if err := i.s.authorize(ctx, Access{Method: "ListOperations", Name: wildcard}); err != nil {
-		return engine.Stats{}, err
+		return Stats{}, err
 	}
 	stats, err := eng.Stats(ctx)
 	if err != nil {
-		return engine.Stats{}, i.unlessUnsupported(ctx, "", err)
+		return Stats{}, i.unlessUnsupported(ctx, "", err)
 	}
 	return stats, nil
 }
 
 // History returns what happened to an operation, oldest first. It is
 // authorised as GetOperation.
-func (i Inspector) History(ctx context.Context, name string) ([]engine.Event, error) {
+func (i Inspector) History(ctx context.Context, name string) ([]Event, error) {
 	eng, ok := i.s.engine.(engine.Historian)
 	if !ok {
 		return nil, errUnsupported
@@ -74,10 +74,12 @@ func (i Inspector) History(ctx context.Context, name string) ([]engine.Event, er
 	return events, nil
 }
 
-// Subscribe follows the changes under all parents from the call on; see
-// [engine.Subscriber]. It is authorised as ListOperations of the parent "-".
+// Subscribe follows the changes under all parents from the call on: those of
+// one operation in their order, changes that follow each other quickly merged
+// into the latest. The iterator can be used once, and ends with ctx's error or
+// with [ErrLagged]. It is authorised as ListOperations of the parent "-".
 // Errors in the iterator are the engine's.
-func (i Inspector) Subscribe(ctx context.Context) (iter.Seq2[engine.Change, error], error) {
+func (i Inspector) Subscribe(ctx context.Context) (iter.Seq2[Change, error], error) {
 	eng, ok := i.s.engine.(engine.Subscriber)
 	if !ok {
 		return nil, errUnsupported

@@ -16,8 +16,8 @@ import (
 // must be quick and safe for concurrent use.
 //
 // What the engine decides alone (a pending operation that is cancelled, the
-// crash limit, an expired lease) is not among it: subscribe to the engine
-// ([engine.Subscriber]) to see every change.
+// crash limit, an expired lease) is not among it: [Inspector.Subscribe] follows
+// every change.
 type Observer struct {
 	// Inject writes the trace context of ctx into carrier, under the names of
 	// the W3C headers ("traceparent", "tracestate", "baggage"). What it writes
@@ -47,7 +47,7 @@ type AttemptStart struct {
 type AttemptEnd struct {
 	// State is what the attempt makes of the operation: SUCCEEDED, FAILED or
 	// CANCELLED, or PENDING for one that is to be run again.
-	State engine.State
+	State State
 	// Status is the error of an attempt that failed, also of one that is
 	// retried. Nil otherwise, and after a panic.
 	Status *spb.Status

@@ -35,7 +35,7 @@ type Server struct {
 // New returns a server of the given kinds, whose names must differ. It does
 // not own the engine: close that after Serve, or Work, has returned. It calls
 // nothing, and fails when something of c or of a kind makes no sense.
-func New(eng engine.Engine, c Config, kinds ...Registration) (*Server, error) {
+func New(eng Engine, c Config, kinds ...Registration) (*Server, error) {
 	if eng == nil {
 		return nil, errors.New("new server: engine is nil")
 	}

@@ -71,7 +71,7 @@ func newRig(b *testing.B) *rig {
 	b.Helper()
 	ts := testserver.Start(b, testserver.Options{OnDisk: true})
 	c := ts.Client(b)
-	eng, err := temporal.Open(b.Context(), c, temporal.Options{TaskQueue: "bench", Namespace: "default"})
+	eng, err := temporal.Open(b.Context(), c, &temporal.Options{TaskQueue: "bench", Namespace: "default"})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func BenchmarkWorkers(b *testing.B) {
 			ctx, stop := context.WithCancel(b.Context())
 			var working sync.WaitGroup
 			for range n {
-				eng, err := temporal.Open(b.Context(), ts.Client(b), temporal.Options{TaskQueue: "naps", Namespace: "default"})
+				eng, err := temporal.Open(b.Context(), ts.Client(b), &temporal.Options{TaskQueue: "naps", Namespace: "default"})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -5,7 +5,7 @@
 //	c, err := client.DialContext(ctx, client.Options{HostPort: "temporal:7233", Namespace: "images"})
 //	if err != nil { … } // also when Temporal is down: start again later
 //	defer c.Close()
-//	eng, err := temporal.Open(ctx, c, temporal.Options{TaskQueue: "images", Namespace: "images"})
+//	eng, err := temporal.Open(ctx, c, &temporal.Options{TaskQueue: "images", Namespace: "images"})
 //	if err != nil { … }
 //	srv, err := server.New(eng, server.Config{PageKey: secret}, …)
 //	…

@@ -48,7 +48,7 @@ var _ engine.Engine = (*Engine)(nil)
 // [ParentAttribute] in the namespace, and waits until they can be used, for at
 // most a minute. Where the caller may not register any, it returns an error
 // that names the command to do it.
-func Open(ctx context.Context, c client.Client, o Options) (*Engine, error) {
+func Open(ctx context.Context, c client.Client, o *Options) (*Engine, error) {
 	opts, err := o.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("open engine on Temporal: %w", err)

@@ -74,7 +74,7 @@ func (s *store) Open(t *testing.T) engine.Engine {
 	if err != nil {
 		t.Fatalf("connect to %s: %v", s.address, err)
 	}
-	e, err := Open(t.Context(), c, Options{TaskQueue: s.queue, Namespace: "default", Lease: testLease, Identity: fmt.Sprintf("engine %d", engines.Add(1))})
+	e, err := Open(t.Context(), c, &Options{TaskQueue: s.queue, Namespace: "default", Lease: testLease, Identity: fmt.Sprintf("engine %d", engines.Add(1))})
 	if err != nil {
 		t.Fatalf("Open() = %v", err)
 	}

@@ -39,7 +39,7 @@ func serve(ctx context.Context) error {
 		return err // Temporal is down: start again later
 	}
 	defer c.Close()
-	engine, err := temporal.Open(ctx, c, temporal.Options{TaskQueue: "images", Namespace: "images"})
+	engine, err := temporal.Open(ctx, c, &temporal.Options{TaskQueue: "images", Namespace: "images"})
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func work(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	engine, err := temporal.Open(ctx, c, temporal.Options{TaskQueue: "images", Namespace: "images"})
+	engine, err := temporal.Open(ctx, c, &temporal.Options{TaskQueue: "images", Namespace: "images"})
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ const (
 	maxQueue = 200
 )
 
-// Options configure [Open].
+// Options configure [Open]. Nil is the zero value, which lacks what is required.
 type Options struct {
 	// TaskQueue is the base of the names of the task queues that the engine
 	// uses, one for each kind, and keeps the operations of several engines in
@@ -59,7 +59,11 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-func (o Options) withDefaults() (Options, error) {
+func (opts *Options) withDefaults() (Options, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
 	if o.Lease == 0 {
 		o.Lease = defaultLease
 	}

@@ -11,14 +11,15 @@ import (
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	got, err := Options{TaskQueue: "q", Namespace: "n"}.withDefaults()
+	got, err := (&Options{TaskQueue: "q", Namespace: "n"}).withDefaults()
 	if err != nil {
 		t.Fatalf("withDefaults() = %v", err)
 	}
 	if got.Lease != 10*time.Second || got.MaxPayload != 2<<20 || got.Identity == "" || got.Logger == nil {
 		t.Errorf("withDefaults() = %+v, want the defaults that are documented", got)
 	}
-	for name, o := range map[string]Options{
+	for name, o := range map[string]*Options{
+		"nothing":           nil,
 		"no task queue":     {Namespace: "n"},
 		"no namespace":      {TaskQueue: "q"},
 		"long task queue":   {Namespace: "n", TaskQueue: strings.Repeat("q", 201)},

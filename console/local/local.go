@@ -9,7 +9,6 @@ import (
 
 	"github.com/go-lro/lro/console"
 	"github.com/go-lro/lro/server"
-	"github.com/go-lro/lro/server/engine"
 )
 
 // Config is what a source shows. The zero value is usable.
@@ -144,7 +143,7 @@ func (s *Source) History(ctx context.Context, name string) ([]console.Event, err
 // FiltersState implements [console.StateFilterer].
 func (s *Source) FiltersState(context.Context) bool { return true }
 
-func (s *Source) operation(rec *engine.Record) console.Operation {
+func (s *Source) operation(rec *server.Record) console.Operation {
 	return console.Operation{
 		Message: s.inspect.View(rec),
 		Info: &console.Info{

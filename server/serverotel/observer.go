@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/go-lro/lro/server"
-	"github.com/go-lro/lro/server/engine"
 )
 
 // scope names this instrumentation in what is recorded.
@@ -126,7 +125,7 @@ func (o *observer) attempt(ctx context.Context, a server.AttemptStart) (context.
 			span.SetAttributes(lostKey.Bool(true))
 		}
 		span.SetAttributes(attrs...)
-		if end.Status != nil && end.State != engine.Cancelled {
+		if end.Status != nil && end.State != server.Cancelled {
 			span.SetStatus(otelcodes.Error, end.Status.GetMessage())
 		}
 		span.End()

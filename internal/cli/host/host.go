@@ -21,7 +21,6 @@ import (
 	"github.com/go-lro/lro/internal/kinds/simulate"
 	"github.com/go-lro/lro/lrohttp"
 	"github.com/go-lro/lro/server"
-	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/sqlite"
 )
 
@@ -29,7 +28,7 @@ import (
 type Config struct {
 	DB string // path of the database file; created where there is none
 	// Engine opens the engine, which Close closes. Nil is the embedded one on DB.
-	Engine func(context.Context, *slog.Logger) (engine.Engine, error)
+	Engine func(context.Context, *slog.Logger) (server.Engine, error)
 
 	Parent  string // see [server.Config]
 	Logger  *slog.Logger
@@ -52,7 +51,7 @@ type Config struct {
 
 // Host serves the operations of one engine. Open makes one.
 type Host struct {
-	engine engine.Engine
+	engine server.Engine
 	server *server.Server
 	tls    *tls.Config
 	grpc   *grpc.Server
@@ -72,7 +71,7 @@ func Open(ctx context.Context, c Config) (*Host, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Engine == nil {
-		c.Engine = func(ctx context.Context, logger *slog.Logger) (engine.Engine, error) {
+		c.Engine = func(ctx context.Context, logger *slog.Logger) (server.Engine, error) {
 			return sqlite.Open(ctx, c.DB, &sqlite.Options{Logger: logger})
 		}
 	}
@@ -87,7 +86,7 @@ func Open(ctx context.Context, c Config) (*Host, error) {
 	return h, nil
 }
 
-func assemble(c Config, eng engine.Engine) (*Host, error) {
+func assemble(c Config, eng server.Engine) (*Host, error) {
 	config := server.Config{
 		Parent: c.Parent, Logger: c.Logger, Drain: c.Drain, Caller: caller,
 		PageKey: c.PageKey, Concurrency: c.Concurrency, Grace: c.Grace,

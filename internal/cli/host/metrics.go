@@ -33,7 +33,7 @@ type metrics struct {
 	duration map[string]*histogram
 }
 
-func newMetrics(eng engine.Engine) *metrics {
+func newMetrics(eng server.Engine) *metrics {
 	statser, _ := eng.(engine.Statser)
 	return &metrics{
 		statser: statser,
@@ -97,7 +97,7 @@ func (m *metrics) observer() server.Observer {
 
 // ServeHTTP writes all metrics.
 func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var stats engine.Stats
+	var stats server.Stats
 	if m.statser != nil {
 		var err error
 		if stats, err = m.statser.Stats(r.Context()); err != nil {

@@ -22,7 +22,7 @@ func (s *store) open(ctx context.Context, o client.Options, logger *slog.Logger)
 	if err != nil {
 		return nil, s.explain(err)
 	}
-	e, err := temporal.Open(ctx, c, temporal.Options{
+	e, err := temporal.Open(ctx, c, &temporal.Options{
 		TaskQueue: s.taskQueue, Namespace: s.service.namespace, Lease: s.lease, Logger: logger,
 	})
 	if err != nil {

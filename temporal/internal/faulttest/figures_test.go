@@ -75,7 +75,7 @@ func TestServiceFigures(t *testing.T) {
 	}
 	t.Cleanup(w.Stop)
 
-	eng, err := temporal.Open(t.Context(), c.client, temporal.Options{TaskQueue: "lro", Namespace: "default"})
+	eng, err := temporal.Open(t.Context(), c.client, &temporal.Options{TaskQueue: "lro", Namespace: "default"})
 	must(t, err)
 	defer eng.Close()
 	local, err := lroserver.New(eng, lroserver.Config{}, simulated.Handle())
