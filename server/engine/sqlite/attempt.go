@@ -82,7 +82,7 @@ func (a *attempt) finish(o engine.Outcome) {
 	o = enginekit.Storable(o, a.e.opts.MaxPayload)
 	enginekit.Retry(a.worker.abandoned, minFinishPause, maxFinishPause, func(pause time.Duration) bool {
 		err := a.e.write(context.Background(), 0, func(b *batch) error { return b.settle(a, o, false) })
-		if err == nil || errors.Is(err, engine.ErrFenced) || errors.Is(err, engine.ErrClosed) {
+		if err == nil || errors.Is(err, engine.ErrFenced) || isDown(err) {
 			return true
 		}
 		a.e.opts.Logger.Error("end of attempt could not be stored, will try again",

@@ -23,6 +23,7 @@ type batch struct {
 	tally   map[tallyKey]int64
 	err     error // of the store; the transaction is lost
 
+	force    bool     // commits even if no operation changes
 	added    int      // request IDs
 	undo     []func() // what the writer's goroutine keeps outside of the batch
 	onCommit func()   // nil for nothing
@@ -60,6 +61,7 @@ func (b *batch) execute(group []*request, claims []*claim, results []error) erro
 	if err := b.c.execute("BEGIN IMMEDIATE"); err != nil {
 		return storeError("begin transaction", err)
 	}
+	b.checkOwner()
 	for _, c := range claims {
 		b.claim(c)
 	}
@@ -72,7 +74,7 @@ func (b *batch) execute(group []*request, claims []*claim, results []error) erro
 		}
 		results[i] = r.apply(b)
 	}
-	if len(b.order) == 0 && b.err == nil {
+	if len(b.order) == 0 && !b.force && b.err == nil {
 		if err := b.rollback(); err != nil {
 			return err
 		}
@@ -90,6 +92,10 @@ func (b *batch) execute(group []*request, claims []*claim, results []error) erro
 	defer b.e.committing.Unlock()
 	if err := b.c.execute("COMMIT"); err != nil {
 		return b.abort("commit", err)
+	}
+	// What is in a file that nobody finds again is not acknowledged.
+	if err := b.e.owned.check(); err != nil {
+		return err
 	}
 	if b.onCommit != nil {
 		b.onCommit()

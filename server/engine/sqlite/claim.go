@@ -44,6 +44,9 @@ func (e *Engine) push(kind string, seq int64) {
 func (e *Engine) pickClaims() []*claim {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.down != nil {
+		return nil
+	}
 	var claims []*claim
 	for len(claims) < maxGroup {
 		picked := false

@@ -34,9 +34,22 @@ type conn struct {
 // openConn opens path with the promise of the package: WAL, and every commit
 // synced.
 func openConn(ctx context.Context, path, vfs string, cacheKiB int) (*conn, error) {
+	c, err := dial(ctx, path, vfs)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.configure(cacheKiB); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+// dial opens path, which must exist, and reads nothing yet. Only who creates a
+// database may say that an empty file is one.
+func dial(ctx context.Context, path, vfs string) (*conn, error) {
 	uri := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
 	// The log has what the database has, so it gets the same permissions.
-	query := url.Values{"modeof": {path}}
+	query := url.Values{"modeof": {path}, "mode": {"rw"}}
 	if vfs != "" {
 		query.Set("vfs", vfs)
 	}
@@ -45,11 +58,7 @@ func openConn(ctx context.Context, path, vfs string, cacheKiB int) (*conn, error
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{db: db, stmts: make(map[string]*sqlite3.Stmt)}
-	if err := c.configure(cacheKiB); err != nil {
-		return nil, errors.Join(err, c.close())
-	}
-	return c, nil
+	return &conn{db: db, stmts: make(map[string]*sqlite3.Stmt)}, nil
 }
 
 func (c *conn) configure(cacheKiB int) error {
@@ -246,6 +255,9 @@ func storeError(doing string, err error) error {
 	}
 	if errors.Is(err, sqlite3.CORRUPT) || errors.Is(err, sqlite3.NOTADB) {
 		return fmt.Errorf("%s: the database file is damaged: %w", doing, err)
+	}
+	if errors.Is(err, errNotOwner) {
+		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return fmt.Errorf("%s: %w: %w", doing, engine.ErrUnavailable, err)
 }

@@ -21,13 +21,23 @@
 //
 // # One owner
 //
-// One engine owns a file at a time. It is kept by a lock on a file beside it,
-// named like the database with ".lock" behind, which the operating system
-// gives back when the process dies. So an operation that is RUNNING when the
+// One engine owns a file at a time. A lock on the database itself keeps others
+// out under every name of the file; the operating system gives it back when the
+// process dies. (The BSDs have no such lock. There a lock on a file beside the
+// database, named like it with ".lock" behind, does this, and a second owner
+// that gets in nevertheless takes the database from the first.) So an operation that is RUNNING when the
 // engine opens belongs to a process that is dead, and is requeued at once,
 // without waiting for a lease to end; and what is in memory needs no check
 // against the file. A crash is counted for each operation that was running in
 // the process, whichever of them has caused it.
+//
+// Each commit makes sure that the database and its log still have their names.
+// When they were removed, renamed or replaced, or the database names another
+// owner, the engine acknowledges nothing any more: every call returns an error
+// that wraps [engine.ErrUnavailable] and says why, attempts end with
+// [engine.ErrLeaseLost], and the log has it. The process must be restarted. A
+// file with several names (hard links) is not opened, because its log is found
+// under one of them only.
 //
 // Put the file on a local disk: network file systems do not lock or sync
 // reliably. Other programs may read it with SQLite's tools while it is in use

@@ -17,12 +17,13 @@ import (
 type Engine struct {
 	opts    Options
 	path    string
-	lock    *lockFile
+	owned   *ownership
 	writer  *conn // used by the writer's goroutine alone
 	readers *readers
 	queue   *queue
 
 	// Used by the writer's goroutine alone.
+	owner      int64 // as the database names it; 0 before that
 	nextSeq    int64
 	requestIDs requestIDs
 
@@ -31,7 +32,7 @@ type Engine struct {
 	committing sync.RWMutex
 
 	mu      sync.RWMutex
-	closed  bool
+	down    error // why no call is answered any more: closed, or lost to another owner; nil while it works
 	cache   cache
 	waits   enginekit.Waits[int64] // guarded by itself
 	ready   map[string]*seqHeap    // PENDING and due, by kind

@@ -2,10 +2,7 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	"github.com/go-lro/lro/server/engine"
 )
 
 const (
@@ -77,7 +74,7 @@ func (e *Engine) expireDue() time.Duration {
 	defer e.mu.Unlock()
 	if err != nil {
 		e.noteExpiry(due)
-		if !errors.Is(err, engine.ErrClosed) {
+		if !isDown(err) {
 			e.opts.Logger.Error("expired operations could not be removed, will try again", "error", err)
 		}
 		return expireRetry

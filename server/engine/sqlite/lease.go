@@ -53,9 +53,9 @@ func (e *Engine) heartbeat(l engine.Lease) (*engine.Record, error) {
 		return nil, engine.ErrNotFound
 	}
 	e.mu.Lock()
-	if e.closed {
+	if err := e.down; err != nil {
 		e.mu.Unlock()
-		return nil, engine.ErrClosed
+		return nil, err
 	}
 	if en := e.cache.entries[seq]; en != nil && en.row.rec.Name == l.Name && en.row.owned(l) {
 		defer e.mu.Unlock()
@@ -166,7 +166,7 @@ func (e *Engine) renewLease(en *entry) {
 // leaseTimer runs when the time of a lease is over.
 func (e *Engine) leaseTimer(seq int64) {
 	e.mu.Lock()
-	if e.closed {
+	if e.down != nil {
 		e.mu.Unlock()
 		return
 	}
@@ -180,7 +180,7 @@ func (e *Engine) leaseTimer(seq int64) {
 	e.opts.Logger.Error("end of lease could not be stored, will try again", "error", err)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if t := e.timers[seq]; t != nil && !e.closed {
+	if t := e.timers[seq]; t != nil && e.down == nil {
 		t.Reset(leaseRetry)
 	}
 }

@@ -40,8 +40,8 @@ func (e *Engine) list(ctx context.Context, q engine.Query) (engine.Page, error) 
 	if err := ctx.Err(); err != nil {
 		return engine.Page{}, err
 	}
-	if e.isClosed() {
-		return engine.Page{}, engine.ErrClosed
+	if err := e.isDown(); err != nil {
+		return engine.Page{}, err
 	}
 	scan, err := e.scan(ctx, q, before)
 	if err != nil {
@@ -63,12 +63,6 @@ func (e *Engine) list(ctx context.Context, q engine.Query) (engine.Page, error) 
 		page.Next = formatCursor(scan.last)
 	}
 	return page, nil
-}
-
-func (e *Engine) isClosed() bool {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	return e.closed
 }
 
 // scanned are the rows of one page as they are stored.

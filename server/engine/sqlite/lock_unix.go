@@ -5,6 +5,7 @@ package sqlite
 import (
 	"errors"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,6 +30,19 @@ func tryLock(f *os.File) error {
 // just being started shares the open file, and with it the lock, until it runs
 // its program.
 func release(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }
+
+// countLinks returns how many names f has.
+func countLinks(f *os.File) (uint64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 1, nil
+	}
+	return uint64(stat.Nlink), nil
+}
 
 // syncDir makes the names of files in a directory durable.
 func syncDir(dir string) error {

@@ -50,13 +50,13 @@ func open(ctx context.Context, path string, opts Options) (_ *Engine, err error)
 			err = errors.Join(err, l.abandon())
 		}
 	}()
-	writer, err := openWriter(ctx, path, opts)
+	owned, writer, err := openWriter(ctx, path, opts, l)
 	if err != nil {
 		return nil, err
 	}
-	e := newEngine(path, opts, l, writer)
+	e := newEngine(path, opts, owned, writer)
 	if err := e.recover(); err != nil {
-		return nil, errors.Join(err, writer.close())
+		return nil, errors.Join(err, writer.close(), owned.release())
 	}
 	go func() {
 		defer close(e.writerDone)
@@ -87,9 +87,9 @@ func realPath(path string) (string, error) {
 	return filepath.Join(dir, filepath.Base(path)), nil
 }
 
-// openWriter opens the connection that writes, with the schema up to date and
-// all files' names durable.
-func openWriter(ctx context.Context, path string, opts Options) (_ *conn, err error) {
+// openWriter takes the database and opens the connection that writes, with the
+// schema up to date and all files' names durable.
+func openWriter(ctx context.Context, path string, opts Options, beside *lockFile) (_ *ownership, _ *conn, err error) {
 	created, err := createPrivate(path, path+"-shm")
 	defer func() {
 		if err != nil {
@@ -97,16 +97,23 @@ func openWriter(ctx context.Context, path string, opts Options) (_ *conn, err er
 		}
 	}()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	owned, err := own(path, beside)
+	if err != nil {
+		return nil, nil, err
 	}
 	c, err := openConn(ctx, path, opts.vfs, writerCache)
 	if err != nil {
-		return nil, openError(err)
+		return nil, nil, errors.Join(openError(err), owned.release())
 	}
 	if err := prepareFile(c, path, opts); err != nil {
-		return nil, errors.Join(openError(err), c.close())
+		return nil, nil, errors.Join(openError(err), c.close(), owned.release())
 	}
-	return c, nil
+	if err := errors.Join(owned.watch(), owned.check()); err != nil {
+		return nil, nil, errors.Join(err, c.close(), owned.release())
+	}
+	return owned, c, nil
 }
 
 func prepareFile(c *conn, path string, opts Options) error {
@@ -174,13 +181,13 @@ func openError(err error) error {
 	return err
 }
 
-func newEngine(path string, opts Options, l *lockFile, writer *conn) *Engine {
+func newEngine(path string, opts Options, owned *ownership, writer *conn) *Engine {
 	return &Engine{
 		opts:    opts,
 		path:    path,
-		lock:    l,
+		owned:   owned,
 		writer:  writer,
-		readers: newReaders(path, opts.vfs),
+		readers: newReaders(path, opts.vfs, owned.checkFiles),
 		queue:   newQueue(),
 		cache:   newCache(opts.CacheBytes),
 		ready:   make(map[string]*seqHeap),
@@ -216,27 +223,52 @@ func (e *Engine) shutDown() error {
 	e.mu.Unlock()
 	e.works.Wait()
 	progress := e.persistProgress()
-	e.endAll()
+	e.endAll(engine.ErrClosed)
 	close(e.stop)
-	e.queue.close()
+	e.queue.close(engine.ErrClosed)
 	close(e.writerStop)
 	<-e.writerDone
 	e.background.Wait()
 	// The last connection to close moves the log into the database.
-	return errors.Join(progress, e.readers.close(), e.writer.close(), e.lock.unlock())
+	return errors.Join(progress, e.readers.close(), e.writer.close(), e.owned.release(), e.owned.beside.unlock())
 }
 
-// endAll stops what comes from outside: callers and timers.
-func (e *Engine) endAll() {
+// endAll stops what comes from outside: callers, timers and what still runs.
+// Calls are answered with err from then on.
+func (e *Engine) endAll(err error) {
+	var todo after
+	defer func() { todo.run() }()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.closed = true
-	e.waits.EndAll(engine.ErrClosed)
+	e.down = err
+	e.waits.EndAll(err)
+	for _, en := range e.cache.entries {
+		e.detach(en, nil, &todo)
+	}
 	for seq := range e.timers {
 		e.stopTimer(seq)
 	}
 	for s := range e.subscriptions {
-		s.end(engine.ErrClosed)
+		s.end(err)
 	}
 	clear(e.subscriptions)
 }
+
+// lose ends everything when the database is not the engine's any more. Only
+// Close is left.
+func (e *Engine) lose(err error) {
+	e.opts.Logger.Error("the engine has lost its database and acknowledges nothing any more", "database", e.path, "error", err)
+	e.endAll(err)
+	e.queue.close(err)
+}
+
+// isDown returns why the engine answers no calls, nil while it does.
+func (e *Engine) isDown() error {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.down
+}
+
+// isDown reports whether err is that of an engine that answers no more calls,
+// so that another try cannot help.
+func isDown(err error) bool { return errors.Is(err, engine.ErrClosed) || errors.Is(err, errNotOwner) }

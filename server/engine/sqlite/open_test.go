@@ -58,6 +58,9 @@ func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	database := func(statements string) func(*testing.T, string) {
 		return func(t *testing.T, path string) {
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			c, err := openConn(t.Context(), path, "", readerCache)
 			if err != nil {
 				t.Fatal(err)

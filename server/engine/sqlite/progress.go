@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/go-lro/lro/server/engine"
@@ -32,7 +31,7 @@ func (e *Engine) runProgress() {
 		switch {
 		case err == nil:
 			pause = persistEvery
-		case !errors.Is(err, engine.ErrClosed):
+		case !isDown(err):
 			pause = min(2*pause, maxPersistPause)
 			e.opts.Logger.Warn("progress could not be persisted, will try again", "error", err, "after", pause)
 		}

@@ -123,7 +123,7 @@ func (e *Engine) enqueue(r *row) {
 	e.timers[r.seq] = time.AfterFunc(wait, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if e.closed {
+		if e.down != nil {
 			return
 		}
 		delete(e.timers, r.seq)

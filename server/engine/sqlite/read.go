@@ -38,8 +38,8 @@ func (e *Engine) find(ctx context.Context, name string) (*row, error) {
 // read returns the latest state of an operation, nil when there is none.
 func (e *Engine) read(ctx context.Context, seq int64) (*row, error) {
 	e.mu.RLock()
-	closed, en := e.closed, e.cache.entries[seq]
-	if en != nil && !closed {
+	down, en := e.down, e.cache.entries[seq]
+	if en != nil && down == nil {
 		r := en.row
 		if !en.used.Load() {
 			en.used.Store(true)
@@ -48,8 +48,8 @@ func (e *Engine) read(ctx context.Context, seq int64) (*row, error) {
 		return r, nil
 	}
 	e.mu.RUnlock()
-	if closed {
-		return nil, engine.ErrClosed
+	if down != nil {
+		return nil, down
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -118,12 +118,13 @@ const maxReaders = 4
 // readers is a pool of connections that read. They are opened when needed.
 type readers struct {
 	path, vfs string
-	free      chan *conn // nil stands for one that is not open yet
+	check     func() error // fails where path is another file than the engine's
+	free      chan *conn   // nil stands for one that is not open yet
 	closed    chan struct{}
 }
 
-func newReaders(path, vfs string) *readers {
-	p := &readers{path: path, vfs: vfs, free: make(chan *conn, maxReaders), closed: make(chan struct{})}
+func newReaders(path, vfs string, check func() error) *readers {
+	p := &readers{path: path, vfs: vfs, check: check, free: make(chan *conn, maxReaders), closed: make(chan struct{})}
 	for range maxReaders {
 		p.free <- nil
 	}
@@ -161,11 +162,17 @@ func (p *readers) put(c *conn) { p.free <- c }
 
 func (p *readers) open() (*conn, error) {
 	// Not bound to a caller's ctx: others will use the connection.
-	c, err := openConn(context.Background(), p.path, p.vfs, readerCache)
+	c, err := dial(context.Background(), p.path, p.vfs)
 	if err != nil {
 		return nil, err
 	}
-	err = c.db.Exec("PRAGMA query_only = ON")
+	// A log is read when the connection is configured: not that of another file.
+	if err = p.check(); err == nil {
+		err = c.configure(readerCache)
+	}
+	if err == nil {
+		err = c.db.Exec("PRAGMA query_only = ON")
+	}
 	if err == nil {
 		err = c.prepare()
 	}

@@ -33,6 +33,9 @@ func (e *Engine) recover() error {
 				return err
 			}
 		}
+		if err := b.takeOver(); err != nil {
+			return err
+		}
 		next, err := b.nextExpiry()
 		e.expire = next
 		return err

@@ -17,8 +17,8 @@ func (e *Engine) Stats(ctx context.Context) (engine.Stats, error) {
 	}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	if e.closed {
-		return engine.Stats{}, fmt.Errorf("count operations: %w", engine.ErrClosed)
+	if e.down != nil {
+		return engine.Stats{}, fmt.Errorf("count operations: %w", e.down)
 	}
 	stats := engine.Stats{Counts: make(map[string]map[engine.State]int64)}
 	for k, n := range e.counts {

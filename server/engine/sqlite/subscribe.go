@@ -33,8 +33,8 @@ type subscription struct {
 func (e *Engine) Subscribe(ctx context.Context) iter.Seq2[engine.Change, error] {
 	s := &subscription{kick: make(chan struct{}, 1), pending: make(map[int64]engine.Change)}
 	e.mu.Lock()
-	if e.closed {
-		s.err = engine.ErrClosed
+	if e.down != nil {
+		s.err = e.down
 	} else {
 		e.subscriptions[s] = struct{}{}
 	}

@@ -2,10 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
-
-	"github.com/go-lro/lro/server/engine"
 )
 
 const (
@@ -33,7 +32,7 @@ type request struct {
 type queue struct {
 	mu     sync.Mutex
 	items  []*request
-	closed bool
+	closed error         // what add returns; nil while it accepts
 	kick   chan struct{} // buffered: something may be there to do
 }
 
@@ -41,9 +40,9 @@ func newQueue() *queue { return &queue{kick: make(chan struct{}, 1)} }
 
 func (q *queue) add(r *request) error {
 	q.mu.Lock()
-	if q.closed {
+	if err := q.closed; err != nil {
 		q.mu.Unlock()
-		return engine.ErrClosed
+		return err
 	}
 	q.items = append(q.items, r)
 	first := len(q.items) == 1
@@ -80,14 +79,14 @@ func (q *queue) take() []*request {
 	return group
 }
 
-// close makes add refuse, and answers what waits.
-func (q *queue) close() {
+// close makes add refuse with err, and answers what waits.
+func (q *queue) close(err error) {
 	q.mu.Lock()
 	left := q.items
-	q.items, q.closed = nil, true
+	q.items, q.closed = nil, err
 	q.mu.Unlock()
 	for _, r := range left {
-		r.done <- engine.ErrClosed
+		r.done <- err
 	}
 }
 
@@ -150,6 +149,9 @@ func (e *Engine) commit(group []*request, claims []*claim) error {
 	results := make([]error, len(group))
 	err := b.execute(group, claims, results)
 	if err != nil {
+		if errors.Is(err, errNotOwner) {
+			e.lose(err)
+		}
 		e.unclaim(claims)
 		for _, r := range group {
 			r.done <- err
