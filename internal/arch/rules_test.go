@@ -25,6 +25,7 @@ var directions = []direction{
 	{"lrotest", []string{"."}, "the test kit plays a service for the future"},
 	{"lrootel", []string{"."}, "telemetry sits on the observer hook"},
 	{"server", []string{"server/engine"}, "the service knows an engine only by its contract"},
+	{"server/guard", nil, "limits any server, not only one of operations"},
 	{"server/serverotel", []string{"server"}, "telemetry sits on the observer hook"},
 	{"server/engine", nil, "the contract has no implementation"},
 	{"server/engine/enginetest", []string{"server/engine"}, "the suite must fit every engine"},
