@@ -1,6 +1,7 @@
 package server
 
 import (
+	"strings"
 	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
@@ -34,7 +35,7 @@ func (s *Server) keptView(rec *engine.Record) *longrunningpb.Operation {
 func (s *Server) buildView(rec *engine.Record) *longrunningpb.Operation {
 	op := &longrunningpb.Operation{
 		Name:     rec.Name,
-		Metadata: viewMetadata(rec),
+		Metadata: s.viewMetadata(rec),
 		Done:     rec.State.Terminal(),
 	}
 	switch {
@@ -52,12 +53,9 @@ func (s *Server) buildView(rec *engine.Record) *longrunningpb.Operation {
 
 // viewMetadata fills in what the server knows where the metadata is the
 // ready-made message, and leaves others alone.
-func viewMetadata(rec *engine.Record) *anypb.Any {
-	if !rec.Metadata.MessageIs((*lropb.OperationMetadata)(nil)) {
-		return rec.Metadata
-	}
-	m := &lropb.OperationMetadata{}
-	if err := rec.Metadata.UnmarshalTo(m); err != nil {
+func (s *Server) viewMetadata(rec *engine.Record) *anypb.Any {
+	m, ok := s.standardMetadata(rec)
+	if !ok {
 		return rec.Metadata
 	}
 	m.CreateTime = timestamp(rec.CreateTime)
@@ -65,7 +63,10 @@ func viewMetadata(rec *engine.Record) *anypb.Any {
 	m.UpdateTime = timestamp(rec.UpdateTime)
 	m.EndTime = timestamp(rec.EndTime)
 	m.RequestedCancellation = !rec.CancelTime.IsZero()
-	m.State = lropb.OperationMetadata_State(rec.State)
+	m.State = lropb.OperationMetadata_STATE_UNSPECIFIED
+	if rec.State.String() != engine.StateUnspecified.String() {
+		m.State = lropb.OperationMetadata_State(rec.State)
+	}
 	m.Attempt = int32(rec.Attempt)
 	if m.GetVerb() == "" {
 		m.Verb = rec.Kind
@@ -78,6 +79,25 @@ func viewMetadata(rec *engine.Record) *anypb.Any {
 		return rec.Metadata
 	}
 	return packed
+}
+
+// standardMetadata returns the record's metadata, if that is the ready-made
+// message or would be were it not damaged.
+func (s *Server) standardMetadata(rec *engine.Record) (*lropb.OperationMetadata, bool) {
+	m := &lropb.OperationMetadata{}
+	damage := rec.Damaged
+	switch k := s.kinds[rec.Kind]; {
+	case rec.Metadata.MessageIs(m):
+		if err := rec.Metadata.UnmarshalTo(m); err != nil {
+			m, damage = &lropb.OperationMetadata{}, "metadata: "+err.Error()
+		}
+	case rec.Metadata != nil, damage == "", k == nil, !k.types.emptyMetadata.MessageIs(m):
+		return nil, false
+	}
+	if damage != "" {
+		m.StatusMessage = strings.ToValidUTF8("the stored operation is damaged: "+damage, "\uFFFD")
+	}
+	return m, true
 }
 
 // percent is 0 where the total is not known, and never 100 before all is done.

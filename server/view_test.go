@@ -2,6 +2,7 @@ package server
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,8 +79,7 @@ func TestViewKeepsWhatHandlersSet(t *testing.T) {
 
 func TestViewLeavesOtherMetadataAlone(t *testing.T) {
 	t.Parallel()
-	broken := &anypb.Any{TypeUrl: "type.googleapis.com/lro.v1.OperationMetadata", Value: []byte{0xff}}
-	for _, m := range []*anypb.Any{nil, packed(t, wrapperspb.String("x")), {TypeUrl: "type.googleapis.com/no.such.Type"}, broken} {
+	for _, m := range []*anypb.Any{nil, packed(t, wrapperspb.String("x")), {TypeUrl: "type.googleapis.com/no.such.Type"}} {
 		op := viewOf(&engine.Record{Name: "operations/a", State: engine.Running, Metadata: m})
 		if op.GetMetadata() != m {
 			t.Errorf("metadata of %v = %v, want the same", m, op.GetMetadata())
@@ -124,5 +124,35 @@ func TestPercent(t *testing.T) {
 		if got := percent(&lropb.Progress{Done: tc.done, Total: tc.total}); got != tc.want {
 			t.Errorf("percent(%d of %d) = %d, want %d", tc.done, tc.total, got, tc.want)
 		}
+	}
+}
+
+// TestViewOfDamage: what of a stored operation cannot be read is shown as
+// damaged where there is a place for it, and is valid for every client.
+func TestViewOfDamage(t *testing.T) {
+	t.Parallel()
+	s := &Server{faults: testFaults, kinds: map[string]*kind{"k": {types: types{emptyMetadata: packed(t, &lropb.OperationMetadata{})}}}}
+	nonsense := packed(t, &lropb.OperationMetadata{})
+	nonsense.Value = []byte("\xff")
+	for name, rec := range map[string]*engine.Record{
+		"metadata lost":       {Kind: "k", State: engine.Running, Damaged: "metadata: nonsense"},
+		"result lost":         {Kind: "k", State: engine.Succeeded, Damaged: "result: nonsense", Error: &spb.Status{Code: 15}, Metadata: packed(t, &lropb.OperationMetadata{})},
+		"metadata undecoded":  {Kind: "gone", State: engine.Running, Metadata: nonsense},
+		"state out of bounds": {Kind: "k", State: 77, Damaged: "state: 77"},
+	} {
+		op := s.buildView(rec)
+		m := &lropb.OperationMetadata{}
+		if err := op.GetMetadata().UnmarshalTo(m); err != nil || !strings.Contains(m.GetStatusMessage(), "damaged") {
+			t.Errorf("%s: metadata is %v, %v; want a message that it is damaged", name, op.GetMetadata(), err)
+		}
+		if _, known := lropb.OperationMetadata_State_name[int32(m.GetState())]; !known {
+			t.Errorf("%s: state is %v", name, m.GetState())
+		}
+		if op.GetDone() == (op.GetResult() == nil) {
+			t.Errorf("%s: operation is %v", name, op)
+		}
+	}
+	if op := s.buildView(&engine.Record{Kind: "gone", State: engine.Running, Damaged: "metadata: nonsense"}); op.GetMetadata() != nil {
+		t.Errorf("metadata of a kind with another type is %v", op.GetMetadata())
 	}
 }

@@ -44,6 +44,11 @@ type Record struct {
 
 	// Trace is what [Spec.Trace] brought.
 	Trace map[string]string
+
+	// Damaged tells what of the stored operation could not be read back, and is
+	// missing here; empty for nothing. The Error of a terminal record whose
+	// result is damaged is DATA_LOSS, whatever its State.
+	Damaged string
 }
 
 // Lease returns the right to write that the record's current owner has.

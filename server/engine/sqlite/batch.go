@@ -143,9 +143,6 @@ func (b *batch) load(seq int64) (*row, error) {
 		return visible, nil
 	}
 	r, err := b.c.load(seq)
-	if _, ok := errors.AsType[*decodeError](err); ok {
-		return nil, err
-	}
 	if err != nil {
 		return nil, b.fail(err)
 	}

@@ -40,7 +40,7 @@ func (e *Engine) Delete(ctx context.Context, name string) error {
 		if err != nil {
 			return nil, err
 		}
-		if r.rec.State.Terminal() {
+		if r.rec.State.Terminal() || !isState(r.rec.State) {
 			_, err := b.remove(r)
 			return r, err
 		}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"container/heap"
-	"errors"
 
 	"github.com/go-lro/lro/server/engine"
 )
@@ -108,16 +107,19 @@ func (b *batch) claim(c *claim) {
 		return
 	}
 	r, err := b.load(c.seq)
-	if damaged, ok := errors.AsType[*decodeError](err); ok {
-		b.e.opts.Logger.Error("operation cannot be run", "operation", damaged.name, "error", err)
-		return
-	}
 	if err != nil || r == nil || r.rec.State != engine.Pending {
 		return
 	}
 	at := now()
 	after := r.edit()
 	rec := after.rec
+	if r.unrunnable {
+		b.e.opts.Logger.Error("operation cannot be run", "operation", rec.Name, "error", rec.Damaged)
+		if err := b.failWith(r, after, r.dataLoss(), at); err != nil {
+			b.fail(err)
+		}
+		return
+	}
 	rec.State = engine.Running
 	rec.Attempt++
 	rec.Fence++

@@ -153,8 +153,12 @@ func (c *conn) complete(r *row) error {
 		if err != nil {
 			return err
 		}
-		if r.rec.Request, err = decodeAny(b); err != nil {
-			return &decodeError{name: r.rec.Name, err: fmt.Errorf("request: %w", err)}
+		err = errMissing
+		if b != nil {
+			r.rec.Request, err = decodeAny(b)
+		}
+		if err != nil {
+			r.lostInput("request", err)
 		}
 	}
 	if r.flags&flagCheckpoint != 0 {
@@ -162,12 +166,16 @@ func (c *conn) complete(r *row) error {
 		if err != nil {
 			return err
 		}
+		if b == nil {
+			r.lostInput("checkpoint", errMissing)
+		}
 		r.rec.Checkpoint = b
 	}
 	return nil
 }
 
-// blob returns the one column of the one row of a statement; never nil.
+// blob returns the one column of the one row of a statement, nil when there is
+// no row.
 func (c *conn) blob(stmt *sqlite3.Stmt, seq int64) ([]byte, error) {
 	defer stmt.Reset()
 	if err := stmt.BindInt64(1, seq); err != nil {
@@ -250,9 +258,6 @@ func marshalAny(a *anypb.Any) (blobArg, error) {
 
 // storeError makes the engine's error of a driver's error.
 func storeError(doing string, err error) error {
-	if _, ok := errors.AsType[*decodeError](err); ok {
-		return err
-	}
 	if errors.Is(err, sqlite3.CORRUPT) || errors.Is(err, sqlite3.NOTADB) {
 		return fmt.Errorf("%s: the database file is damaged: %w", doing, err)
 	}

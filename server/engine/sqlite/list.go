@@ -13,7 +13,7 @@ import (
 const (
 	maxScanned   = 20_000  // rows looked at
 	maxDecoded   = 2_000   // rows decoded
-	maxPageBytes = 4 << 20 // of records, roughly; one record is always returned
+	maxPageBytes = 4 << 20 // of those, also where they do not match; one is always decoded
 )
 
 // List implements [engine.Engine]. It reads what is stored, newest first, and
@@ -73,11 +73,11 @@ type scanned struct {
 }
 
 func (e *Engine) scan(ctx context.Context, q engine.Query, before int64) (*scanned, error) {
-	c, err := e.readers.get(ctx)
+	c, err := e.readers.getScanner(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer e.readers.put(c)
+	defer e.readers.putScanner(c)
 	defer c.interrupt(ctx)()
 	s, err := c.scan(q, before)
 	if err == nil {
@@ -115,9 +115,9 @@ func (c *conn) scan(q engine.Query, before int64) (*scanned, error) {
 		if err != nil {
 			return nil, err
 		}
+		bytes += r.size()
 		if q.Where.Matches(r.rec) || r.rec.State == engine.Running {
 			out.rows = append(out.rows, r)
-			bytes += r.size()
 		}
 	}
 	out.end = true

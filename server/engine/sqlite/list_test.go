@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -82,4 +83,61 @@ func TestListBounds(t *testing.T) {
 	if pages < 2 {
 		t.Errorf("%d pages after the first for %d MiB, want several", pages, 8*maxPageBytes/3>>20)
 	}
+}
+
+// TestListYields: a page that finds nothing ends when it has read enough, and
+// goes on behind that.
+func TestListYields(t *testing.T) {
+	t.Parallel()
+	e := mustOpen(t, filepath.Join(t.TempDir(), "operations.db"), &Options{CacheBytes: -1})
+	big := textAny(strings.Repeat("x", maxPageBytes/4))
+	const n = 12
+	for range n {
+		mustStart(t, e, engine.Spec{Metadata: big})
+	}
+	seen, pages := 0, 0
+	q := engine.Query{Limit: 100, Where: engine.Where{Match: func(*engine.Record) bool { seen++; return false }}}
+	for more := true; more; more = q.After != "" {
+		before := seen
+		p, err := e.List(t.Context(), q)
+		if err != nil || len(p.Records) != 0 {
+			t.Fatalf("List() = %d records, %v; want none", len(p.Records), err)
+		}
+		if seen-before > 5 {
+			t.Errorf("a page read %d rows of %d bytes, want about %d", seen-before, maxPageBytes/4, maxPageBytes)
+		}
+		q.After = p.Next
+		pages++
+	}
+	if seen != n || pages < 3 {
+		t.Errorf("%d rows in %d pages, want %d in several", seen, pages, n)
+	}
+}
+
+// TestGetBesideLists: however many lists with a costly filter are under way, a
+// Get that has to read is answered.
+func TestGetBesideLists(t *testing.T) {
+	t.Parallel()
+	e := mustOpen(t, filepath.Join(t.TempDir(), "operations.db"), &Options{CacheBytes: -1})
+	name := mustStart(t, e, engine.Spec{}).Name
+	release, busy := make(chan struct{}), make(chan struct{}, 100)
+	var lists sync.WaitGroup
+	for range 4 * maxReaders {
+		lists.Go(func() {
+			_, err := e.List(t.Context(), engine.Query{Limit: 1, Where: engine.Where{Match: func(*engine.Record) bool {
+				busy <- struct{}{}
+				<-release
+				return true
+			}}})
+			if err != nil {
+				t.Errorf("List() = %v", err)
+			}
+		})
+	}
+	for range maxScanners {
+		<-busy
+	}
+	mustGet(t, e, name)
+	close(release)
+	lists.Wait()
 }

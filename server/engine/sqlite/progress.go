@@ -56,11 +56,12 @@ func (e *Engine) persistProgress() error {
 			if r == nil || r.rec.State != engine.Running {
 				continue
 			}
-			if err := b.updateMetadata(r, r); err != nil {
-				return err
+			if err := b.updateMetadata(r, r); err != nil && b.err == nil {
+				// Its own fault: the others are stored.
+				e.opts.Logger.Error("progress could not be persisted", "operation", r.rec.Name, "error", err)
 			}
 		}
-		return nil
+		return b.err
 	})
 	if err == nil {
 		return nil

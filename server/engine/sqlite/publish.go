@@ -115,7 +115,9 @@ func (e *Engine) detach(en *entry, r *row, todo *after) {
 // enqueue makes a PENDING operation ready to be claimed, now or when it is due.
 func (e *Engine) enqueue(r *row) {
 	e.stopTimer(r.seq)
-	wait := time.Until(r.due)
+	// It was handed back at UpdateTime. When the clock was set back since, the
+	// wait is no longer than it was then.
+	wait := min(time.Until(r.due), r.due.Sub(r.rec.UpdateTime))
 	if r.due.IsZero() || wait <= 0 {
 		e.push(r.rec.Kind, r.seq)
 		return

@@ -112,19 +112,28 @@ func (e *Engine) readRow(ctx context.Context, seq int64) (*row, error) {
 	return r, nil
 }
 
-// maxReaders bounds the connections that read.
-const maxReaders = 4
+const (
+	// maxReaders bounds the connections that read.
+	maxReaders = 4
+	// maxScanners bounds those of them that read lists, so that a Get never
+	// waits for one.
+	maxScanners = maxReaders / 2
+)
 
 // readers is a pool of connections that read. They are opened when needed.
 type readers struct {
 	path, vfs string
-	check     func() error // fails where path is another file than the engine's
-	free      chan *conn   // nil stands for one that is not open yet
+	check     func() error  // fails where path is another file than the engine's
+	free      chan *conn    // nil stands for one that is not open yet
+	scanners  chan struct{} // holds one for each connection that reads a list
 	closed    chan struct{}
 }
 
 func newReaders(path, vfs string, check func() error) *readers {
-	p := &readers{path: path, vfs: vfs, check: check, free: make(chan *conn, maxReaders), closed: make(chan struct{})}
+	p := &readers{
+		path: path, vfs: vfs, check: check, closed: make(chan struct{}),
+		free: make(chan *conn, maxReaders), scanners: make(chan struct{}, maxScanners),
+	}
 	for range maxReaders {
 		p.free <- nil
 	}
@@ -159,6 +168,27 @@ func (p *readers) get(ctx context.Context) (*conn, error) {
 }
 
 func (p *readers) put(c *conn) { p.free <- c }
+
+// getScanner is get for a list. What it returns goes to putScanner.
+func (p *readers) getScanner(ctx context.Context) (*conn, error) {
+	select {
+	case p.scanners <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-p.closed:
+		return nil, engine.ErrClosed
+	}
+	c, err := p.get(ctx)
+	if err != nil {
+		<-p.scanners
+	}
+	return c, err
+}
+
+func (p *readers) putScanner(c *conn) {
+	p.put(c)
+	<-p.scanners
+}
 
 func (p *readers) open() (*conn, error) {
 	// Not bound to a caller's ctx: others will use the connection.

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/go-lro/lro/server/engine"
@@ -69,7 +68,7 @@ func (e *Engine) readTally() error {
 
 // readActive makes PENDING operations ready, and returns the RUNNING ones.
 func (e *Engine) readActive() (running []int64, err error) {
-	stmt, err := e.writer.prepared("SELECT seq, kind, state, due FROM op INDEXED BY op_active WHERE end_time IS NULL")
+	stmt, err := e.writer.prepared("SELECT seq, kind, state, due, update_time FROM op INDEXED BY op_active WHERE end_time IS NULL")
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +83,7 @@ func (e *Engine) readActive() (running []int64, err error) {
 		}
 		e.enqueue(&row{
 			seq: seq,
-			rec: &engine.Record{Kind: stmt.ColumnText(1)},
+			rec: &engine.Record{Kind: stmt.ColumnText(1), UpdateTime: columnTime(stmt, 4)},
 			due: columnTime(stmt, 3),
 		})
 	}
@@ -94,10 +93,6 @@ func (e *Engine) readActive() (running []int64, err error) {
 // requeue stages what becomes of an operation whose process has died.
 func (b *batch) requeue(seq int64) error {
 	r, err := b.load(seq)
-	if damaged, ok := errors.AsType[*decodeError](err); ok {
-		b.e.opts.Logger.Error("operation cannot be taken over", "operation", damaged.name, "error", err)
-		return nil
-	}
 	if err != nil || r == nil {
 		return err
 	}

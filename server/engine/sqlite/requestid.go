@@ -99,6 +99,9 @@ func (b *batch) findRequestID(spec *engine.Spec, request blobArg, key requestKey
 	if r == nil || r.rec.RequestID != spec.RequestID || r.caller != spec.Caller {
 		return nil, fmt.Errorf("the database file is damaged: request ID %q leads to another operation", spec.RequestID)
 	}
+	if r.unrunnable {
+		return r, nil // with which request is not known any more
+	}
 	stored, err := marshalAny(r.rec.Request)
 	if err != nil {
 		return nil, err

@@ -2,10 +2,13 @@ package sqlite
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
+	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -41,6 +44,7 @@ type row struct {
 	leaseFor   time.Duration
 	due        time.Time // when a retry may begin; zero for at once
 	history    []engine.Event
+	unrunnable bool // what an attempt needs is damaged
 }
 
 func (r *row) hidden() bool     { return r.flags&flagHidden != 0 }
@@ -112,54 +116,73 @@ func scanRow(s *sqlite3.Stmt) (*row, error) {
 	}
 	rec.Name = enginekit.FormatName(rec.Parent, r.id)
 	rec.External = r.flags&flagExternal != 0
-	if err := r.scanPayloads(s); err != nil {
-		return nil, &decodeError{name: rec.Name, err: err}
-	}
+	r.scanPayloads(s)
 	// Out of memory, for one, while a value was read.
 	return r, s.Err()
 }
 
-// decodeError is one operation whose stored form makes no sense, while the
-// database as such is sound.
-type decodeError struct {
-	name string
-	err  error
+// damaged notes that a part of a row makes no sense, while the database as such
+// is sound. The rest of it is used, and other rows are not touched by it.
+func (r *row) damaged(what string, err error) {
+	text := fmt.Sprintf("%s: %v", what, err)
+	if r.rec.Damaged != "" {
+		text = r.rec.Damaged + "; " + text
+	}
+	r.rec.Damaged = strings.ToValidUTF8(text, "\uFFFD")
 }
 
-func (e *decodeError) Error() string {
-	return fmt.Sprintf("operation %q is damaged: %v", e.name, e.err)
+// lostInput notes damage without which no attempt can do its work.
+func (r *row) lostInput(what string, err error) {
+	r.damaged(what, err)
+	r.unrunnable = true
 }
 
-func (e *decodeError) Unwrap() error { return e.err }
+// dataLoss is the error of an operation that ends, or has ended, damaged.
+func (r *row) dataLoss() *status.Status {
+	return enginekit.Status(code.Code_DATA_LOSS, "the stored operation is damaged: "+r.rec.Damaged)
+}
 
-func (r *row) scanPayloads(s *sqlite3.Stmt) error {
+var errMissing = errors.New("missing")
+
+func (r *row) scanPayloads(s *sqlite3.Stmt) {
+	if !isState(r.rec.State) {
+		r.damaged("state", fmt.Errorf("%d", r.rec.State))
+	}
 	if text := s.ColumnRawText(22); len(text) > 0 {
 		if err := json.Unmarshal(text, &r.rec.Trace); err != nil {
-			return fmt.Errorf("trace: %w", err)
+			r.rec.Trace = nil
+			r.damaged("trace", err)
 		}
 	}
 	var err error
 	if r.history, err = decodeHistory(s.ColumnRawText(23)); err != nil {
-		return fmt.Errorf("history: %w", err)
+		r.damaged("history", err)
 	}
 	if r.rec.Metadata, err = columnAny(s, 24); err != nil {
-		return fmt.Errorf("metadata: %w", err)
+		r.damaged("metadata", err)
 	}
 	if r.rec.Request, err = columnAny(s, 26); err != nil {
-		return fmt.Errorf("request: %w", err)
+		r.lostInput("request", err)
 	}
 	switch r.rec.State {
 	case engine.Succeeded:
 		r.rec.Response, err = columnAny(s, 25)
+		if err == nil && r.rec.Response == nil {
+			err = errMissing
+		}
 	case engine.Failed, engine.Cancelled:
 		r.rec.Error = new(status.Status)
 		err = proto.Unmarshal(s.ColumnRawBlob(25), r.rec.Error)
+	default:
+		return
 	}
 	if err != nil {
-		return fmt.Errorf("result: %w", err)
+		r.damaged("result", err)
+		r.rec.Response, r.rec.Error = nil, r.dataLoss()
 	}
-	return nil
 }
+
+func isState(s engine.State) bool { return s >= engine.Pending && s <= engine.Cancelled }
 
 // columnAny returns nil for NULL.
 func columnAny(s *sqlite3.Stmt, col int) (*anypb.Any, error) {
@@ -173,6 +196,9 @@ func decodeAny(b []byte) (*anypb.Any, error) {
 	a := new(anypb.Any)
 	if err := proto.Unmarshal(b, a); err != nil {
 		return nil, err
+	}
+	if a.GetTypeUrl() == "" && len(a.ProtoReflect().GetUnknown()) > 0 {
+		return nil, errors.New("not a google.protobuf.Any")
 	}
 	return a, nil
 }
