@@ -35,6 +35,20 @@ type Statser interface {
 // Stats are counts of operations by kind and state.
 type Stats struct {
 	Counts map[string]map[State]int64 // kind, state
+
+	// Bytes is the size of the store's files by what they are, such as
+	// "database" and "log". Nil where the engine has no files.
+	Bytes map[string]int64
+}
+
+// Checker is an engine that can tell whether it takes changes now.
+type Checker interface {
+	// Check returns nil when the engine can acknowledge a change, and otherwise
+	// an error that says why not: [ErrUnavailable] for a store that refuses
+	// changes, [ErrClosed]. It is cheap while the store works, and may write to
+	// it after it failed. It may be called at any time, as often as a readiness
+	// probe needs.
+	Check(ctx context.Context) error
 }
 
 // Historian is an engine that keeps what happened to an operation.

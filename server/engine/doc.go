@@ -51,5 +51,5 @@
 // # Capabilities
 //
 // What not every engine can give is an interface of its own, found by type
-// assertion: [Subscriber], [Statser], [Historian].
+// assertion: [Subscriber], [Statser], [Historian], [Checker].
 package engine

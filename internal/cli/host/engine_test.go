@@ -39,6 +39,27 @@ func TestEngineIsBrought(t *testing.T) {
 	}
 }
 
+// refusing is an engine whose store takes no changes.
+type refusing struct{ engine.Engine }
+
+func (refusing) Check(context.Context) error { return engine.ErrUnavailable }
+
+// TestReady: a store that refuses changes makes a server not ready, and is no
+// reason to restart it.
+func TestReady(t *testing.T) {
+	t.Parallel()
+	open := openPlain(t)
+	addr := serve(t, Config{Engine: func(ctx context.Context, l *slog.Logger) (engine.Engine, error) {
+		e, err := open(ctx, l)
+		return refusing{e}, err
+	}})
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503} {
+		if code, body := fetch(t, http.DefaultClient, "http://"+addr+path); code != want {
+			t.Errorf("GET %s = %d, want %d\n%s", path, code, want, body)
+		}
+	}
+}
+
 func TestEngineDoesNotOpen(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("no such engine")
@@ -54,7 +75,7 @@ func TestWorkerOnly(t *testing.T) {
 	if got := status.Code(list(t.Context(), dial(t, addr, insecure.NewCredentials()))); got != codes.Unimplemented {
 		t.Errorf("ListOperations of a worker: %v, want %v", got, codes.Unimplemented)
 	}
-	for path, want := range map[string]int{"/healthz": 200, "/metrics": 200, "/v1/operations": 404, "/": 404} {
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/v1/operations": 404, "/": 404} {
 		if code, body := fetch(t, http.DefaultClient, "http://"+addr+path); code != want {
 			t.Errorf("GET %s of a worker = %d, want %d\n%s", path, code, want, body)
 		}

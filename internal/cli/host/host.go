@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -116,6 +115,7 @@ func assemble(c Config, eng server.Engine) (*Host, error) {
 	healthpb.RegisterHealthServer(h.grpc, h.health)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", h.serveHealth)
+	mux.HandleFunc("GET /readyz", h.serveReady(c.Logger))
 	if m != nil {
 		mux.Handle("GET /metrics", guarded(c.Tokens, m))
 	}
@@ -161,15 +161,6 @@ func guarded(t Tokens, next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-func (h *Host) serveHealth(w http.ResponseWriter, r *http.Request) {
-	resp, err := h.health.Check(r.Context(), &healthpb.HealthCheckRequest{})
-	if err != nil || resp.GetStatus() != healthpb.HealthCheckResponse_SERVING {
-		http.Error(w, "stopping", http.StatusServiceUnavailable)
-		return
-	}
-	fmt.Fprintln(w, "ok")
 }
 
 // Serve runs operations and answers calls on l, over gRPC and HTTP, until ctx

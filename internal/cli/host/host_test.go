@@ -121,6 +121,7 @@ func TestOnePort(t *testing.T) {
 		"/v1/operations": `"operations/`,
 		"/v1/kinds":      `"simulate"`,
 		"/healthz":       "ok\n",
+		"/readyz":        "ok\n",
 		"/metrics":       `lro_starts_total{kind="simulate",code="OK"} 1`,
 	} {
 		if code, body := fetch(t, c, "http://"+addr+path); code != http.StatusOK || !strings.Contains(body, want) {

@@ -121,6 +121,11 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeHistogram(&b, "lro_attempt_seconds", "Time an attempt took.", m.duration)
 	m.mu.Unlock()
 	if m.statser != nil {
+		sizes := map[[2]string]int64{}
+		for part, n := range stats.Bytes {
+			sizes[[2]string{part}] = n
+		}
+		sample(&b, "lro_store_bytes", "gauge", "Size of the files of the store.", "part", "", sizes)
 		counter(&b, "lro_operations", "gauge", "Operations stored.", "state", stored)
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
@@ -138,9 +143,15 @@ func single(all map[string]int64) map[[2]string]int64 {
 // counter writes one value for each kind and, where label is not empty, value
 // of label.
 func counter(b *bytes.Buffer, name, kind, help, label string, values map[[2]string]int64) {
+	sample(b, name, kind, help, "kind", label, values)
+}
+
+// sample writes one value for each value of a label and, where it is not empty,
+// of a second one.
+func sample(b *bytes.Buffer, name, kind, help, first, label string, values map[[2]string]int64) {
 	fmt.Fprintf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
 	for _, key := range slices.SortedFunc(maps.Keys(values), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
-		labels := "kind=" + quoted(key[0])
+		labels := first + "=" + quoted(key[0])
 		if label != "" {
 			labels += "," + label + "=" + quoted(key[1])
 		}

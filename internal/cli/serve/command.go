@@ -47,7 +47,8 @@ Ctrl-C stops the server: running operations may go on for --drain, and ` + help.
 
 By default the server answers this machine alone, in plain text. To answer others
 it needs TLS, and tokens or client certificates to know them by; browsers ask for
-a token as a password. gRPC's health service and /healthz need no token.`,
+a token as a password. gRPC's health service, /healthz and /readyz need no token;
+/readyz also fails while the records cannot be written, on a full disk say.`,
 		Example: help.Example,
 		Args:    flag.Args(flag.None),
 		RunE: func(cmd *cobra.Command, _ []string) error {

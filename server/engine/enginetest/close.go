@@ -63,6 +63,9 @@ func closeRefuses(v *env) {
 	if s, ok := v.eng.(engine.Statser); ok {
 		calls["Stats"] = func() error { _, err := s.Stats(ctx); return err }
 	}
+	if c, ok := v.eng.(engine.Checker); ok {
+		calls["Check"] = func() error { return c.Check(ctx) }
+	}
 	if h, ok := v.eng.(engine.Historian); ok {
 		calls["History"] = func() error { _, err := h.History(ctx, rec.Name); return err }
 	}

@@ -64,16 +64,17 @@ func dial(ctx context.Context, path, vfs string) (*conn, error) {
 func (c *conn) configure(cacheKiB int) error {
 	// Another process may look at the file with SQLite's own tools and hold a
 	// lock for a moment.
-	if err := c.db.BusyTimeout(5 * time.Second); err != nil {
+	if err := c.db.BusyTimeout(busyTimeout); err != nil {
 		return err
 	}
 	err := c.db.Exec(fmt.Sprintf(`
 		PRAGMA journal_mode = WAL;
+		PRAGMA journal_size_limit = %d;
 		PRAGMA synchronous = FULL;
 		PRAGMA fullfsync = ON;
 		PRAGMA checkpoint_fullfsync = ON;
 		PRAGMA trusted_schema = OFF;
-		PRAGMA cache_size = -%d;`, cacheKiB))
+		PRAGMA cache_size = -%d;`, logLimit, cacheKiB))
 	if err != nil {
 		return err
 	}
@@ -260,6 +261,9 @@ func marshalAny(a *anypb.Any) (blobArg, error) {
 func storeError(doing string, err error) error {
 	if errors.Is(err, sqlite3.CORRUPT) || errors.Is(err, sqlite3.NOTADB) {
 		return fmt.Errorf("%s: the database file is damaged: %w", doing, err)
+	}
+	if isFull(err) {
+		return fmt.Errorf("%s: %w: the disk is full: %w", doing, engine.ErrUnavailable, err)
 	}
 	if errors.Is(err, errNotOwner) {
 		return fmt.Errorf("%s: %w", doing, err)

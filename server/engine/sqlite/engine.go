@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-lro/lro/server/engine"
@@ -23,9 +24,12 @@ type Engine struct {
 	queue   *queue
 
 	// Used by the writer's goroutine alone.
+	shrinks    bool  // the file gives back what is free, see maintain.go
 	owner      int64 // as the database names it; 0 before that
 	nextSeq    int64
 	requestIDs requestIDs
+
+	refused atomic.Bool // the last commit failed
 
 	// committing is held by the writer from just before a commit until what it
 	// changed is in memory. See Engine.settled.

@@ -135,12 +135,27 @@ func (o *ownership) keepBeside() error {
 	return nil
 }
 
+// sizes returns the bytes of the database and of its log. A file that is gone
+// has none.
+func (o *ownership) sizes() map[string]int64 {
+	sizes := make(map[string]int64)
+	for i, name := range []string{"database", "log"} {
+		if info, err := os.Stat(o.files[i].path); err == nil {
+			sizes[name] = info.Size()
+		}
+	}
+	return sizes
+}
+
 func (o *ownership) release() error {
 	return errors.Join(unlockDatabase(o.db), o.db.Close())
 }
 
 // takeOver stages that this engine is the owner that the database names.
+// Done again it changes something, which an update to the same value does not.
 func (b *batch) takeOver() error {
+	before := b.e.owner
+	b.undo = append(b.undo, func() { b.e.owner = before })
 	b.e.owner = rand.Int64()
 	b.force = true
 	err := b.c.execute(`INSERT INTO meta (name, value) VALUES ('owner', ?1)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/ncruces/go-sqlite3"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,6 +31,12 @@ func tryLock(f *os.File) error {
 // just being started shares the open file, and with it the lock, until it runs
 // its program.
 func release(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }
+
+// isFull reports whether there is no room for more. The driver knows that of
+// some of its calls alone.
+func isFull(err error) bool {
+	return errors.Is(err, sqlite3.FULL) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}
 
 // countLinks returns how many names f has.
 func countLinks(f *os.File) (uint64, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 
+	"github.com/ncruces/go-sqlite3"
 	"golang.org/x/sys/windows"
 )
 
@@ -31,6 +32,12 @@ func lockDatabase(f *os.File) error { return lockByte(f, ownerByte) }
 
 // unlockDatabase does nothing: closing f gives its lock back.
 func unlockDatabase(*os.File) error { return nil }
+
+// isFull reports whether there is no room for more. The driver knows that of
+// some of its calls alone.
+func isFull(err error) bool {
+	return errors.Is(err, sqlite3.FULL) || errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
+}
 
 // countLinks returns how many names f has.
 func countLinks(f *os.File) (uint64, error) {

@@ -52,7 +52,7 @@ func open(ctx context.Context, path string, opts Options) (_ *Engine, err error)
 	}()
 	owned, writer, err := openWriter(ctx, path, opts, l)
 	if err != nil {
-		return nil, err
+		return nil, opts.withCause(filepath.Dir(path), err)
 	}
 	e := newEngine(path, opts, owned, writer)
 	if err := e.recover(); err != nil {
@@ -103,9 +103,19 @@ func openWriter(ctx context.Context, path string, opts Options, beside *lockFile
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := openConn(ctx, path, opts.vfs, writerCache)
+	c, err := dial(ctx, path, opts.vfs)
 	if err != nil {
 		return nil, nil, errors.Join(openError(err), owned.release())
+	}
+	// Only a file that has nothing in it yet can be made to shrink.
+	if owned.files[0].info.Size() == 0 {
+		err = c.db.Exec("PRAGMA auto_vacuum = INCREMENTAL")
+	}
+	if err == nil {
+		err = c.configure(writerCache)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(openError(err), c.close(), owned.release())
 	}
 	if err := prepareFile(c, path, opts); err != nil {
 		return nil, nil, errors.Join(openError(err), c.close(), owned.release())
@@ -175,7 +185,7 @@ func openError(err error) error {
 		return fmt.Errorf("the database file is damaged: %w", err)
 	case errors.Is(err, sqlite3.READONLY), errors.Is(err, sqlite3.CANTOPEN):
 		return fmt.Errorf("the file cannot be written: %w", err)
-	case errors.Is(err, sqlite3.FULL):
+	case isFull(err):
 		return fmt.Errorf("the disk is full: %w", err)
 	}
 	return err

@@ -33,6 +33,7 @@ type Options struct {
 	// For tests.
 	vfs             string             // the driver's file system; empty is the operating system's
 	syncDir         func(string) error // nil is the operating system's
+	probe           func(string) error // nil writes a file to the folder
 	checkpointPages int                // of the log that are moved at once; 0 is SQLite's default
 	youngKeys       int                // see requestIDs; 0 is the default
 }
@@ -50,6 +51,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if opts.syncDir == nil {
 		opts.syncDir = syncDir
+	}
+	if opts.probe == nil {
+		opts.probe = probe
 	}
 	if opts.youngKeys == 0 {
 		opts.youngKeys = defaultYoungKeys

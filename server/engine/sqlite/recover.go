@@ -16,6 +16,11 @@ func (e *Engine) recover() error {
 		return storeError("read operations", err)
 	}
 	e.nextSeq = last + 1
+	vacuum, err := pragmaInt(e.writer.db, "auto_vacuum")
+	if err != nil {
+		return storeError("read database", err)
+	}
+	e.shrinks = vacuum == autoVacuumIncremental
 	if err := e.readRequestIDs(); err != nil {
 		return storeError("read request IDs", err)
 	}

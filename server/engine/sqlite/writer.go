@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -115,6 +116,8 @@ func (e *Engine) write(ctx context.Context, size int, apply func(*batch) error) 
 func (e *Engine) runWriter(stop <-chan struct{}) {
 	var pause time.Duration
 	var retry <-chan time.Time
+	upkeep := time.NewTimer(maintainEvery)
+	defer upkeep.Stop()
 	for {
 		group := e.queue.take()
 		var claims []*claim
@@ -126,6 +129,8 @@ func (e *Engine) runWriter(stop <-chan struct{}) {
 			case <-e.queue.kick:
 			case <-retry:
 				retry = nil
+			case <-upkeep.C:
+				upkeep.Reset(e.maintain())
 			case <-stop:
 				return
 			}
@@ -147,11 +152,12 @@ func (e *Engine) runWriter(stop <-chan struct{}) {
 func (e *Engine) commit(group []*request, claims []*claim) error {
 	b := newBatch(e)
 	results := make([]error, len(group))
-	err := b.execute(group, claims, results)
+	err := e.opts.withCause(filepath.Dir(e.path), b.execute(group, claims, results))
+	refused := err != nil
+	if changed := e.refused.Swap(refused) != refused; changed || errors.Is(err, errNotOwner) {
+		e.noteStore(err)
+	}
 	if err != nil {
-		if errors.Is(err, errNotOwner) {
-			e.lose(err)
-		}
 		e.unclaim(claims)
 		for _, r := range group {
 			r.done <- err
@@ -162,4 +168,16 @@ func (e *Engine) commit(group []*request, claims []*claim) error {
 		r.done <- results[i]
 	}
 	return nil
+}
+
+// noteStore logs that commits begin to fail, or succeed again when err is nil.
+func (e *Engine) noteStore(err error) {
+	switch {
+	case err == nil:
+		e.opts.Logger.Warn("the store takes changes again", "database", e.path)
+	case errors.Is(err, errNotOwner):
+		e.lose(err)
+	default:
+		e.opts.Logger.Error("the store refuses changes", "database", e.path, "error", err)
+	}
 }

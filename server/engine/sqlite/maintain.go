@@ -1,0 +1,100 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+const (
+	// maintainEvery is how often the writer looks after the files while it has
+	// nothing else to do.
+	maintainEvery = 5 * time.Second
+
+	// logLimit bounds the log, in bytes. It grows beyond while another process
+	// reads the database in one long transaction, and is cut when that is over.
+	logLimit = 16 << 20
+
+	// A file gives back what is free, a step at a time, when that is more than
+	// minFree pages and a quarter of it: what is left is used again by the
+	// operations to come.
+	minFree     = 256
+	shrinkStep  = 256 // pages; 1 MiB
+	shrinkPause = 100 * time.Millisecond
+
+	// autoVacuumIncremental is the value of PRAGMA auto_vacuum.
+	autoVacuumIncremental = 2
+
+	// busyTimeout is how long a connection waits for a lock that another process
+	// holds for a moment.
+	busyTimeout = 5 * time.Second
+)
+
+// maintain looks after the files, on the writer's goroutine. It returns when to
+// do so again.
+func (e *Engine) maintain() time.Duration {
+	if e.isDown() != nil {
+		return maintainEvery
+	}
+	if err := e.owned.check(); err != nil {
+		e.lose(err)
+		return maintainEvery
+	}
+	if e.refused.Load() {
+		return maintainEvery // first let it take changes again
+	}
+	more, err := e.shrink()
+	if err == nil && !more {
+		err = e.cutLog()
+	}
+	switch {
+	case err != nil:
+		e.opts.Logger.Warn("the database's files could not be made smaller, will try again", "error", err)
+	case more:
+		return shrinkPause
+	}
+	return maintainEvery
+}
+
+// shrink gives back a bit of what is free, and reports whether there is more.
+// A file that an earlier version created does not shrink; see [Compact].
+func (e *Engine) shrink() (more bool, err error) {
+	if !e.shrinks {
+		return false, nil
+	}
+	free, err := pragmaInt(e.writer.db, "freelist_count")
+	if err != nil || free < minFree {
+		return false, err
+	}
+	pages, err := pragmaInt(e.writer.db, "page_count")
+	if err != nil || free < pages/4 {
+		return false, err
+	}
+	if err := e.writer.db.Exec(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", shrinkStep)); err != nil {
+		return false, err
+	}
+	// The file becomes shorter when the log is moved into it.
+	_, _, err = e.writer.db.WALCheckpoint("main", sqlite3.CHECKPOINT_PASSIVE)
+	return true, err
+}
+
+// cutLog moves the log into the database and cuts it, when it is too long.
+func (e *Engine) cutLog() (err error) {
+	size := e.owned.sizes()["log"]
+	if size <= logLimit {
+		return nil
+	}
+	// Readers of other processes are not waited for: starts would wait too.
+	if err := e.writer.db.BusyTimeout(0); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.writer.db.BusyTimeout(busyTimeout)) }()
+	_, _, err = e.writer.db.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
+	if errors.Is(err, sqlite3.BUSY) {
+		e.opts.Logger.Warn("the database's log cannot be cut while another process reads it", "bytes", size)
+		return nil
+	}
+	return err
+}
