@@ -59,11 +59,11 @@
 //
 // # Lateness
 //
-// Lateness can be told where the metadata has a google.protobuf.Timestamp named
-// end_time at the top, and its type is linked into the program. It compares the
-// service's clock with that of this machine. The operation cannot have ended
-// before it was last seen running, nor after it was seen done: what is out of
-// these bounds by up to a second is counted at the bound, and beyond that the
-// clocks cannot be compared, or the operation had ended before anybody waited,
-// and nothing is recorded.
+// Lateness can be told where the metadata says when the operation ended, in a
+// field such as end_time, and its type is linked into the program or it was read
+// from JSON by package lrohttp. It compares the service's clock with that of this
+// machine. The operation cannot have ended before it was last seen running, nor
+// after it was seen done: what is out of these bounds by up to a second is
+// counted at the bound, and beyond that the clocks cannot be compared, or the
+// operation had ended before the wait began, and nothing is recorded.
 package lrootel

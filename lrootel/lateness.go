@@ -1,13 +1,13 @@
 package lrootel
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/progress"
 )
 
 // clockError is how far the service's clock may be off.
@@ -15,25 +15,23 @@ const clockError = time.Second
 
 // wait is what is remembered of a wait, in its context.
 type wait struct {
+	span trace.Span // not always the current one: another observer may have started its own
 	// running is when the operation was last asked for and found running, or when
 	// waiting began, in Unix nanoseconds: it cannot have ended before.
 	running atomic.Int64
 }
 
-type waitKey struct{}
-
 // seenRunning remembers the answer to a poll.
-func seenRunning(ctx context.Context, e lro.PollEnd) {
-	if w, ok := ctx.Value(waitKey{}).(*wait); ok && e.Err == nil && !e.Snapshot.Done() {
+func (w *wait) seenRunning(e lro.PollEnd) {
+	if e.Err == nil && !e.Snapshot.Done() {
 		w.running.Store(e.Snapshot.Time().Add(-e.Elapsed).UnixNano())
 	}
 }
 
 // lateness returns how long after its end an operation was seen done, if that
 // can be told.
-func lateness(ctx context.Context, s lro.Raw) (time.Duration, bool) {
-	w, ok := ctx.Value(waitKey{}).(*wait)
-	if !ok || !s.Done() {
+func (w *wait) lateness(s lro.Raw) (time.Duration, bool) {
+	if !s.Done() {
 		return 0, false
 	}
 	ended, ok := endTime(s)
@@ -47,24 +45,12 @@ func lateness(ctx context.Context, s lro.Raw) (time.Duration, bool) {
 	return max(0, min(late, most)), true
 }
 
-// endTime reads the field end_time of an operation's metadata.
+// endTime reads when an operation ended from its metadata.
 func endTime(s lro.Raw) (time.Time, bool) {
 	packed, ok := s.Metadata()
 	if !ok {
 		return time.Time{}, false
 	}
-	message, err := packed.UnmarshalNew()
-	if err != nil {
-		return time.Time{}, false
-	}
-	m := message.ProtoReflect()
-	field := m.Descriptor().Fields().ByName("end_time")
-	if field == nil || field.Message() == nil || field.IsList() || field.IsMap() {
-		return time.Time{}, false
-	}
-	t, ok := m.Get(field).Message().Interface().(*timestamppb.Timestamp)
-	if !ok || t.CheckValid() != nil {
-		return time.Time{}, false
-	}
-	return t.AsTime(), true
+	ended := progress.OfAny(packed, nil).Ended
+	return ended, !ended.IsZero()
 }

@@ -79,14 +79,15 @@ func TestLatenessOfResumed(t *testing.T) {
 func TestLatenessOfStrangeMetadata(t *testing.T) {
 	t.Parallel()
 	for name, metadata := range map[string]*anypb.Any{
-		"none":              nil,
-		"no type":           {},
-		"type of nobody":    {TypeUrl: "type.googleapis.com/nobody.Knows"},
-		"broken":            {TypeUrl: "type.googleapis.com/lro.v1.OperationMetadata", Value: []byte{0xff}},
-		"no such field":     pack(durationpb.New(time.Second)),
-		"field is not set":  pack(&lropb.OperationMetadata{}),
-		"impossible time":   pack(&lropb.OperationMetadata{EndTime: &timestamppb.Timestamp{Seconds: 1, Nanos: -1}}),
-		"map with the name": pack(&structpb.Struct{Fields: map[string]*structpb.Value{"end_time": structpb.NewStringValue("2026-01-01T00:00:00Z")}}),
+		"none":             nil,
+		"the epoch":        pack(&lropb.OperationMetadata{EndTime: &timestamppb.Timestamp{}}),
+		"no type":          {},
+		"type of nobody":   {TypeUrl: "type.googleapis.com/nobody.Knows"},
+		"broken":           {TypeUrl: "type.googleapis.com/lro.v1.OperationMetadata", Value: []byte{0xff}},
+		"no such field":    pack(durationpb.New(time.Second)),
+		"field is not set": pack(&lropb.OperationMetadata{}),
+		"impossible time":  pack(&lropb.OperationMetadata{EndTime: &timestamppb.Timestamp{Seconds: 1, Nanos: -1}}),
+		"text far away":    pack(&structpb.Struct{Fields: map[string]*structpb.Value{"end_time": structpb.NewStringValue("2026-01-01T00:00:00Z")}}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -57,7 +57,7 @@ func orNone[I any](none I) func(I, error) I {
 	}
 }
 
-func (i instruments) recordWait(ctx context.Context, e lro.WaitEnd, end end) {
+func (i instruments) recordWait(ctx context.Context, w *wait, e lro.WaitEnd, end end) {
 	method := methodAttributes(e.Method)
 	i.active.Add(ctx, -1, metric.WithAttributes(method...))
 	outcome := append(method, outcomeKey.String(end.outcome))
@@ -65,7 +65,7 @@ func (i instruments) recordWait(ctx context.Context, e lro.WaitEnd, end end) {
 	if end.err != nil {
 		i.errors.Add(ctx, 1, metric.WithAttributes(append(outcome, errorTypeKey.String(codeName(end.err)))...))
 	}
-	if late, ok := lateness(ctx, e.Snapshot); ok {
+	if late, ok := w.lateness(e.Snapshot); ok {
 		i.lateness.Record(ctx, late.Seconds(), metric.WithAttributes(method...))
 	}
 }

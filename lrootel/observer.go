@@ -84,17 +84,20 @@ func (o *observer) waitStart(ctx context.Context, e lro.WaitStart) context.Conte
 	if started, ok := e.Link.(trace.SpanContext); ok && started.IsValid() {
 		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: started}))
 	}
-	ctx, _ = o.tracer.Start(ctx, name, opts...)
+	ctx, span := o.tracer.Start(ctx, name, opts...)
 	o.active.Add(ctx, 1, metric.WithAttributes(methodAttributes(e.Method)...))
-	w := &wait{}
+	w := &wait{span: span}
 	w.running.Store(time.Now().UnixNano())
-	return context.WithValue(ctx, waitKey{}, w)
+	return context.WithValue(ctx, waitKey{o}, w)
 }
 
 func (o *observer) waitEnd(ctx context.Context, e lro.WaitEnd) {
-	end := endOf(e)
-	o.recordWait(ctx, e, end)
-	span := trace.SpanFromContext(ctx)
+	w, ok := ctx.Value(waitKey{o}).(*wait)
+	if !ok {
+		return
+	}
+	span, end := w.span, endOf(e)
+	o.recordWait(trace.ContextWithSpan(ctx, span), w, e, end)
 	if span.IsRecording() {
 		span.SetAttributes(outcomeKey.String(end.outcome), pollsKey.Int(e.Polls))
 		span.SetAttributes(stateAttributes(e.Snapshot)...)
@@ -104,20 +107,34 @@ func (o *observer) waitEnd(ctx context.Context, e lro.WaitEnd) {
 }
 
 func (o *observer) pollStart(ctx context.Context, e lro.PollStart) context.Context {
-	ctx, _ = o.tracer.Start(ctx, rpcOf(e), trace.WithAttributes(
+	ctx, span := o.tracer.Start(ctx, rpcOf(e), trace.WithAttributes(
 		operationKey.String(e.Operation),
 		attemptKey.Int(e.Number),
 		rpcMethodKey.String(operationsService+rpcOf(e)),
 	))
-	return ctx
+	return context.WithValue(ctx, pollKey{o}, span)
 }
 
+// waitKey and pollKey are the keys of a wait and of a poll's span in their
+// contexts. The current span there may be one that another observer started, and
+// a client may have two observers of this package.
+type (
+	waitKey struct{ of *observer }
+	pollKey struct{ of *observer }
+)
+
 func (o *observer) pollEnd(ctx context.Context, e lro.PollEnd) {
+	span, ok := ctx.Value(pollKey{o}).(trace.Span)
+	if !ok {
+		return
+	}
+	ctx = trace.ContextWithSpan(ctx, span)
 	code := codeName(e.Err)
 	o.polls.Add(ctx, 1, metric.WithAttributes(append(methodAttributes(e.Method),
 		rpcMethodKey.String(operationsService+rpcOf(e.PollStart)), rpcCodeKey.String(code))...))
-	seenRunning(ctx, e)
-	span := trace.SpanFromContext(ctx)
+	if w, ok := ctx.Value(waitKey{o}).(*wait); ok {
+		w.seenRunning(e)
+	}
 	defer span.End()
 	if !span.IsRecording() {
 		return

@@ -248,6 +248,53 @@ func TestTracesHangTogether(t *testing.T) {
 	})
 }
 
+// TestBesideOthers: an observer ends its own spans and no other's, in whatever
+// order another one starts spans around it. The other is one of this package
+// or one that makes its spans the current ones, like any tracing library.
+func TestBesideOthers(t *testing.T) {
+	t.Parallel()
+	foreign := func(tracer trace.Tracer) *lro.Observer {
+		type key struct{ of string }
+		start := func(ctx context.Context, name string) context.Context {
+			ctx, span := tracer.Start(ctx, name)
+			return context.WithValue(ctx, key{name}, span)
+		}
+		end := func(ctx context.Context, name string) { ctx.Value(key{name}).(trace.Span).End() }
+		return &lro.Observer{
+			WaitStart: func(ctx context.Context, _ lro.WaitStart) context.Context { return start(ctx, "wait") },
+			WaitEnd:   func(ctx context.Context, _ lro.WaitEnd) { end(ctx, "wait") },
+			PollStart: func(ctx context.Context, _ lro.PollStart) context.Context { return start(ctx, "poll") },
+			PollEnd:   func(ctx context.Context, _ lro.PollEnd) { end(ctx, "poll") },
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		others := tracetest.NewSpanRecorder()
+		tracers := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(others))
+		r := newRig(answers(running(), endedAt(time.Now())),
+			lro.WithObserver(foreign(tracers.Tracer("foreign"))), lro.WithObserver(NewObserver(WithTracerProvider(tracers))))
+		if _, err := r.wrap(t).Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for who, spans := range map[string]*tracetest.SpanRecorder{"the observer's": r.spans, "the others'": others} {
+			begun := map[string]int{}
+			for _, s := range spans.Started() {
+				begun[s.InstrumentationScope().Name+" "+s.Name()]++
+				if s.EndTime().IsZero() {
+					t.Errorf("%s span %s never ended", who, s.Name())
+				}
+				if foreign := s.InstrumentationScope().Name == "foreign"; foreign && len(s.Attributes()) > 0 {
+					t.Errorf("%s span %s was given %v", who, s.Name(), s.Attributes())
+				}
+			}
+			if begun[scope+" test.Strings.Wait"] != 1 || begun[scope+" GetOperation"] != 2 {
+				t.Errorf("%s spans: %v, want a wait and two polls", who, begun)
+			}
+		}
+		r.wantLateness(t, "1 of 1s")
+	})
+}
+
 func TestNoLinkWithoutStartSpan(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
