@@ -13,16 +13,19 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/reflection"
 	v1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/go-lro/lro/internal/cli/certs"
@@ -109,6 +112,50 @@ func TestPayloadsOfOtherServices(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSameOverHTTP: what the command shows of metadata of a type that is not
+// linked is the same over gRPC, where reflection has the type, and over HTTP,
+// where the JSON is all there is.
+func TestSameOverHTTP(t *testing.T) {
+	t.Parallel()
+	srv := &lrotest.Server{}
+	srv.Add("operations/running", lrotest.Running(thing(t, `{"progressPercent": 42, "statusMessage": "going on",
+		"createTime": "2026-01-02T03:04:05Z", "target": "shelves/1", "verb": "dust", "shape": {"sides": 3}}`)))
+	srv.Add("operations/done", lrotest.Succeeded(thing(t, `{"shape": {"sides": 3}}`)).
+		WithMetadata(thing(t, `{"progressPercent": 100, "createTime": "2026-01-02T03:04:05Z", "endTime": "2026-01-02T03:04:06Z"}`)))
+	files, err := dyntest.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := lrohttp.NewHandler(srv, lrohttp.WithResolver(dynamicpb.NewTypes(files)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(handler)
+	t.Cleanup(web.Close)
+	grpcFlags := []string{"--addr", serveForeign(t, srv, true), "--plaintext"}
+	httpFlags := []string{"--url", web.URL}
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"list"}, "operations/running\tRUNNING\t42%\t2026-01-02T03:04:05Z\tdust\tgoing on\n"},
+		{[]string{"list"}, "operations/done\tSUCCEEDED\t100%\t2026-01-02T03:04:05Z\tThing\t\n"},
+		{[]string{"list", "--output", "json"}, `"state":"RUNNING","kind":"dust","target":"shelves/1","progress":{"percent":42,"done":0},"message":"going on","createTime":"2026-01-02T03:04:05Z","metadata":{"@type":"type.googleapis.com/lro.dyntest.v1.Thing",`},
+		{[]string{"get", "operations/running"}, "progress  42%\nmessage   going on\nkind      dust\ntarget    shelves/1\ncreated   2026-01-02T03:04:05Z\n"},
+		{[]string{"wait", "operations/done"}, "kind      Thing\ncreated   2026-01-02T03:04:05Z\nended     2026-01-02T03:04:06Z\n"},
+	}
+	for _, tt := range tests {
+		overGRPC := runCommand(t, nil, append(slices.Clone(tt.args), grpcFlags...)...)
+		overHTTP := runCommand(t, nil, append(slices.Clone(tt.args), httpFlags...)...)
+		if !strings.Contains(overGRPC.out, tt.want) {
+			t.Errorf("lro %q over gRPC = %+v, want %s", tt.args, overGRPC, tt.want)
+		}
+		if diff := cmp.Diff(overGRPC.out, overHTTP.out); diff != "" {
+			t.Errorf("lro %q (-gRPC +HTTP):\n%s", tt.args, diff)
+		}
 	}
 }
 

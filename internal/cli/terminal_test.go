@@ -41,7 +41,7 @@ func TestTerminalTwins(t *testing.T) {
 name      operations/ID
 state     SUCCEEDED
 progress  100%  10 of 10 steps
-verb      simulate
+kind      simulate
 created   T ago
 started   T ago
 ended     T ago
@@ -57,7 +57,7 @@ state     FAILED
 error     NOT_FOUND: no such
           thing
 progress  100%  10 of 10 steps
-verb      simulate
+kind      simulate
 created   T ago
 started   T ago
 ended     T ago
@@ -68,18 +68,20 @@ detail    google.rpc.ErrorInfo
     "domain": "github.com/go-lro/lro"
   }`},
 		{"list", 100, []string{"list", "--filter", "done:true AND NOT error:*", "--page-size", "1"}, 0, `
-NAME                                 STATE      PROGRESS  CREATED  VERB      DETAIL
+NAME                                 STATE      PROGRESS  CREATED  KIND      DETAIL
 operations/ID  SUCCEEDED  100%      T ago  simulate
 there are more: --all lists them`},
 		{"list failed", 110, []string{"list", "--filter", "error:*"}, 0, `
-NAME                                 STATE   PROGRESS  CREATED  VERB      DETAIL
+NAME                                 STATE   PROGRESS  CREATED  KIND      DETAIL
 operations/ID  FAILED  100%      T ago  simulate  NOT_FOUND: no such\nthing`},
 		{"list narrow", 60, []string{"list", "--filter", "error:*"}, 0, `
-NAME                                 STATE   PROGRESS
-operations/ID  FAILED  100%`},
+operations/
+NAME                      STATE   PROGRESS  CREATED
+ID  FAILED  100%      T ago`},
 		{"list very narrow", 30, []string{"list", "--filter", "error:*"}, 0, `
-NAME
-operations/ID...`},
+operations/
+NAME                    STATE
+ID...  FAILED`},
 		{"wait done", 80, []string{"wait", done, failed}, 3, `
 operations/ID  SUCCEEDED
 operations/ID  FAILED  NOT_FOUND: no such\nthing`},
@@ -117,6 +119,7 @@ waiting           long poll with WaitOperation: the end is seen at once, with up
 	}
 	age := regexp.MustCompile(`T ago +`)
 	created := regexp.MustCompile(`CREATED +`)
+	short := regexp.MustCompile(`(?m)^o[0-9a-z]{5}(\.\.\.)?[0-9a-z]+  `) // below operations/
 	micro := regexp.MustCompile(`\d+(\.\d+)?(µs|ms) (median|longest)`)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -125,6 +128,7 @@ waiting           long poll with WaitOperation: the end is seen at once, with up
 			status, screen := c.end()
 			got := clock.ReplaceAllString(micro.ReplaceAllString(s.masked(screen), "µs $3"), "T")
 			got = age.ReplaceAllString(got, "T ago  ") // older ones are wider
+			got = short.ReplaceAllString(got, "ID$1  ")
 			got = created.ReplaceAllString(got, "CREATED  ")
 			want := strings.TrimPrefix(tt.want, "\n")
 			if status != tt.status {

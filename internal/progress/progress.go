@@ -135,11 +135,15 @@ func (f Facts) WholePercent() int {
 
 // TypeKind is the kind that the metadata's type stands for, such as
 // "ExportBooks" for ExportBooksMetadata; empty for a type that many kinds
-// share, such as OperationMetadata.
+// share, such as OperationMetadata or google.protobuf.Struct.
 func (f Facts) TypeKind() string {
-	short := strings.TrimSuffix(f.Type[strings.LastIndexByte(f.Type, '.')+1:], "Metadata")
-	if short == "Operation" {
+	pkg, name := "", f.Type
+	if i := strings.LastIndexByte(f.Type, '.'); i >= 0 {
+		pkg, name = f.Type[:i], f.Type[i+1:]
+	}
+	name = strings.TrimSuffix(name, "Metadata")
+	if pkg == "google.protobuf" || pkg == "google.rpc" || name == "Operation" {
 		return ""
 	}
-	return short
+	return name
 }

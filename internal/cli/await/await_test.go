@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/go-lro/lro/internal/cli/dial"
@@ -204,6 +205,51 @@ func TestDeadlineIsNoTrouble(t *testing.T) {
 	})
 }
 
+// TestLongPollEndsWithError: a long poll that ends with an error at its timeout,
+// by the service or by a proxy that cuts silent calls, is no outage while the
+// service answers otherwise.
+func TestLongPollEndsWithError(t *testing.T) {
+	t.Parallel()
+	for _, code := range []codes.Code{codes.DeadlineExceeded, codes.Unavailable, codes.Canceled} {
+		for _, after := range []time.Duration{2 * time.Second, 1500 * time.Millisecond} {
+			bubble(t, func(t *testing.T) {
+				srv := &lrotest.Server{OnCall: func(_ context.Context, call lrotest.Call) error {
+					if call.RPC != lrotest.WaitOperation {
+						return nil
+					}
+					time.Sleep(after) // sleep: in a bubble
+					return status.Error(code, "why")
+				}}
+				srv.Add("operations/x", lrotest.Running(nil).For(25*time.Second), lrotest.Succeeded(nil))
+				r := wait(t.Context(), srv, "", "operations/x")
+				if r.status != exit.Done || strings.Contains(r.err, "trying again") || len(srv.Calls(lrotest.WaitOperation)) == 0 {
+					t.Errorf("wait through long polls that end with %v after %v: status %d, said %q", code, after, r.status, r.err)
+				}
+			})
+		}
+	}
+}
+
+// TestOutageBetweenLongPolls: a service that goes away is noticed by the poll
+// after the long poll.
+func TestOutageBetweenLongPolls(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		begin := time.Now()
+		srv := &lrotest.Server{OnCall: func(_ context.Context, call lrotest.Call) error {
+			if at := time.Since(begin); at > 10*time.Second && at < 20*time.Second {
+				return status.Error(codes.Unavailable, "down")
+			}
+			return nil
+		}}
+		srv.Add("operations/x", lrotest.Running(nil).For(25*time.Second), lrotest.Succeeded(nil))
+		r := wait(t.Context(), srv, "", "operations/x")
+		if r.status != exit.Done || strings.Count(r.err, "no answer at SERVICE: UNAVAILABLE: down; trying again\n") != 1 {
+			t.Errorf("wait through an outage: status %d, said %q, want it once", r.status, r.err)
+		}
+	})
+}
+
 func TestGone(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -337,6 +383,28 @@ func TestProgressEvents(t *testing.T) {
 		}
 		if n := len(srv.Calls(lrotest.GetOperation, lrotest.WaitOperation)); n < 90 || n > 100 {
 			t.Errorf("%d calls in three minutes, want about one every two seconds", n)
+		}
+	})
+}
+
+// TestLinesDiffer: "lro watch" prints no line twice because metadata changed
+// that the line does not have.
+func TestLinesDiffer(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		at := func(percent int32, second int64) lrotest.Step {
+			return lrotest.Running(&lropb.OperationMetadata{ProgressPercent: percent, UpdateTime: &timestamppb.Timestamp{Seconds: second}}).For(10 * time.Second)
+		}
+		srv := &lrotest.Server{}
+		srv.Add("operations/x", at(10, 1), at(10, 2), at(20, 3), at(10, 4), lrotest.Succeeded(nil))
+		r := command(t.Context(), "watch", srv, "", "operations/x")
+		var got []string
+		for line := range strings.Lines(r.out) {
+			_, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  operations/x  ")
+			got = append(got, text)
+		}
+		if want := []string{"RUNNING  10%", "RUNNING  20%", "RUNNING  10%", "SUCCEEDED"}; !slices.Equal(got, want) {
+			t.Errorf("watch printed %q, want %q", got, want)
 		}
 	})
 }

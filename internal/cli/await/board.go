@@ -44,6 +44,7 @@ type board struct {
 	show     sync.Mutex
 	seed     maphash.Seed
 	seen     map[string]uint64   // hash of what was shown last, of those that run
+	line     map[string]string   // printed last, of those that run
 	percent  map[string]int      // of those that run
 	ended    map[string]struct{} // those whose end was shown
 	noted    bool                // trouble was shown
@@ -57,7 +58,7 @@ func newBoard(io *term.IO, json, lines bool) *board {
 		io: io, json: json, lines: lines && !json,
 		news: make(chan struct{}, 1), quit: make(chan struct{}),
 		pending: map[string]lro.Raw{}, seed: maphash.MakeSeed(),
-		seen: map[string]uint64{}, percent: map[string]int{}, ended: map[string]struct{}{},
+		seen: map[string]uint64{}, line: map[string]string{}, percent: map[string]int{}, ended: map[string]struct{}{},
 	}
 }
 
@@ -66,13 +67,15 @@ func (b *board) observer() *lro.Observer {
 	return &lro.Observer{PollEnd: func(ctx context.Context, e lro.PollEnd) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if e.Err != nil {
-			if ctx.Err() == nil && !timeIsUp(ctx, e.Err) {
-				b.trouble = e.Err
-			}
-		} else {
+		switch {
+		case e.Err == nil:
 			b.reached, b.trouble = true, nil
 			b.pending[e.Operation] = e.Snapshot
+		case e.LongPoll:
+			// A long poll may end with an error for no other reason than its length,
+			// by the service or a proxy before it. The poll that follows tells.
+		case ctx.Err() == nil && !timeIsUp(ctx, e.Err):
+			b.trouble = e.Err
 		}
 		select {
 		case b.news <- struct{}{}:
@@ -195,7 +198,7 @@ func (b *board) progress(name string, op *longrunningpb.Operation) {
 		b.write(Event{Event: "progress", Time: time.Now().UTC(), Operation: read.JSON(ctx)})
 	}
 	if b.lines {
-		b.fail(b.meter.Println(b.io.Out, b.change(read)))
+		b.printChange(name, read.Change(b.io))
 	}
 	p := read.Meter()
 	b.percent[name] = max(0, p.Percent)
@@ -207,6 +210,16 @@ func (b *board) progress(name string, op *longrunningpb.Operation) {
 		return
 	}
 	b.summary()
+}
+
+// printChange prints a line unless it is the last that was printed: what changed
+// may be nothing that a line has.
+func (b *board) printChange(name, line string) {
+	if b.line[name] == line {
+		return
+	}
+	b.line[name] = line
+	b.fail(b.meter.Println(b.io.Out, b.stamped(line)))
 }
 
 func (b *board) changed(name string, op *longrunningpb.Operation) bool {
@@ -239,6 +252,7 @@ func (b *board) forget(name string) {
 	delete(b.pending, name)
 	b.mu.Unlock()
 	delete(b.seen, name)
+	delete(b.line, name)
 	delete(b.percent, name)
 	b.ended[name] = struct{}{}
 }
@@ -255,7 +269,7 @@ func (b *board) done(ctx context.Context, op *longrunningpb.Operation) int {
 	case b.json:
 		b.write(Event{Event: "done", Time: time.Now().UTC(), Exit: &code, Operation: read.JSON(ctx)})
 	case b.lines:
-		b.fail(b.meter.Println(b.io.Out, b.change(read)))
+		b.fail(b.meter.Println(b.io.Out, b.stamped(read.Change(b.io))))
 	case b.total == 1:
 		b.meter.Stop()
 		b.fail(read.Text(ctx, b.io))
@@ -268,14 +282,14 @@ func (b *board) done(ctx context.Context, op *longrunningpb.Operation) int {
 	return code
 }
 
-// change is a line about a change.
-func (b *board) change(op *render.Operation) string {
+// stamped is a line about a change with the time of day.
+func (b *board) stamped(line string) string {
 	now := time.Now()
 	stamp := now.UTC().Format(time.RFC3339)
 	if b.io.OutTerminal {
 		stamp = now.Format(time.TimeOnly)
 	}
-	return stamp + "  " + op.Change(b.io)
+	return stamp + "  " + line
 }
 
 // unknown shows that the outcome of an operation cannot be learnt, and returns

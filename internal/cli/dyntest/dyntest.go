@@ -15,8 +15,8 @@ import (
 )
 
 // Thing is the full name of the message. It has the fields progress_percent,
-// status_message, create_time, shape (of a type in another file) and inner (an
-// Any).
+// status_message, create_time, end_time, target, verb, shape (of a type in another
+// file) and inner (an Any).
 const Thing = "lro.dyntest.v1.Thing"
 
 // Set is the files that define Thing, without those of protobuf itself.
@@ -55,6 +55,9 @@ func Set() *descriptorpb.FileDescriptorSet {
 					field(3, "create_time", message, ".google.protobuf.Timestamp"),
 					field(4, "shape", message, ".lro.dyntest.v1.Shape"),
 					field(5, "inner", message, ".google.protobuf.Any"),
+					field(6, "target", text, ""),
+					field(7, "verb", text, ""),
+					field(8, "end_time", message, ".google.protobuf.Timestamp"),
 				},
 			}},
 		},

@@ -32,8 +32,9 @@ func New(io *term.IO) *cobra.Command {
 		Use:   "list",
 		Short: "List the operations of a service",
 		Long: `List operations, one a line, in the order in which the service has them. On a
-terminal the rows are a table; elsewhere they are name, state, progress, time of
-creation, verb and detail, separated by tabs.
+terminal the rows are a table, above which stands once what long names have in
+common; elsewhere they are name, state, progress, time of creation, kind and
+detail, separated by tabs.
 
 Without --all it is one page.`,
 		Example: `  # What runs

@@ -18,6 +18,8 @@ type JSON struct {
 	Name            string          `json:"name"`
 	Done            bool            `json:"done"`
 	State           string          `json:"state"`
+	Kind            string          `json:"kind,omitempty"`
+	Target          string          `json:"target,omitempty"`
 	CancelRequested bool            `json:"cancelRequested,omitempty"`
 	Progress        *JSONProgress   `json:"progress,omitempty"`
 	Message         string          `json:"message,omitempty"`
@@ -50,7 +52,7 @@ type JSONError struct {
 // JSON returns the operation for programs.
 func (o *Operation) JSON(ctx context.Context) *JSON {
 	j := &JSON{
-		Name: o.Proto.GetName(), Done: o.Proto.GetDone(), State: o.State,
+		Name: o.Proto.GetName(), Done: o.Proto.GetDone(), State: o.State, Kind: o.Kind, Target: o.Target,
 		CancelRequested: o.CancelRequested, Message: o.Message,
 		CreateTime: when(o.Created), StartTime: when(o.Started), UpdateTime: when(o.Updated), EndTime: when(o.Ended),
 	}

@@ -1,15 +1,19 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/payload"
 	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/internal/progress"
 	"github.com/go-lro/lro/lropb"
 )
 
@@ -32,10 +36,12 @@ type Operation struct {
 	CancelRequested bool
 	Progress        term.Progress // Percent is negative when it is not known
 	Message         string
-	Verb            string
+	Kind            string // by the metadata's type if it has no field that says so
 	Target          string
 	Attempt         int64
 
+	// Ended is also zero while the operation is not done: a service may put the
+	// time there by which it expects to be.
 	Created, Started, Updated, Ended time.Time
 
 	known    bool // metadata is the ready-made message, so all of it is above
@@ -51,18 +57,20 @@ type partial struct {
 
 // Of reads an operation. It does not modify op.
 func Of(ctx context.Context, types *payload.Types, op *longrunningpb.Operation) *Operation {
-	o := &Operation{Proto: op, State: Running, Progress: term.Progress{Percent: -1}, types: types}
-	if m := types.Decode(ctx, op.GetMetadata()); m != nil {
-		o.read(fields{m.ProtoReflect()})
+	o := &Operation{Proto: op, State: Running, types: types}
+	f := progress.OfAny(op.GetMetadata(), func(a *anypb.Any) proto.Message {
+		m := types.Decode(ctx, a)
 		if ready, ok := m.(*lropb.OperationMetadata); ok {
-			o.known = true
-			for _, e := range ready.GetPartialErrors() {
-				o.partials = append(o.partials, partial{codes.Code(e.GetCode()), e.GetMessage()})
-			}
+			o.readKnown(ready)
 		}
+		return m
+	})
+	if f.State == progress.Pending {
+		o.State = Pending
 	}
 	switch {
 	case !op.GetDone():
+		f.Ended = time.Time{}
 	case op.GetError() == nil:
 		o.State = Succeeded
 	case op.GetError().GetCode() == int32(codes.Canceled):
@@ -70,22 +78,18 @@ func Of(ctx context.Context, types *payload.Types, op *longrunningpb.Operation) 
 	default:
 		o.State = Failed
 	}
+	o.CancelRequested, o.Message, o.Target, o.Attempt = f.CancelRequested, f.Message, f.Target, f.Attempt
+	o.Kind = cmp.Or(f.Kind, f.TypeKind())
+	o.Created, o.Started, o.Updated, o.Ended = f.Created, f.Started, f.Updated, f.Ended
+	o.Progress = term.Progress{Percent: f.WholePercent(), Done: f.Done, Total: f.Total, Unit: f.Unit, Text: f.Step}
 	return o
 }
 
-// read takes what the metadata says in fields that many services have.
-func (o *Operation) read(m fields) {
-	if m.enum("state") == Pending {
-		o.State = Pending
+func (o *Operation) readKnown(m *lropb.OperationMetadata) {
+	o.known = true
+	for _, e := range m.GetPartialErrors() {
+		o.partials = append(o.partials, partial{codes.Code(e.GetCode()), e.GetMessage()})
 	}
-	o.CancelRequested = m.flag("requested_cancellation") || m.flag("cancel_requested")
-	o.Message = m.text("status_message", "status_detail")
-	o.Verb = m.text("verb")
-	o.Target = m.text("target")
-	o.Attempt, _ = m.integer("attempt")
-	o.Created, o.Started = m.time("create_time"), m.time("start_time")
-	o.Updated, o.Ended = m.time("update_time"), m.time("end_time")
-	o.Progress = progressOf(m)
 }
 
 // Exit returns the exit status that the operation stands for: 0 also while it

@@ -99,6 +99,7 @@ func TestMetadataOfOthers(t *testing.T) {
 state     RUNNING
 progress  42%
 message   going on
+kind      Thing
 created   2026-01-02T03:04:05Z
 metadata  lro.dyntest.v1.Thing
   {
@@ -124,7 +125,7 @@ func TestProgress(t *testing.T) {
 		{&lropb.OperationMetadata{}, term.Progress{Percent: -1}},
 		{&lropb.OperationMetadata{ProgressPercent: 7}, term.Progress{Percent: 7}},
 		{&lropb.OperationMetadata{ProgressPercent: 700}, term.Progress{Percent: 100}},
-		{&lropb.OperationMetadata{ProgressPercent: -7}, term.Progress{Percent: 0}},
+		{&lropb.OperationMetadata{ProgressPercent: -7}, term.Progress{Percent: -1}},
 		{&lropb.OperationMetadata{Progress: &lropb.Progress{Done: 1, Total: 3, Unit: "files", Message: "a"}}, term.Progress{Percent: 33, Done: 1, Total: 3, Unit: "files", Text: "a"}},
 		{&lropb.OperationMetadata{Progress: &lropb.Progress{Done: 9, Total: 3}}, term.Progress{Percent: 100, Done: 9, Total: 3}},
 		{&lropb.OperationMetadata{Progress: &lropb.Progress{Done: -9, Total: -3}}, term.Progress{Percent: -1}},
@@ -149,6 +150,50 @@ func TestTimesOutOfRange(t *testing.T) {
 		}
 		if text, err := json.Marshal(op.JSON(t.Context())); err != nil || !json.Valid(text) {
 			t.Errorf("JSON with create time %v: %s, %v", ts, text, err)
+		}
+	}
+}
+
+// TestEnd: an operation that runs has not ended, whenever it is expected to, and
+// takes no time that is negative.
+func TestEnd(t *testing.T) {
+	t.Parallel()
+	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	metadata := func(start, end time.Time) *anypb.Any {
+		return pack(t, &lropb.OperationMetadata{StartTime: timestamppb.New(start), EndTime: timestamppb.New(end)})
+	}
+	succeeded := func(metadata *anypb.Any) *longrunningpb.Operation {
+		return &longrunningpb.Operation{Name: "operations/x", Done: true, Metadata: metadata}
+	}
+	tests := []struct {
+		name string
+		op   *longrunningpb.Operation
+		want string // of the lines about the end
+	}{
+		{"expected end", running(metadata(begin, begin.Add(time.Hour))), ""},
+		{"an end before its time", running(metadata(begin, begin)), ""},
+		{"ended", succeeded(metadata(begin, begin.Add(time.Minute))), "ended     2026-01-02T03:05:05Z\ntook      1m00s\n"},
+		{"an empty end", succeeded(metadata(begin, time.Unix(0, 0))), ""},
+		{"an end in 1970", succeeded(metadata(begin, time.Unix(1, 0))), "ended     1970-01-01T00:00:01Z\n"},
+		{"no begin", succeeded(metadata(time.Unix(0, 0), begin)), "ended     2026-01-02T03:04:05Z\n"},
+	}
+	for _, tt := range tests {
+		var out bytes.Buffer
+		op := Of(t.Context(), &payload.Types{}, tt.op)
+		if err := op.Text(t.Context(), &term.IO{Out: &out}); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for line := range strings.Lines(out.String()) {
+			if strings.HasPrefix(line, "ended ") || strings.HasPrefix(line, "took ") {
+				got += line
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s: text has %q, want %q", tt.name, got, tt.want)
+		}
+		if j := op.JSON(t.Context()); (j.EndTime != nil) != strings.HasPrefix(tt.want, "ended") {
+			t.Errorf("%s: endTime = %v", tt.name, j.EndTime)
 		}
 	}
 }
@@ -212,6 +257,72 @@ func TestTableFits(t *testing.T) {
 				t.Fatalf("a line of %d columns on a terminal of %d:\n%s", n, columns, out.String())
 			}
 		}
+		if n := strings.Count(out.String(), Running) + strings.Count(out.String(), Failed); n != len(ops) {
+			t.Fatalf("%d states of %d operations on a terminal of %d columns:\n%s", n, len(ops), columns, out.String())
+		}
+	}
+}
+
+// TestTableOfLongNames: the state is there however long the names are. What they
+// have in common stands above them once, also over several pages.
+func TestTableOfLongNames(t *testing.T) {
+	t.Parallel()
+	const parent = "projects/my-project-1234/locations/europe-west1/operations/"
+	page := func(names ...string) []*Operation {
+		var ops []*Operation
+		for _, name := range names {
+			ops = append(ops, Of(t.Context(), &payload.Types{}, &longrunningpb.Operation{
+				Name: name, Metadata: pack(t, &lropb.OperationMetadata{ProgressPercent: 42, Verb: "create"}),
+			}))
+		}
+		return ops
+	}
+	const a, b = "operation-1764165600000-63f1c4a0a1b2c-9d8e7f60", "operation-1764165600001-63f1c4a0a1b2d-00000000"
+	tests := []struct {
+		name    string
+		columns int
+		pages   [][]*Operation
+		want    string
+	}{
+		{"a common parent", 80, [][]*Operation{page(parent+a, parent+b), page(parent + a)}, parent + `
+NAME                                            STATE    PROGRESS  CREATED
+` + a + `  RUNNING  42%
+` + b + `  RUNNING  42%
+` + a + `  RUNNING  42%
+`},
+		{"another parent later", 60, [][]*Operation{page("a/long/enough/to/be/cut/operations/1", "a/long/enough/to/be/cut/operations/2"), page("b/long/enough/to/be/cut/operations/1")}, `a/long/enough/to/be/cut/operations/
+NAME  STATE    PROGRESS  CREATED  KIND    DETAIL
+1     RUNNING  42%                create
+2     RUNNING  42%                create
+b/long/enough/to/be/cut/operations/
+1     RUNNING  42%                create
+`},
+		{"room for all", 150, [][]*Operation{page(parent + a)}, `NAME                                                                                                       STATE    PROGRESS  CREATED  KIND
+` + parent + a + `  RUNNING  42%                create
+`},
+		{"no common parent", 40, [][]*Operation{page("x/operations/"+a, "y/operations/"+b)}, `NAME                             STATE
+x/operati...1c4a0a1b2c-9d8e7f60  RUNNING
+y/operati...1c4a0a1b2d-00000000  RUNNING
+`},
+		{"narrow", 30, [][]*Operation{page(parent + a)}, `projects/...-west1/operations/
+NAME                   STATE
+operat...b2c-9d8e7f60  RUNNING
+`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			table := NewTable(&term.IO{Out: &out, OutTerminal: true, Columns: func() int { return tt.columns }})
+			for _, ops := range tt.pages {
+				if err := table.Write(ops); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(tt.want, out.String()); diff != "" {
+				t.Errorf("table (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -226,7 +337,8 @@ func TestTimes(t *testing.T) {
 		{true, time.Time{}, ""},
 		{false, time.Time{}, ""},
 		{true, now.Add(-90 * time.Second), "1m30s ago"},
-		{true, now.Add(90 * time.Second), "in 1m30s"},
+		{true, now.Add(maxSkew), "0s ago"},
+		{true, now.Add(90 * time.Second), "2026-01-02T03:05:35.0000006Z"},
 		{false, now, "2026-01-02T03:04:05.0000006Z"},
 	} {
 		if got := (Times{Terminal: tt.terminal, Now: now}).Text(tt.at); got != tt.want {

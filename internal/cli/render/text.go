@@ -43,7 +43,7 @@ func (o *Operation) Text(ctx context.Context, io *term.IO) error {
 	row("progress", progressText(o.Progress))
 	row("doing", field(o.Progress.Text))
 	row("message", field(o.Message))
-	row("verb", field(o.Verb))
+	row("kind", field(o.Kind))
 	row("target", field(o.Target))
 	if o.Attempt > 1 {
 		row("attempt", term.Count(o.Attempt))
@@ -51,8 +51,8 @@ func (o *Operation) Text(ctx context.Context, io *term.IO) error {
 	row("created", times.Text(o.Created))
 	row("started", times.Text(o.Started))
 	row("ended", times.Text(o.Ended))
-	if !o.Ended.IsZero() && !o.Started.IsZero() {
-		row("took", term.Duration(o.Ended.Sub(o.Started)))
+	if took := o.Ended.Sub(o.Started); !o.Started.IsZero() && took >= 0 {
+		row("took", term.Duration(took))
 	}
 	for _, p := range o.partials {
 		row("partial", errorText(p.code, p.message, strings.Repeat(" ", 10)))
@@ -169,19 +169,21 @@ type Times struct {
 	Now      time.Time
 }
 
-// Text returns a time for people; empty for the zero time.
+// maxSkew is by how much the clocks of a service and of this machine may differ
+// for a time to be shown as an age.
+const maxSkew = time.Minute
+
+// Text returns a time in the past for people; empty for the zero time. What lies
+// further ahead than clocks differ is shown exactly.
 func (t Times) Text(at time.Time) string {
-	switch {
-	case at.IsZero():
+	if at.IsZero() {
 		return ""
-	case !t.Terminal:
-		return at.UTC().Format(time.RFC3339Nano)
 	}
 	age := t.Now.Sub(at)
-	if age < 0 {
-		return "in " + term.Seconds(-age)
+	if !t.Terminal || age < -maxSkew {
+		return at.UTC().Format(time.RFC3339Nano)
 	}
-	return term.Seconds(age) + " ago"
+	return term.Seconds(max(0, age)) + " ago"
 }
 
 // Line is how an operation stands, in one line.

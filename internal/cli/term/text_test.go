@@ -90,3 +90,25 @@ func TestQuote(t *testing.T) {
 		}
 	}
 }
+
+func TestFitMiddle(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		in   string
+		n    int
+		want string
+	}{
+		{"operations/abc", 14, "operations/abc"},
+		{"operations/abcdef", 14, "ope...s/abcdef"},
+		{"operations/abcdef", 5, "...ef"},
+		{"operations/abcdef", 4, "o..."},
+		{"operations/abcdef", 2, "op"},
+		{"世界世界世界世界", 10, "世...世界"},
+		{"", 0, ""},
+	} {
+		got := FitMiddle(tt.in, tt.n)
+		if got != tt.want || Columns(got) > tt.n {
+			t.Errorf("FitMiddle(%q, %d) = %q, want %q", tt.in, tt.n, got, tt.want)
+		}
+	}
+}

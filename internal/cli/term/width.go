@@ -2,6 +2,7 @@ package term
 
 import (
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/width"
 )
@@ -48,4 +49,31 @@ func Fit(s string, n int) string {
 		}
 	}
 	return s
+}
+
+// FitMiddle is Fit for names that differ at their ends: what is cut out of the
+// middle is shown as "...". With room for less than that it is Fit.
+func FitMiddle(s string, n int) string {
+	const dots = "..."
+	if Columns(s) <= n || n <= len(dots)+1 {
+		return Fit(s, n)
+	}
+	room := n - len(dots)
+	head, used := 0, 0
+	for i, r := range s {
+		if used+columnsOf(r) > room/3 {
+			head = i
+			break
+		}
+		used += columnsOf(r)
+	}
+	tail := len(s)
+	for tail > head {
+		r, size := utf8.DecodeLastRuneInString(s[:tail])
+		if used += columnsOf(r); used > room {
+			break
+		}
+		tail -= size
+	}
+	return s[:head] + dots + s[tail:]
 }
