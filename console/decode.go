@@ -6,8 +6,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"github.com/go-lro/lro/console/internal/tree"
-
 	// Types that operations of many services carry.
 	_ "google.golang.org/genproto/googleapis/rpc/errdetails"
 	_ "google.golang.org/protobuf/types/known/durationpb"
@@ -27,6 +25,6 @@ func decodeLinked(_ context.Context, a *anypb.Any) proto.Message {
 	return m
 }
 
-func (h *Handler) decoder(ctx context.Context) tree.Decode {
+func (h *Handler) decoder(ctx context.Context) func(*anypb.Any) proto.Message {
 	return func(a *anypb.Any) proto.Message { return h.config.Decode(ctx, a) }
 }

@@ -7,6 +7,7 @@ import (
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"github.com/google/go-cmp/cmp"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/timestamppb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/go-lro/lro/lropb"
 )
@@ -100,17 +102,24 @@ func TestFacts(t *testing.T) {
 		{"like most", &longrunningpb.Operation{Metadata: metadata("CreateShelfMetadata", `
 			verb: "create" target: "shelves/1" status_detail: "dusting" cancel_requested: true
 			create_time { seconds: 5 } progress_percent: 30 state: STATE_QUEUED`)},
-			facts{state: pending, percent: 30, kind: "create", kindFrom: "the verb in the metadata", target: "shelves/1", message: "dusting", cancelled: true, created: sec(5)}},
+			facts{state: pending, percent: 30, kind: "create", kindFrom: "the metadata", target: "shelves/1", message: "dusting", cancelled: true, created: sec(5)}},
 		{"failed", &longrunningpb.Operation{Done: true, Result: failure, Metadata: metadata("CreateShelfMetadata", `end_time { seconds: 9 } state: STATE_QUEUED`)},
 			facts{state: lropb.OperationMetadata_FAILED, percent: -1, kind: "CreateShelf", kindFrom: "the type of the metadata", ended: sec(9)}},
 		{"times of no year", &longrunningpb.Operation{Metadata: metadata("CreateShelfMetadata", `create_time { seconds: 999999999999 } progress_percent: 101`)},
-			facts{state: active, percent: -1, kind: "CreateShelf", kindFrom: "the type of the metadata"}},
+			facts{state: active, percent: 100, kind: "CreateShelf", kindFrom: "the type of the metadata"}},
+		{"an end before its time", &longrunningpb.Operation{Metadata: pack(t, &lropb.OperationMetadata{StartTime: ts(began), EndTime: ts(began.Add(time.Hour))})},
+			facts{state: active, percent: -1, started: began}},
+		{"an empty end", &longrunningpb.Operation{Done: true, Metadata: pack(t, &lropb.OperationMetadata{StartTime: ts(began), EndTime: tsRaw(0, 0)})},
+			facts{state: lropb.OperationMetadata_SUCCEEDED, percent: -1, started: began}},
+		{"JSON of an unknown type", &longrunningpb.Operation{Metadata: pack(t, pack(t, wrapperspb.String(
+			`{"@type":"type.googleapis.com/a.b.MoveMetadata","target":"shelves/1","progressPercent":40,"createTime":"1970-01-01T00:00:05Z"}`)))},
+			facts{state: active, percent: 40, kind: "Move", kindFrom: "the type of the metadata", target: "shelves/1", created: sec(5)}},
 		{"progress inside", &longrunningpb.Operation{Metadata: metadata("SplitMetadata", `progress { total: 8 done: 2 }`)},
-			facts{state: active, percent: 0, done: 2, total: 8, kind: "Split", kindFrom: "the type of the metadata"}},
+			facts{state: active, percent: 25, done: 2, total: 8, kind: "Split", kindFrom: "the type of the metadata"}},
 		{"other fields of the same names", &longrunningpb.Operation{Metadata: metadata("StrangeMetadata", `target: 4 create_time: "x" progress: "y"`)},
 			facts{state: active, percent: -1, kind: "Strange", kindFrom: "the type of the metadata"}},
 		{"ours", &longrunningpb.Operation{Metadata: pack(t, &lropb.OperationMetadata{State: pending, Verb: "v", Attempt: 2, Progress: &lropb.Progress{Total: 4}})},
-			facts{state: pending, percent: 0, total: 4, kind: "v", kindFrom: "the verb in the metadata", attempt: 2}},
+			facts{state: pending, percent: 0, total: 4, kind: "v", kindFrom: "the metadata", attempt: 2}},
 		{"ours, with times out of range", &longrunningpb.Operation{Metadata: pack(t, &lropb.OperationMetadata{CreateTime: tsRaw(1<<60, -5)})},
 			facts{state: active, percent: -1}},
 		{"succeeded", &longrunningpb.Operation{Done: true, Result: &longrunningpb.Operation_Response{}, Metadata: pack(t, &lropb.OperationMetadata{ProgressPercent: 80})},
@@ -144,6 +153,66 @@ func TestFactsOfInfo(t *testing.T) {
 	}
 	if s := stageOf(got.state, got.cancelled); s.Label != "Cancelling" {
 		t.Errorf("stage = %+v, want Cancelling", s)
+	}
+}
+
+// TestSameOverHTTP: a row is the same whether the metadata's type is known or
+// its JSON is all there is, as over HTTP.
+func TestSameOverHTTP(t *testing.T) {
+	t.Parallel()
+	types := dynamicpb.NewTypes(files(t, foreignFile(t)))
+	mt, err := types.FindMessageByName("foreign.CreateShelfMetadata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		`{}`,
+		`{"verb": "create", "target": "shelves/1", "statusDetail": "dusting", "createTime": "2026-11-22T10:00:00Z", "progressPercent": 30, "state": "STATE_QUEUED"}`,
+		`{"cancelRequested": true, "endTime": "2026-11-22T10:00:00Z", "progress": {"total": "8", "done": "2"}}`,
+	} {
+		m := mt.New().Interface()
+		if err := protojson.Unmarshal([]byte(text), m); err != nil {
+			t.Fatal(err)
+		}
+		packed := pack(t, m)
+		sent, err := protojson.MarshalOptions{Resolver: types}.Marshal(packed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known := newHandler(t, &plainSource{}, Config{Decode: func(_ ctxT, a *anypb.Any) proto.Message {
+			m, err := anypb.UnmarshalNew(a, proto.UnmarshalOptions{Resolver: types})
+			if err != nil {
+				t.Error(err)
+			}
+			return m
+		}})
+		unknown := newHandler(t, &plainSource{}, Config{})
+		row := func(h *Handler, metadata *anypb.Any) row {
+			return h.rowOf(t.Context(), Operation{Message: &longrunningpb.Operation{Name: "operations/x", Metadata: metadata}})
+		}
+		want, got := row(known, packed), row(unknown, pack(t, pack(t, wrapperspb.String(string(sent)))))
+		if diff := cmp.Diff(want, got); diff != "" || got.Kind == "" || got.Kind == "Any" {
+			t.Errorf("row of %s has kind %q (-message +JSON):\n%s", text, got.Kind, diff)
+		}
+	}
+}
+
+// TestTook: an end before the begin is no duration.
+func TestTook(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		begin, end time.Time
+		want       duration
+	}{
+		{began, began.Add(time.Minute), duration{Text: "1 min 00 s"}},
+		{began, began, duration{Text: "0 ms"}},
+		{began, time.Unix(1, 0), duration{}},
+		{time.Time{}, began, duration{}},
+	} {
+		f := facts{state: lropb.OperationMetadata_SUCCEEDED, started: tt.begin, ended: tt.end}
+		if got := durationOf(&f); got != tt.want {
+			t.Errorf("duration from %v to %v = %+v, want %+v", tt.begin, tt.end, got, tt.want)
+		}
 	}
 }
 

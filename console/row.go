@@ -31,7 +31,7 @@ type row struct {
 	KindFrom string
 	Target   string
 	Message  string
-	Progress progress
+	Progress meter
 	Created  moment
 	Duration duration
 	Gone     bool // it does not exist any more
@@ -65,8 +65,8 @@ func stageOf(s State, cancelled bool) stage {
 	return stage{"running", "Active"}
 }
 
-// progress is how far an operation is.
-type progress struct {
+// meter is how far an operation is.
+type meter struct {
 	Percent int    // -1 when not known
 	Count   string // such as "3 of 10 files"; may be empty
 	Step    string
@@ -75,8 +75,8 @@ type progress struct {
 	Started bool // there is something to show
 }
 
-func progressOf(f *facts) progress {
-	p := progress{Percent: min(f.percent, 100), Step: tree.Line(clip(f.step, maxRowText)), Key: stageOf(f.state, false).Key, Done: f.isDone()}
+func meterOf(f *facts) meter {
+	p := meter{Percent: f.percent, Step: tree.Line(clip(f.step, maxRowText)), Key: stageOf(f.state, false).Key, Done: f.isDone()}
 	unit := ""
 	if f.unit != "" {
 		unit = " " + tree.Line(clip(f.unit, 40))
@@ -121,7 +121,7 @@ func (h *Handler) rowOf(ctx context.Context, op Operation) row {
 		ID: elementID(f.name), Name: f.name,
 		State: stageOf(f.state, f.cancelled), Kind: tree.Line(clip(f.kind, maxRowText)), KindFrom: f.kindFrom,
 		Target: tree.Line(clip(f.target, maxRowText)), Message: tree.Line(clip(f.message, maxRowText)),
-		Progress: progressOf(&f), Created: moment{f.created}, Duration: durationOf(&f),
+		Progress: meterOf(&f), Created: moment{f.created}, Duration: durationOf(&f),
 	}
 	r.Parent, r.Short = splitName(f.name)
 	if e := op.Message.GetError(); e != nil {

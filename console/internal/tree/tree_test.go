@@ -128,6 +128,28 @@ func TestJSONUnreadable(t *testing.T) {
 	}
 }
 
+// TestJSONUntyped: an Any that holds the JSON of a type that is not known is shown
+// as that JSON, an Any with a Struct as the Any that it is.
+func TestJSONUntyped(t *testing.T) {
+	t.Parallel()
+	free, err := structpb.NewStruct(map[string]any{"@type": "type.googleapis.com/a.B", "x": map[string]any{"y": 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	untyped := func(*anypb.Any) proto.Message { return free }
+	got, _ := JSON(&spb.Status{Details: []*anypb.Any{pack(t, &anypb.Any{})}}, untyped, 0)
+	if diff := cmp.Diff(value(t, `{"details": [{"@type": "type.googleapis.com/a.B", "x": {"y": 1}}]}`), value(t, string(got))); diff != "" {
+		t.Errorf("JSON of what is kept as JSON (-want +got):\n%s", diff)
+	}
+	if node := Of(pack(t, &anypb.Any{}), untyped, Limits{Nodes: 10, Chars: 100}); node.URL != "type.googleapis.com/a.B" {
+		t.Errorf("the tree has type %q, want the one that the service sent", node.URL)
+	}
+	got, _ = JSON(pack(t, free), decode, 0)
+	if diff := cmp.Diff("type.googleapis.com/google.protobuf.Struct", value(t, string(got)).(map[string]any)["@type"]); diff != "" {
+		t.Errorf("@type of a Struct (-want +got):\n%s", diff)
+	}
+}
+
 func TestJSONHidden(t *testing.T) {
 	t.Parallel()
 	const text = "a\u202eb\u0000\u2028\U000e0041\u200d\x7f"

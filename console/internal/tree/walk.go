@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/structpb"
 )
 
 // maxDepth bounds how deep messages may nest; what lies deeper is left out.
@@ -92,7 +94,9 @@ func (w *walker) special(m protoreflect.Message) bool {
 		"BoolValue", "StringValue", "BytesValue":
 		w.value(fields.ByName("value"), get("value"))
 	case "Struct":
+		w.open(true)
 		w.mapping(fields.ByName("fields"), get("fields").Map())
+		w.close()
 	case "ListValue":
 		w.list(fields.ByName("values"), get("values").List())
 	case "Value":
@@ -134,7 +138,9 @@ func (w *walker) fields(m protoreflect.Message) {
 func (w *walker) field(fd protoreflect.FieldDescriptor, v protoreflect.Value) {
 	switch {
 	case fd.IsMap():
+		w.open(true)
 		w.mapping(fd, v.Map())
+		w.close()
 	case fd.IsList():
 		w.list(fd, v.List())
 	default:
@@ -142,9 +148,8 @@ func (w *walker) field(fd protoreflect.FieldDescriptor, v protoreflect.Value) {
 	}
 }
 
+// mapping goes into the members of an object that is open.
 func (w *walker) mapping(fd protoreflect.FieldDescriptor, m protoreflect.Map) {
-	w.open(true)
-	defer w.close()
 	keys := make([]protoreflect.MapKey, 0, m.Len())
 	m.Range(func(k protoreflect.MapKey, _ protoreflect.Value) bool {
 		keys = append(keys, k)
@@ -209,11 +214,15 @@ func (w *walker) any(a *anypb.Any) {
 	if a.GetTypeUrl() == "" && len(a.GetValue()) == 0 {
 		return
 	}
-	w.of(a.GetTypeUrl())
 	var m proto.Message
 	if w.depth < maxDepth {
 		m = w.decode(a)
 	}
+	if s, ok := m.(*structpb.Struct); ok && a.MessageName() == "google.protobuf.Any" {
+		w.untyped(s)
+		return
+	}
+	w.of(a.GetTypeUrl())
 	if m == nil {
 		w.raw(a.GetValue())
 		return
@@ -225,6 +234,21 @@ func (w *walker) any(a *anypb.Any) {
 	} else if w.key("value", "value") {
 		w.message(r)
 	}
+}
+
+// untyped goes into the JSON of an Any whose type is not known: what a [Decode]
+// returns for an Any that holds just that.
+func (w *walker) untyped(s *structpb.Struct) {
+	members := maps.Clone(s.GetFields())
+	if url := members["@type"].GetStringValue(); url != "" {
+		w.of(url)
+		delete(members, "@type")
+	}
+	w.depth++
+	defer func() { w.depth-- }()
+	r := (&structpb.Struct{Fields: members}).ProtoReflect()
+	fd := r.Descriptor().Fields().ByName("fields")
+	w.mapping(fd, r.Get(fd).Map())
 }
 
 // isSpecial reports whether special would handle m.
