@@ -40,7 +40,9 @@ type observation struct {
 	asked time.Duration // what WaitOperation was asked to wait
 	hint  time.Duration // when the service asked to be called again; 0 for no word
 
-	aim time.Duration // what Policy.Hint proposes; 0 for no word
+	aim     time.Duration // what Policy.Hint proposes; 0 for no word
+	learned time.Duration // what earlier operations of the method propose; 0 for no word
+	polls   int           // made since the schedule began; needed with learned
 
 	done    bool // the answer is done
 	decodes bool // and its result is what the caller expects
@@ -110,8 +112,8 @@ func (p *Policy) afterBegin(s pollState, o observation) (pollState, decision) {
 	if o.longPoll {
 		return p.longPoll(s, o, 0)
 	}
-	due := p.interval(o.elapsed - o.age) // from when the state was learnt
-	return s, decision{action: doGet, after: max(0, p.jittered(due, o.jitter)-o.age)}
+	o.elapsed -= o.age // from when the state was learnt
+	return s, decision{action: doGet, after: max(0, p.step(o)-o.age)}
 }
 
 func (p *Policy) afterDone(s pollState, o observation) (pollState, decision) {
@@ -245,8 +247,12 @@ func (p *Policy) delay(o observation) time.Duration {
 	return p.step(o)
 }
 
-// step returns the schedule's next interval, with jitter.
+// step returns the schedule's next interval, with jitter: the learned one, if
+// there is one, after a poll that was answered.
 func (p *Policy) step(o observation) time.Duration {
+	if o.learned > 0 && o.err == nil {
+		return p.paced(o)
+	}
 	return p.jittered(p.interval(o.elapsed), o.jitter)
 }
 

@@ -137,3 +137,48 @@ func (p *Policy) interval(elapsed time.Duration) time.Duration {
 func (p *Policy) jittered(d time.Duration, r float64) time.Duration {
 	return min(time.Duration(float64(d)*(1+p.Jitter*r)), p.MaxInterval)
 }
+
+// plainPolls returns how many polls the plain schedule has made when elapsed
+// has passed, without jitter.
+func (p *Policy) plainPolls(elapsed time.Duration) int {
+	first, growth, t := p.FirstPoll.Seconds(), p.Multiplier-1, elapsed.Seconds()+1e-9 // plainAt rounds up by less
+	n, at := p.growing()
+	if t >= at {
+		return n + int((t-at)/p.MaxInterval.Seconds())
+	}
+	if growth == 0 {
+		return int(t / first)
+	}
+	return int(math.Log1p(t*growth/first) / math.Log(p.Multiplier))
+}
+
+// plainAt returns when the plain schedule makes its nth poll, without jitter.
+func (p *Policy) plainAt(n int) time.Duration {
+	first, growth := p.FirstPoll.Seconds(), p.Multiplier-1
+	m, at := p.growing()
+	switch {
+	case n <= 0:
+		return 0
+	case n > m:
+		at += float64(n-m) * p.MaxInterval.Seconds()
+	case growth == 0:
+		at = float64(n) * first
+	default:
+		at = first / growth * (math.Pow(p.Multiplier, float64(n)) - 1)
+	}
+	return time.Duration(math.Ceil(at * float64(time.Second)))
+}
+
+// growing returns how many polls the plain schedule makes before its interval
+// is MaxInterval, and when it makes the last of these, in seconds.
+func (p *Policy) growing() (int, float64) {
+	first, growth, longest := p.FirstPoll.Seconds(), p.Multiplier-1, p.MaxInterval.Seconds()
+	if first >= longest {
+		return 0, 0
+	}
+	if growth == 0 {
+		return math.MaxInt32, math.Inf(1)
+	}
+	n := math.Ceil(math.Log(longest/first) / math.Log(p.Multiplier))
+	return int(n), first / growth * (math.Pow(p.Multiplier, n) - 1)
+}
