@@ -159,7 +159,6 @@ func TestLearnedFigures(t *testing.T) {
 		{60, true, found{9, 7}},
 		{600, false, found{48, 7}},
 		{600, true, found{48, 7}},
-		{3600, false, found{202, 9.9}},
 	} {
 		t.Run(fmt.Sprintf("%vs at once %v", tt.mid, tt.atOnce), func(t *testing.T) {
 			t.Parallel()
@@ -222,7 +221,7 @@ func TestLearnedFromAnything(t *testing.T) {
 			t.Parallel()
 			var learned, plain found
 			for seed := range uint64(4) {
-				all := func() []*life { return lives(3000, 100+seed, time.Hour, anything) }
+				all := func() []*life { return lives(1500, 100+seed, time.Hour, anything) }
 				a, b := all(), all()
 				play(newLearner(Policy{}, seed), a)
 				play(forgetful(Policy{}, seed), b)
@@ -274,7 +273,7 @@ func TestLearnedKeepsToBudget(t *testing.T) {
 func TestLearnedSpread(t *testing.T) {
 	t.Parallel()
 	const n = 10_000
-	for _, taught := range []float64{0.3, 0.9, 1.5, 3, 10, 60, 400} {
+	for _, taught := range []float64{0.3, 0.9, 1.5, 10, 60} {
 		for _, late := range []float64{1, 1.3, 4} {
 			t.Run(fmt.Sprintf("%vs taught, %v times as long", taught, late), func(t *testing.T) {
 				t.Parallel()
