@@ -155,3 +155,90 @@ func (a *aim) elapsed(f progress.Facts, waited time.Duration) time.Duration {
 	}
 	return f.Updated.Sub(begin) + waited - a.updatedSeen
 }
+
+// aims is how far the progress of a method's operations is to be trusted:
+// the operations whose ends it foretold, and those of which it did not.
+type aims struct {
+	right, wrong float64 // the earlier ones decayed
+	mute, open   int     // operations in a row that told none, and those under way that are observed
+}
+
+const (
+	aimsDecay    = 0.9
+	aimsExact    = 0.1 // of its duration, by which progress may be wrong about an operation
+	aimsTrust    = 3   // operations that were foretold, before progress is trusted
+	aimsObserved = 16  // operations at a time whose progress is read before it is trusted
+	aimsMute     = 8   // operations in a row without progress, before it is read no more
+)
+
+// trusted reports whether polls are aimed by progress.
+func (a *aims) trusted() bool { return a.right >= aimsTrust && a.wrong < a.right/8 }
+
+// forecast observes the progress of one operation.
+type forecast struct {
+	aim         aim
+	least, most float64 // durations that it foretold, in seconds; 0 for none
+}
+
+// forecast begins to observe an operation's progress, nil when there is no
+// need to.
+func (d *durations) forecast(p *Policy) *forecast {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.aims.trusted() && d.aims.open >= aimsObserved || d.aims.mute >= aimsMute {
+		return nil
+	}
+	d.aims.open++
+	return &forecast{aim: aim{policy: *p}}
+}
+
+// aimed takes a state of the running operation and returns the pause until the
+// next poll: the learned one, or the one to which trusted progress aims.
+func (d *durations) aimed(f *forecast, s Raw, elapsed, learned time.Duration) time.Duration {
+	return d.choose(f, f.aim.next(s, elapsed), learned)
+}
+
+func (d *durations) choose(f *forecast, aimed, learned time.Duration) time.Duration {
+	n := len(f.aim.readings)
+	if n == 0 {
+		return learned
+	}
+	r := f.aim.readings[n-1]
+	if duration := r.t * 100 / r.p; r.p >= 20 && r.p <= 80 {
+		if f.least == 0 {
+			f.least, f.most = duration, duration
+		}
+		f.least, f.most = min(f.least, duration), max(f.most, duration)
+	}
+	d.mu.Lock()
+	trusted := d.aims.trusted()
+	d.mu.Unlock()
+	if !trusted || aimed == 0 {
+		return learned
+	}
+	return aimed
+}
+
+// judge ends a forecast by the duration of the operation, 0 when it is unknown.
+func (d *durations) judge(f *forecast, took time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a := &d.aims
+	a.open--
+	switch {
+	case took == 0:
+		return
+	case len(f.aim.readings) == 0:
+		a.mute++
+		return
+	case f.least == 0:
+		return
+	}
+	a.mute = 0
+	a.right, a.wrong = a.right*aimsDecay, a.wrong*aimsDecay
+	if t := took.Seconds(); f.least > t*(1-aimsExact) && f.most < t*(1+aimsExact) {
+		a.right++
+	} else {
+		a.wrong++
+	}
+}

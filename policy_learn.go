@@ -31,7 +31,7 @@ type durations struct {
 	mu   sync.Mutex
 	ends [learnBins]float32 // operations that ended in the bin
 	risk [learnBins]float32 // seconds for which operations were known to be running in the bin
-
+	aims aims
 }
 
 // saw takes in that an operation was running when from had passed since its

@@ -15,9 +15,11 @@ type learner struct {
 	policy Policy
 	learnt *durations // nil for the plain schedule
 	frozen bool       // it learns nothing more
-	rnd    *rand.Rand
-	now    time.Duration
-	due    lifeHeap
+
+	progress shape // of its operations; nil for none
+	rnd      *rand.Rand
+	now      time.Duration
+	due      lifeHeap
 }
 
 // life is an operation, and what became of it.
@@ -31,6 +33,7 @@ type life struct {
 	over     int             // most polls beyond those of the plain schedule
 	gap      time.Duration   // longest pause
 	learned  bool            // a pause was learned
+	foretold *forecast
 }
 
 type lifeHeap []*life
@@ -71,8 +74,12 @@ func (l *learner) observe(x *life, o observation) bool {
 		if !o.done {
 			o.polls = len(x.polls)
 			o.learned = l.learnt.pause(&l.policy, x.at, x.at, o.polls)
+			l.aim(x, &o)
 			x.learned = x.learned || o.learned > 0
 		}
+	}
+	if o.done && x.foretold != nil {
+		l.learnt.judge(x.foretold, x.at)
 	}
 	var d decision
 	x.state, d = l.policy.next(x.state, o)
@@ -83,6 +90,21 @@ func (l *learner) observe(x *life, o observation) bool {
 	x.last, x.at = x.at, x.at+d.after
 	heap.Push(&l.due, x)
 	return false
+}
+
+// aim reads progress, as a wait does.
+func (l *learner) aim(x *life, o *observation) {
+	if l.progress == nil || x.at == 0 {
+		return
+	}
+	if x.foretold == nil {
+		if x.foretold = l.learnt.forecast(&l.policy); x.foretold == nil {
+			return
+		}
+	}
+	percent := math.Floor(l.progress(float64(x.at)/float64(x.takes), l.rnd))
+	after := x.foretold.aim.after(x.at.Seconds(), percent, x.at.Seconds())
+	o.learned = l.learnt.choose(x.foretold, after, o.learned)
 }
 
 // atOnce plays lives that overlap, each from its start on.
