@@ -273,7 +273,7 @@ func play(t *testing.T, code func(library *LibraryClient, show func(...any)) (st
 	srv.Add("publishers/acme/operations/3")
 	conn := srv.Dial(func(r grpc.ServiceRegistrar) { librarypb.RegisterLibraryServer(r, acme{}) })
 	defer conn.Close()
-	library, err := NewLibraryClient(t.Context(), conn.ClientConn)
+	library, err := NewLibraryClient(t.Context(), conn.ClientConn())
 	if err != nil {
 		t.Fatal(err)
 	}

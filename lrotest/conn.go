@@ -12,16 +12,19 @@ import (
 )
 
 // Conn is a gRPC connection in memory, to a gRPC server of its own. It is a
-// grpc.ClientConnInterface: what is generated for a service is made of it, and
-// so is a client:
+// grpc.ClientConnInterface, from which stubs of services are made, and clients:
 //
 //	conn := srv.Dial()
 //	defer conn.Close()
 //	client := lro.NewClientConn(conn)
+//
+// It is safe for concurrent use.
 type Conn struct {
-	*grpc.ClientConn
+	conn *grpc.ClientConn
 	stop func() error
 }
+
+var _ grpc.ClientConnInterface = (*Conn)(nil)
 
 // Dial serves s over gRPC in memory, beside what the functions register, such
 // as a fake of the service that starts operations:
@@ -55,13 +58,27 @@ func (s *Server) Dial(register ...func(grpc.ServiceRegistrar)) *Conn {
 	serving.Go(func() {
 		srv.Serve(lis) // ends with Stop, and with no other error: lis is in memory
 	})
-	return &Conn{ClientConn: conn, stop: sync.OnceValue(func() error {
+	return &Conn{conn: conn, stop: sync.OnceValue(func() error {
 		err := conn.Close()
 		srv.Stop()
 		serving.Wait()
 		return err
 	})}
 }
+
+// Invoke implements [grpc.ClientConnInterface].
+func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	return c.conn.Invoke(ctx, method, args, reply, opts...)
+}
+
+// NewStream implements [grpc.ClientConnInterface].
+func (c *Conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	return c.conn.NewStream(ctx, desc, method, opts...)
+}
+
+// ClientConn returns the connection itself, for code that takes no less, such as
+// option.WithGRPCConn of google.golang.org/api. Close c instead of it.
+func (c *Conn) ClientConn() *grpc.ClientConn { return c.conn }
 
 // Close closes the connection and stops its server. Calls under way end. It
 // returns when all goroutines of the server have, registered handlers included.

@@ -45,9 +45,9 @@ type Config struct {
 	// ErrorStatus translates an error without a gRPC status that a handler
 	// returned. Nil, or a nil result, means UNKNOWN with the error's text.
 	ErrorStatus func(err error) *status.Status
-	// Domain is the domain of the ErrorInfo in statuses (AIP-193): the name of
+	// ErrorDomain is the domain of the ErrorInfo in statuses (AIP-193): the name of
 	// the service. Empty means "github.com/go-lro/lro".
-	Domain string
+	ErrorDomain string
 
 	// PageKey makes page tokens unreadable and unforgeable. Servers that answer
 	// for each other need the same, of at least 16 bytes. Nil means a random
@@ -107,8 +107,8 @@ func (c Config) withDefaults() (Config, error) {
 		c.Grace = defaultGrace
 	}
 	c.Grace = max(0, c.Grace)
-	if c.Domain == "" {
-		c.Domain = defaultDomain
+	if c.ErrorDomain == "" {
+		c.ErrorDomain = defaultDomain
 	}
 	return c, errors.Join(errs...)
 }

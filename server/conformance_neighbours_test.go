@@ -365,7 +365,7 @@ var (
 func TestConformanceAIP193(t *testing.T) {
 	t.Parallel()
 	k, kinds := one(simKind{}, echo)
-	r := newRig(t, rigOptions{kinds: kinds, idle: true, config: server.Config{Domain: "library.example"}})
+	r := newRig(t, rigOptions{kinds: kinds, idle: true, config: server.Config{ErrorDomain: "library.example"}})
 	ctx := t.Context()
 	calls := map[string]func() error{
 		"get_nothing": func() error {

@@ -49,7 +49,7 @@ func New(eng Engine, c Config, kinds ...Registration) (*Server, error) {
 	}
 	s := &Server{
 		engine: eng, config: c, logger: c.Logger,
-		kinds: map[string]*kind{}, faults: faults{domain: c.Domain}, tokens: tokens,
+		kinds: map[string]*kind{}, faults: faults{domain: c.ErrorDomain}, tokens: tokens,
 		working: newPresence(), serving: newPresence(),
 	}
 	s.shutdown, s.shut = context.WithCancel(context.Background())

@@ -27,6 +27,7 @@ var directions = []direction{
 	{"server", []string{"server/engine"}, "the service knows an engine only by its contract"},
 	{"server/guard", nil, "limits any server, not only one of operations"},
 	{"server/serverotel", []string{"server"}, "telemetry sits on the observer hook"},
+	{"server/servertest", []string{".", "server", "server/engine/sqlite"}, "a test wants a client of a server on a real engine, and programs do not link it"},
 	{"server/engine", nil, "the contract has no implementation"},
 	{"server/engine/enginetest", []string{"server/engine"}, "the suite must fit every engine"},
 	{"server/engine/enginekit", []string{"server/engine"}, "engines share it, whatever they store in"},
