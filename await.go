@@ -35,7 +35,7 @@ func (o *Operation[R, M]) waitWith(ctx context.Context, opts []WaitOption) error
 	for _, opt := range opts {
 		opt(&c)
 	}
-	err := o.wait(ctx, o.decodes)
+	err := o.await(ctx)
 	stopped, ok := err.(*WaitError)
 	if !ok || ctx.Err() == nil || c.cancelGrace <= 0 {
 		return err

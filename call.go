@@ -65,7 +65,7 @@ func (c *Client) ask(ctx context.Context, name string, timeout time.Duration, ca
 }
 
 // ask makes the call that was decided and tells the observer.
-func (c *core) ask(ctx context.Context, decodes resultChecker, d decision, number int) (observation, answer) {
+func (c *core) ask(ctx context.Context, decodes func(view) bool, d decision, number int) (observation, answer) {
 	start := PollStart{Operation: c.name, Method: c.method, Number: number, LongPoll: d.action == doWait}
 	obsv := c.client.config.observer
 	ctx = obsv.pollStart(ctx, start)

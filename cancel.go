@@ -21,9 +21,7 @@ func (o *Operation[R, M]) Cancel(ctx context.Context) (bool, error) {
 	if err == nil {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		if o.loop != nil {
-			o.loop.pollNowLocked()
-		}
+		o.pollSoonLocked()
 		return true, nil
 	}
 	if code := codeOf(err); code == codes.FailedPrecondition || code == codes.NotFound {
@@ -56,15 +54,13 @@ func (o *Operation[R, M]) CancelAndWait(ctx context.Context) (R, error) {
 func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (stopped *WaitError, refusal error) {
 	begin := time.Now()
 	if _, refusal = o.Cancel(ctx); refusal == nil {
-		stopped, _ = o.wait(ctx, o.decodes).(*WaitError)
+		stopped, _ = o.await(ctx).(*WaitError)
 		return stopped, nil
 	}
 	again := cancelRetry{policy: o.policy, begin: begin}
 	pauseFor, ok := again.after(refusal)
 	if !ok {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		return o.waitErrorLocked(nil, begin, causes{refusal}), refusal
+		return &WaitError{Name: o.name, Last: Raw{o.name, o.known()}, Elapsed: time.Since(begin), cause: causes{refusal}}, refusal
 	}
 
 	waiting, stop := context.WithCancel(ctx)
@@ -84,7 +80,7 @@ func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (stopped *WaitError
 			stop() // nothing that is worth waiting for will come of it
 		}
 	})
-	stopped, _ = o.wait(waiting, o.decodes).(*WaitError)
+	stopped, _ = o.await(waiting).(*WaitError)
 	stop()
 	repeating.Wait()
 	switch {

@@ -29,8 +29,10 @@ type Client struct {
 	longPollTrust  atomic.Bool  // a done answer of WaitOperation was confirmed
 	longPollResume atomic.Int64 // Unix nanoseconds before which WaitOperation is not used
 	policies       sync.Map     // *Policy of a Method to *Policy with defaults
-	base           time.Time    // what clock counts from
 	rtt            atomic.Int64 // of recent GetOperation calls, nanoseconds; 0 for unknown
+
+	schedulersMu sync.Mutex   // taken after a core's mu
+	schedulers   []*scheduler // one while callers wait; more only in bubbles of testing/synctest
 }
 
 type clientConfig struct {
@@ -95,7 +97,7 @@ func NewClient(service Service, opts ...ClientOption) *Client {
 	if service == nil {
 		panic("lro: NewClient: service is nil")
 	}
-	c := &Client{service: service, base: time.Now(), config: clientConfig{longPolls: DefaultLongPolls, policy: &defaultPolicy}}
+	c := &Client{service: service, config: clientConfig{longPolls: DefaultLongPolls, policy: &defaultPolicy}}
 	for _, opt := range opts {
 		opt(&c.config)
 	}
@@ -131,10 +133,6 @@ func (c *Client) policyOf(p *Policy) (*Policy, error) {
 	actual, _ := c.policies.LoadOrStore(p, &full)
 	return actual.(*Policy), nil
 }
-
-// clock is the time since the client was made, more than 0: one word, which a
-// clock that is set does not change.
-func (c *Client) clock() time.Duration { return max(1, time.Since(c.base)) }
 
 // learnRTT takes the duration of a GetOperation into the running mean.
 func (c *Client) learnRTT(took time.Duration) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -64,24 +63,26 @@ type Group struct {
 	// negative means no limit.
 	QPS float64
 
-	mu       sync.Mutex
-	due      entryHeap                // waiting for their next call
-	called   map[*groupEntry]struct{} // a call for them is under way
-	waiting  int                      // entries that have not ended
-	ended    []*groupEntry            // not yielded yet
-	base     time.Time                // what durations in it count from, so that a clock that is set does no harm
-	next     time.Duration            // since base, before which QPS allows no call
-	wake     chan struct{}            // tells the scheduler that something changed
-	news     chan struct{}            // tells the iteration that an entry has ended
-	iterated bool                     // somebody iterates
+	mu        sync.Mutex // taken after that of a core
+	left      []*member  // that have not ended
+	ended     []finished // not yielded yet
+	iteration *iteration // nil while none is under way
+	iterated  bool
+	ctx       context.Context // of the iteration; of use while members wait
+	deadline  time.Duration   // of ctx, by clock; 0 for none
+	scheduler scheduler
 }
 
-func (g *Group) init() {
-	if g.wake == nil {
-		g.base = time.Now()
-		g.called = make(map[*groupEntry]struct{})
-		g.wake, g.news = make(chan struct{}, 1), make(chan struct{}, 1)
-	}
+// iteration is one use of Completed.
+type iteration struct {
+	began time.Time
+	news  chan struct{} // a member has ended
+}
+
+// finished is an operation that has left the group.
+type finished struct {
+	op  Handle
+	err error
 }
 
 // Add puts operations into the group; also while somebody iterates, and also
@@ -89,24 +90,14 @@ func (g *Group) init() {
 // somebody iterates.
 func (g *Group) Add(ops ...Handle) {
 	for _, op := range ops {
-		e := &groupEntry{op: op, group: g, index: -1}
-		c := op.untyped()
-		c.mu.Lock()
-		e.next, c.entry = c.entry, e
-		done := c.view.done
-		c.mu.Unlock()
-
+		m := &member{core: op.untyped(), group: g}
 		g.mu.Lock()
-		g.init()
-		g.waiting++
-		if !done {
-			e.due = time.Since(g.base)
-			g.due.push(e)
-			signal(g.wake)
-		}
+		m.index = int32(len(g.left))
+		g.left = append(g.left, m)
+		it := g.iteration
 		g.mu.Unlock()
-		if done {
-			g.finish(e)
+		if it != nil {
+			m.join(it)
 		}
 	}
 }
@@ -115,7 +106,7 @@ func (g *Group) Add(ops ...Handle) {
 func (g *Group) Len() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.waiting + len(g.ended)
+	return len(g.left) + len(g.ended)
 }
 
 // Completed iterates over the group's operations as they end, each once. The
@@ -125,26 +116,13 @@ func (g *Group) Len() int {
 //
 // When ctx ends first, each operation that has not ended comes with the
 // [*WaitError] of that. Those stay in the group, and another iteration goes on
-// with them; so it does when the loop is left early. Completed panics when the
-// group is iterated already.
+// with them; so it does when the loop is left early. Shortly before a deadline of
+// ctx each is polled a last time, as far as the limits allow. Completed panics
+// when the group is iterated already.
 func (g *Group) Completed(ctx context.Context) iter.Seq2[Handle, error] {
 	return func(yield func(Handle, error) bool) {
-		g.begin()
-		begin := time.Now()
-		ctx, stop := context.WithCancelCause(ctx)
-		scheduled := make(chan struct{})
-		go func() {
-			defer close(scheduled)
-			g.schedule(ctx)
-		}()
-		defer func() {
-			stop(errNobodyWaits)
-			<-scheduled
-			g.observePause()
-			g.mu.Lock()
-			g.iterated = false
-			g.mu.Unlock()
-		}()
+		it := g.begin(ctx)
+		defer g.end()
 		for {
 			op, left, err := g.take()
 			switch {
@@ -157,48 +135,136 @@ func (g *Group) Completed(ctx context.Context) iter.Seq2[Handle, error] {
 				return
 			}
 			select {
-			case <-g.news:
+			case <-it.news:
 			case <-ctx.Done():
-				for _, e := range g.left() {
-					if !yield(e.op, g.stopped(ctx, e, begin)) {
-						return
-					}
-				}
+				g.stop(ctx, it, yield)
 				return
 			}
 		}
 	}
 }
 
-func (g *Group) begin() {
+// begin makes the group wait for its operations.
+func (g *Group) begin(ctx context.Context) *iteration {
+	it := &iteration{began: time.Now(), news: make(chan struct{}, 1)}
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.init()
 	if g.iterated {
+		g.mu.Unlock()
 		panic("lro: Group is iterated by two loops at once")
 	}
-	g.iterated = true
+	g.iterated, g.iteration, g.ctx, g.deadline = true, it, ctx, 0
+	if deadline, ok := ctx.Deadline(); ok {
+		g.deadline = max(1, clock()+deadline.Sub(it.began))
+	}
+	g.scheduler.limit(g.InFlight, g.QPS)
+	left := slices.Clone(g.left)
+	g.mu.Unlock()
+	for _, m := range left {
+		m.join(it)
+	}
+	return it
 }
 
-// left returns the entries that have not ended.
-func (g *Group) left() []*groupEntry {
+// during reports whether the iteration it is under way.
+func (g *Group) during(it *iteration) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return slices.AppendSeq(slices.Clone([]*groupEntry(g.due)), maps.Keys(g.called))
+	return g.iteration == it
 }
 
-// take removes an entry that has ended, if there is one. It returns its
-// operation, how many are left to wait for, and what waiting for it ended with.
+// end ends the iteration, and the group's waiting with it.
+func (g *Group) end() {
+	g.mu.Lock()
+	g.iteration = nil
+	left := slices.Clone(g.left)
+	g.mu.Unlock()
+	for _, m := range left {
+		m.leave()
+	}
+	g.scheduler.await()
+	g.mu.Lock()
+	g.iterated = false
+	g.mu.Unlock()
+}
+
+// stop yields what has ended, and then each operation that has not, with the
+// error that ctx has ended.
+func (g *Group) stop(ctx context.Context, it *iteration, yield func(Handle, error) bool) {
+	g.scheduler.stop()
+	g.mu.Lock()
+	left := slices.Clone(g.left)
+	g.mu.Unlock()
+	for _, m := range left {
+		for op, _, err := g.take(); op != nil; op, _, err = g.take() {
+			if !yield(op, err) {
+				return
+			}
+		}
+		at := m.leave()
+		if at.last.done {
+			g.hand(m, nil)
+		}
+		if g.has(m) {
+			at.err = contextCauses(ctx)
+			if !yield(m.core.self, at.waitError(time.Since(it.began))) {
+				return
+			}
+		}
+	}
+	for op, _, err := g.take(); op != nil; op, _, err = g.take() {
+		if !yield(op, err) {
+			return
+		}
+	}
+}
+
+// has reports whether the member has not ended.
+func (g *Group) has(m *member) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return m.index >= 0
+}
+
+// take removes an operation that has ended, if there is one. It also returns
+// how many are left to wait for.
 func (g *Group) take() (op Handle, left int, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.ended) == 0 {
-		return nil, g.waiting, nil
+		return nil, len(g.left), nil
 	}
-	e := g.ended[0]
-	g.ended[0] = nil
+	f := g.ended[0]
+	g.ended[0] = finished{}
 	g.ended = g.ended[1:]
-	return e.op, g.waiting, e.err()
+	return f.op, len(g.left), f.err
+}
+
+// hand moves a member that has ended to those that are to be yielded. Without e,
+// or with one that has no error, it is done.
+func (g *Group) hand(m *member, e *ending) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if m.index < 0 {
+		return
+	}
+	last := len(g.left) - 1
+	g.left[m.index] = g.left[last]
+	g.left[m.index].index = m.index
+	g.left[last] = nil
+	g.left = g.left[:last]
+	m.index = outside
+	f := finished{op: m.core.self}
+	if e != nil && e.err != nil {
+		var elapsed time.Duration
+		if g.iteration != nil {
+			elapsed = time.Since(g.iteration.began)
+		}
+		f.err = e.waitError(elapsed)
+	}
+	g.ended = append(g.ended, f)
+	if g.iteration != nil {
+		signal(g.iteration.news)
+	}
 }
 
 // WaitAll waits until all operations are done, within the limits of a [Group]
@@ -209,7 +275,6 @@ func (g *Group) take() (op Handle, left int, err error) {
 // different types are waited for by WaitAll[lro.Handle].
 func WaitAll[H Handle](ctx context.Context, ops ...H) error {
 	g := groupOf(ops)
-	defer g.disband()
 	var errs []error
 	for op, err := range g.Completed(ctx) {
 		if err == nil {
@@ -227,7 +292,6 @@ func WaitAll[H Handle](ctx context.Context, ops ...H) error {
 func WaitAny[H Handle](ctx context.Context, ops ...H) (H, error) {
 	var none H
 	g := groupOf(ops)
-	defer g.disband()
 	var errs []error
 	for op, err := range g.Completed(ctx) {
 		if err == nil {
@@ -247,13 +311,6 @@ func groupOf[H Handle](ops []H) *Group {
 		g.Add(op)
 	}
 	return g
-}
-
-// disband takes what has not ended out of the group.
-func (g *Group) disband() {
-	for _, e := range g.left() {
-		g.finish(e)
-	}
 }
 
 func signal(c chan struct{}) {

@@ -82,7 +82,7 @@ func TestWaitAll(t *testing.T) {
 			if err := op.Err(); err != nil {
 				t.Errorf("%s: %v", op.Name(), err)
 			}
-			if op.untyped().entry != nil {
+			if op.untyped().wait.members != nil {
 				t.Errorf("%s still belongs to a group", op.Name())
 			}
 		}
@@ -157,7 +157,7 @@ func TestWaitAllContext(t *testing.T) {
 			t.Errorf("first %v, second done %v", ops[0].Err(), ops[1].Done())
 		}
 		for _, op := range ops {
-			if op.untyped().entry != nil {
+			if op.untyped().wait.members != nil {
 				t.Errorf("%s still belongs to a group", op.Name())
 			}
 		}

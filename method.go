@@ -100,8 +100,9 @@ func (m Method[R, M]) new(c *Client, name string, v view) (*Operation[R, M], err
 		return nil, fmt.Errorf("operation %q: %w", name, err)
 	}
 	op := &Operation[R, M]{core{client: c, policy: policy, method: m.Name, name: name, view: v}}
+	op.self = op
 	if v.at != 0 {
-		op.begun = c.clock()
+		op.wait.begun = clock()
 	}
 	return op, nil
 }

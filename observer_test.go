@@ -28,7 +28,7 @@ func TestObserverCostsNothingWhenUnset(t *testing.T) {
 		{"without functions", &Observer{}},
 	} {
 		op := wrap(t, service, WithObserver(test.observer))
-		decodes := op.decodes // a loop has it made already
+		decodes := op.self.decodes
 		bare := testing.AllocsPerRun(1000, func() {
 			op.client.get(t.Context(), op.name, time.Second)
 		})
@@ -133,7 +133,8 @@ func TestObserverOfGroup(t *testing.T) {
 				}
 			}
 			log.want(t,
-				"wait 1 begins", "wait 1 poll 1", "wait 1 poll 2", "wait 1 ends after 1.5s and 2 polls, done false, <nil>",
+				// The third is the last before the deadline.
+				"wait 1 begins", "wait 1 poll 1", "wait 1 poll 2", "wait 1 poll 3", "wait 1 ends after 1.5s and 3 polls, done false, <nil>",
 				"wait 2 begins", "wait 2 poll 1", "wait 2 poll 2", "wait 2 ends after 1s and 2 polls, done true, <nil>")
 		})
 	})
@@ -160,13 +161,34 @@ func TestObserverOfGroup(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var log eventLog
 			service := &fakeService{get: func(_ context.Context, n int) (*longrunningpb.Operation, error) {
-				if n > 1 {
+				if n == 1 {
 					time.Sleep(time.Minute)
 				}
 				return succeeded("x"), nil
 			}}
+			op := wrap(t, service.pollOnly(), WithPolicy(Policy{AttemptTimeout: time.Hour}), WithObserver(log.observer()))
+			time.AfterFunc(time.Second, func() {
+				if _, err := op.Poll(t.Context()); err != nil {
+					t.Errorf("Poll: %v", err)
+				}
+			})
+			begin := time.Now()
+			if err := WaitAll(t.Context(), op); err != nil {
+				t.Fatalf("WaitAll: %v", err)
+			}
+			if took := time.Since(begin); took != time.Second {
+				t.Errorf("WaitAll took %v, want the second until Poll found the end", took)
+			}
+			time.Sleep(2 * time.Minute) // for the call under way
+			log.want(t, "wait 1 begins", "wait 1 poll 1", "wait 1 ends after 1m0s and 1 polls, done true, <nil>")
+		})
+	})
+	t.Run("done elsewhere before the first call", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			var log eventLog
 			observer := log.observer()
-			op := wrap(t, service.pollOnly(), WithPolicy(Policy{AttemptTimeout: time.Hour}), WithObserver(observer))
+			op := wrap(t, (&fakeService{get: endsAt(0)}).pollOnly(), WithPolicy(eachSecond), WithObserver(observer))
 			begin := observer.WaitStart
 			observer.WaitStart = func(ctx context.Context, e WaitStart) context.Context {
 				if _, err := op.Poll(t.Context()); err != nil {
@@ -177,8 +199,8 @@ func TestObserverOfGroup(t *testing.T) {
 			if err := WaitAll(t.Context(), op); err != nil {
 				t.Fatalf("WaitAll: %v", err)
 			}
-			time.Sleep(2 * time.Minute) // for the call under way
-			log.want(t, "wait 1 begins", "wait 1 poll 1", "wait 1 ends after 1m0s and 1 polls, done true, <nil>")
+			synctest.Wait()
+			log.want(t, "wait 1 begins", "wait 1 ends after 0s and 0 polls, done true, <nil>")
 		})
 	})
 }

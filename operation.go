@@ -53,25 +53,11 @@ func (o *Operation[R, M]) Poll(ctx context.Context) (Snapshot[R, M], error) {
 	}
 	begin := time.Now()
 	a := o.client.get(ctx, o.name, o.policy.AttemptTimeout)
-	err := o.takeOver(ctx, a, begin)
-	if a.err == nil && a.view.done {
-		o.tellGroups()
-	}
-	return o.Snapshot(), err
-}
-
-// takeOver makes a single poll's answer known, or its failure an error.
-func (c *core) takeOver(ctx context.Context, a answer, begin time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if a.err != nil {
-		return &WaitError{
-			Name: c.name, Last: Raw{c.name, c.view}, PollErr: a.err, Polls: 1, Elapsed: time.Since(begin), cause: c.pollCauses(ctx, a.err),
-		}
+		return o.Snapshot(), o.pollError(ctx, a.err, begin)
 	}
-	c.poll.seen = true
-	c.tellLocked(a.view)
-	return nil
+	o.heard(a)
+	return o.Snapshot(), nil
 }
 
 // Wait blocks until the operation is done and returns its response, or an
@@ -106,32 +92,13 @@ func (o *Operation[R, M]) Wait(ctx context.Context, opts ...WaitOption) (R, erro
 // WaitOperation, the end is seen at once all the same.
 func (o *Operation[R, M]) Progress(ctx context.Context) iter.Seq2[Snapshot[R, M], error] {
 	return func(yield func(Snapshot[R, M], error) bool) {
-		begin := time.Now()
 		shown := o.known()
-		if shown.at != 0 && !yield(Snapshot[R, M]{o.name, shown}, nil) || shown.done {
+		show := func(v view) bool { return yield(Snapshot[R, M]{o.name, v}, nil) }
+		if shown.at != 0 && !show(shown) || shown.done {
 			return
 		}
-		if ctx.Err() != nil {
-			if err := o.ended(ctx, begin); err != nil {
-				yield(o.Snapshot(), err)
-				return
-			}
-		}
-		l := o.join(ctx, o.decodes, true)
-		if l != nil {
-			defer l.leave(true)
-		}
-		for !shown.done {
-			if l != nil {
-				if err := o.await(ctx, l, begin, &shown); err != nil {
-					yield(o.Snapshot(), err)
-					return
-				}
-			}
-			shown = o.known()
-			if !yield(Snapshot[R, M]{o.name, shown}, nil) {
-				return
-			}
+		if err := o.watch(ctx, shown, show); err != nil {
+			yield(o.Snapshot(), err)
 		}
 	}
 }
@@ -144,25 +111,18 @@ func (o *Operation[R, M]) Delete(ctx context.Context) error {
 
 func (o *Operation[R, M]) decodes(v view) bool { return Snapshot[R, M]{o.name, v}.resultDecodes() }
 
-// pollCauses are the causes of a single poll's failure.
-func (c *core) pollCauses(ctx context.Context, err error) causes {
-	if ctx.Err() != nil {
-		return contextCauses(ctx)
+// pollError is what a single poll failed with.
+func (c *core) pollError(ctx context.Context, err error, begin time.Time) *WaitError {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := &WaitError{Name: c.name, Last: Raw{c.name, c.view}, PollErr: err, Polls: 1, Elapsed: time.Since(begin), cause: causes{err}}
+	switch {
+	case ctx.Err() != nil:
+		e.cause = contextCauses(ctx)
+	case codeOf(err) == codes.NotFound && c.wait.poll.seen:
+		e.cause = causes{ErrGone, err}
+	case codeOf(err) == codes.NotFound:
+		e.cause = causes{ErrNotFound, err}
 	}
-	if codeOf(err) != codes.NotFound {
-		return causes{err}
-	}
-	if c.poll.seen {
-		return causes{ErrGone, err}
-	}
-	return causes{ErrNotFound, err}
-}
-
-// noticeLocked wakes the waiters after a change that the loop did not make.
-func (l *loop) noticeLocked() {
-	close(l.changed)
-	l.changed = make(chan struct{})
-	if l.op.view.done {
-		l.pollNowLocked()
-	}
+	return e
 }

@@ -61,7 +61,7 @@ func (m Method[R, M]) Start(ctx context.Context, c *Client, call StartFunc) (*Op
 		return nil, err
 	}
 	event := Started{Operation: op.name, Method: m.Name, Token: op.Token(), RequestID: id}
-	op.link = c.config.observer.started(ctx, event)
+	op.setLink(c.config.observer.started(ctx, event))
 	if c.config.onStart != nil {
 		if err := c.config.onStart(ctx, event); err != nil {
 			return op, fmt.Errorf("record start of operation %q: %w", op.name, err)

@@ -3,96 +3,478 @@ package lro
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"reflect"
 	"time"
+
+	"google.golang.org/grpc/codes"
 )
 
-// await returns nil once the operation is done, and a [*WaitError] when
-// waiting ended before. With next, it also returns, with nil, when the state
-// is no longer the one that next holds.
-func (c *core) await(ctx context.Context, l *loop, begin time.Time, next *view) error {
-	last := lastPollTimer(ctx)
-	defer last.Stop()
-	for {
-		c.mu.Lock()
-		done := c.view.done
-		fresh := next != nil && c.view.at != 0 && !c.view.same(*next)
-		changed := l.changed
-		c.mu.Unlock()
-		if done || fresh {
-			return nil
+// errNoCaller is the cause with which a call is cancelled when the wait it was
+// made for has ended.
+var errNoCaller = errors.New("lro: no caller waits for the operation any more")
+
+// wait is the state of waiting for one operation, which all its callers share.
+// It is moved by the scheduler of one lane: of its client, or of a group while
+// only groups wait. It is kept small, since a group may hold a million; fields
+// that few need are in extra. All is guarded by core.mu but the last three
+// fields, which the scheduler's mu guards.
+type wait struct {
+	begun   time.Duration // when the schedule of polls began, by clock; 0 before
+	due     time.Duration // when the next call is made, by clock
+	lane    *lane         // nil while no caller waits
+	callers *caller       // first of those that wait for this operation alone
+	members *member       // first of those of groups that are iterated
+	extra   *waitExtra
+	poll    pollState
+	polls   int32 // calls made by this wait
+	calls   int32 // calls made for the operation since begun
+	action  action
+	phase   phase
+	slot    longPollSlot
+	again   bool // poll again when the call under way has ended
+
+	long  bool // the next call is a WaitOperation
+	index int32
+	key   time.Duration // when the scheduler is to look at it
+}
+
+// phase is what a wait is doing.
+type phase uint8
+
+const (
+	idle    phase = iota // no caller waits
+	fresh                // the scheduler has not decided about it yet
+	pausing              // until due
+	calling
+)
+
+// waitExtra is what a wait has only when something special is set or happens.
+type waitExtra struct {
+	link      any           // what Observer.Started returned
+	notBefore time.Duration // when the service asked to be called again, by clock
+	held      view          // a done answer of WaitOperation, to be confirmed
+	pollErr   error         // of the last poll
+	hint      func(Raw, time.Duration) time.Duration
+	began     time.Duration // of this wait, by clock; set with hint
+	timeout   time.Duration // of the next WaitOperation
+	span      *span
+	call      *call // under way
+}
+
+func (w *wait) more() *waitExtra {
+	if w.extra == nil {
+		w.extra = &waitExtra{}
+	}
+	return w.extra
+}
+
+// trim lets go of what is not used any more.
+func (w *wait) trim(now time.Duration) {
+	x := w.extra
+	if x == nil {
+		return
+	}
+	if x.notBefore <= now {
+		x.notBefore = 0
+	}
+	if x.link == nil && x.notBefore == 0 && !x.held.done && x.pollErr == nil && x.hint == nil && x.timeout == 0 && x.span == nil && x.call == nil {
+		w.extra = nil
+	}
+}
+
+// watched reports whether a caller iterates over progress.
+func (w *wait) watched() bool {
+	for k := w.callers; k != nil; k = k.next {
+		if k.watch {
+			return true
 		}
-		if next == nil {
-			changed = nil // only the end matters
+	}
+	return false
+}
+
+// homeLocked puts the wait where its callers want it: with its client, or with a
+// group while only groups wait. It returns the end of the wait when no caller is
+// left.
+func (c *core) homeLocked() *ending {
+	w := &c.wait
+	old := w.lane
+	switch {
+	case w.callers != nil:
+		if old == nil || old.scheduler.client == nil {
+			w.lane = c.client.enlist()
 		}
-		select {
-		case <-changed:
-		case <-l.ended:
-			return c.endOf(l, begin)
-		case <-last.C:
-			if d := c.untilLastPoll(ctx); d > 0 {
-				last.Reset(d)
-				continue
+	case w.members != nil:
+		if s := &w.members.group.scheduler; old == nil || old.scheduler != s {
+			w.lane = s.enlist(c.client)
+		}
+	default:
+		return c.endLocked(nil)
+	}
+	if old != nil && old != w.lane {
+		old.remove(c)
+	}
+	switch w.phase {
+	case idle:
+		w.phase, w.index = fresh, -1
+		w.lane.scheduler.begin(c)
+	case fresh:
+		if old != w.lane {
+			w.lane.scheduler.begin(c)
+		}
+	default:
+		w.lane.put(c, c.keyLocked(clock()))
+	}
+	return nil
+}
+
+// begin begins a wait, if it is still s that is to.
+func (c *core) begin(s *scheduler) {
+	c.mu.Lock()
+	w := &c.wait
+	mine := func() bool { return w.phase == fresh && w.lane.scheduler == s }
+	if mine() && w.callers != nil {
+		if sp := c.newSpanLocked(w.callers.ctx); sp != nil {
+			link := w.extra.link
+			c.mu.Unlock()
+			sp.begin(c, link)
+			c.mu.Lock()
+		}
+	}
+	var e *ending
+	if mine() {
+		e = c.beginLocked()
+	}
+	c.mu.Unlock()
+	e.tell()
+}
+
+// values returns the context of a caller that waits: the one whose values,
+// such as credentials, the next call carries.
+func (w *wait) values() context.Context {
+	for k := w.callers; k != nil; k = k.next {
+		if k.ctx.Err() == nil {
+			return k.ctx
+		}
+	}
+	if w.callers != nil {
+		return w.callers.ctx
+	}
+	return w.members.group.ctx
+}
+
+// beginLocked decides what a new wait does first.
+func (c *core) beginLocked() *ending {
+	w := &c.wait
+	now := clock()
+	if w.begun == 0 {
+		w.begun = now
+	}
+	if c.policy.Hint != nil {
+		w.more().hint, w.more().began = c.policy.newHint(), now
+	}
+	age := time.Duration(-1)
+	if at := c.view.at; at != 0 {
+		age = max(0, time.Duration(time.Now().UnixNano()-at))
+	}
+	return c.decideLocked(observation{call: beginOfWait, age: age}, answer{}, nil, now)
+}
+
+// tookLocked takes over what a call brought, made with the credentials of from;
+// nil for one that the wait did not make.
+func (c *core) tookLocked(obs observation, a answer, from context.Context) *ending {
+	w := &c.wait
+	now := clock()
+	switch {
+	case obs.call == interrupted:
+	case a.err != nil:
+		w.more().pollErr = a.err
+	case w.extra != nil:
+		w.extra.pollErr = nil
+	}
+	if a.hint > 0 {
+		w.more().notBefore = now + a.hint
+	}
+	return c.decideLocked(obs, a, from, now)
+}
+
+// decideLocked takes what was observed through the policy and does what that
+// decides: it ends the wait, which is returned, or sets the next call.
+func (c *core) decideLocked(obs observation, a answer, from context.Context, now time.Duration) *ending {
+	w := &c.wait
+	if w.lane != nil {
+		w.slot.update(c, w.lane.scheduler.longPolls())
+	}
+	if w.poll.confirm && obs.call == calledGet && obs.done {
+		c.client.longPollTrust.Store(true)
+	}
+	obs.longPoll, obs.watched = w.slot.held, w.watched()
+	obs.trusted = c.client.longPollTrust.Load()
+	obs.elapsed = elapsedSince(w.begun, now)
+	obs.jitter = 2*rand.Float64() - 1
+	s, d := c.policy.next(w.poll, obs)
+	w.poll = s
+	if d.noLongPoll > 0 {
+		c.client.pauseLongPoll(d.noLongPoll)
+	}
+	switch {
+	case d.action == doFinish:
+		v := a.view
+		if !v.done {
+			v = w.extra.held
+		}
+		c.learnLocked(v)
+		return c.endLocked(nil)
+	case d.action == doFail && from != nil && refusal(d.err) && !w.only(from):
+		return c.refuseLocked(from, d.err, now)
+	case d.action == doFail:
+		return c.endLocked(d.err)
+	case obs.done:
+		w.more().held = a.view
+	case a.err == nil && obs.call != beginOfWait && obs.call != interrupted:
+		c.learnLocked(a.view)
+	}
+	if w.phase == idle || w.phase == calling || w.phase == fresh && obs.call != beginOfWait {
+		return nil // an answer from elsewhere
+	}
+	w.action, w.due, w.phase = d.action, now+d.after, pausing
+	if w.again {
+		w.again, w.action, w.due = false, doGet, now
+	}
+	if w.extra != nil {
+		w.extra.timeout = d.timeout
+		w.due = max(w.due, w.extra.notBefore)
+		w.trim(now)
+	} else if d.timeout > 0 {
+		w.more().timeout = d.timeout
+	}
+	w.lane.put(c, c.keyLocked(now))
+	return nil
+}
+
+// pollSoonLocked makes the wait poll as soon as the service allows it.
+func (c *core) pollSoonLocked() {
+	w := &c.wait
+	if w.lane == nil || w.lane.scheduler.bubble != bubble() {
+		return
+	}
+	if w.phase != pausing {
+		w.again = true
+		c.cutLocked()
+		return
+	}
+	w.action, w.due = doGet, clock()
+	if w.extra != nil {
+		w.due = max(w.due, w.extra.notBefore)
+	}
+	w.lane.put(c, c.keyLocked(clock()))
+}
+
+// cutLocked gives up a WaitOperation under way, for a GetOperation.
+func (c *core) cutLocked() {
+	if x := c.wait.extra; x != nil && x.call != nil && x.call.long {
+		x.call.cut.Store(true)
+		x.call.cancel(errNoCaller)
+	}
+}
+
+// keyLocked is when the scheduler is to look at the wait: when its next call is
+// due, or shortly before a caller's deadline.
+func (c *core) keyLocked(now time.Duration) time.Duration {
+	w := &c.wait
+	key := forever
+	if w.phase == pausing {
+		key = w.due
+	}
+	before := func(deadline, margin time.Duration) {
+		if at := deadline - maxLastPollMargin; at > now {
+			key = min(key, at)
+		} else {
+			key = min(key, deadline-margin)
+		}
+	}
+	for k := w.callers; k != nil; k = k.next {
+		if k.deadline > 0 {
+			before(k.deadline, c.client.lastPollMargin())
+		}
+	}
+	for m := w.members; m != nil; m = m.next {
+		if d := m.group.deadline; d > 0 && !m.served {
+			before(d, m.group.scheduler.lastPollMargin(c.client))
+		}
+	}
+	return key
+}
+
+// serveDeadlinesLocked reports whether a last poll is to be made now, before the
+// deadline of a caller. One serves all callers whose time has come, and none is
+// made where the state is younger than the margin, or the service wants no call.
+func (c *core) serveDeadlinesLocked(now time.Duration) bool {
+	w := &c.wait
+	margin, wanted := c.client.lastPollMargin(), false
+	for k := w.callers; k != nil; k = k.next {
+		if k.deadline > 0 && k.deadline-margin <= now {
+			k.deadline, wanted = 0, true
+		}
+	}
+	for m := w.members; m != nil; m = m.next {
+		if d := m.group.deadline; d > 0 && !m.served && d-m.group.scheduler.lastPollMargin(c.client) <= now {
+			m.served, wanted = true, true
+		}
+	}
+	young := c.view.at != 0 && time.Duration(time.Now().UnixNano()-c.view.at) < margin
+	early := w.extra != nil && w.extra.notBefore > now
+	return wanted && !young && !early
+}
+
+// endLocked ends the wait, without err because the operation is done or no
+// caller is left, and hands out its callers. The returned end is to be told once
+// core.mu is free. It is nil where there was no wait.
+func (c *core) endLocked(err error) *ending {
+	w := &c.wait
+	w.poll.confirm, w.poll.suspect = false, false
+	if w.phase == idle {
+		return nil
+	}
+	e := c.endingLocked(err)
+	for w.callers != nil {
+		e.take(w.callers)
+	}
+	for w.members != nil {
+		e.takeMember(w.members)
+	}
+	if x := w.extra; x != nil {
+		if e.span = x.span; e.span != nil && e.span.ctx == nil {
+			e.span.ending, e.later = e, true
+			if x.call != nil {
+				e.polls-- // it will not be made
 			}
-			l.pollNow()
-		case <-ctx.Done():
-			return c.stopped(ctx, l, begin)
+		} else if x.call != nil {
+			x.call.ending, e.later = e, true
+		}
+		if x.call != nil {
+			x.call.cancel(errNoCaller)
+		}
+		*x = waitExtra{link: x.link, notBefore: x.notBefore}
+	}
+	w.slot.release(c)
+	w.lane.remove(c)
+	*w = wait{begun: w.begun, poll: w.poll, calls: w.calls, extra: w.extra}
+	w.trim(clock())
+	return e
+}
+
+// refuseLocked ends waiting for the callers whose credentials the service has
+// refused, those with the context from. The wait lasts for the others, with
+// theirs.
+func (c *core) refuseLocked(from context.Context, err error, now time.Duration) *ending {
+	w := &c.wait
+	e := c.endingLocked(err)
+	e.later = true // the span's end
+	for k := w.callers; k != nil; {
+		next := k.next
+		if sameContext(k.ctx, from) {
+			e.take(k)
+		}
+		k = next
+	}
+	for m := w.members; m != nil; {
+		next := m.next
+		if sameContext(m.group.ctx, from) {
+			e.takeMember(m)
+		}
+		m = next
+	}
+	w.action, w.due = doGet, now
+	c.homeLocked()
+	return e
+}
+
+// sameContext reports whether two contexts are one, and so carry the same
+// credentials.
+func sameContext(a, b context.Context) bool { return reflect.TypeOf(a).Comparable() && a == b }
+
+// only reports whether all callers have the context from.
+func (w *wait) only(from context.Context) bool {
+	for k := w.callers; k != nil; k = k.next {
+		if !sameContext(k.ctx, from) {
+			return false
 		}
 	}
-}
-
-// lastPollTimer fires when it is time to look at [core.untilLastPoll]: as early
-// before ctx's deadline as that can be, since by then is known how long a poll
-// takes; never without a deadline.
-func lastPollTimer(ctx context.Context) *time.Timer {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		t := time.NewTimer(forever)
-		t.Stop()
-		return t
+	for m := w.members; m != nil; m = m.next {
+		if !sameContext(m.group.ctx, from) {
+			return false
+		}
 	}
-	return time.NewTimer(time.Until(deadline) - maxLastPollMargin)
+	return true
 }
 
-// untilLastPoll is the time until the poll that is made shortly before ctx's
-// deadline, so that an operation that ends before it is not reported as
-// running.
-func (c *core) untilLastPoll(ctx context.Context) time.Duration {
-	deadline, _ := ctx.Deadline()
-	return time.Until(deadline) - c.client.lastPollMargin()
+// ending is how a wait ended for some or all of its callers.
+type ending struct {
+	core    *core
+	callers []*caller
+	members []*member
+	span    *span
+	last    view
+	err     error // nil when the operation is done, or no caller was left
+	pollErr error
+	polls   int
+	later   bool // the observer is told later, or not at all
 }
 
-// endOf returns what the ended loop ended with; nil when the operation is
-// done.
-func (c *core) endOf(l *loop, begin time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.view.done {
-		return nil
-	}
-	cs, ok := l.err.(causes)
-	if !ok {
-		cs = causes{l.err}
-	}
-	return c.waitErrorLocked(l, begin, cs)
-}
-
-// stopped returns the error for a ctx that ended; nil when the operation was
-// done at the same moment.
-func (c *core) stopped(ctx context.Context, l *loop, begin time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.view.done {
-		return nil
-	}
-	return c.waitErrorLocked(l, begin, contextCauses(ctx))
-}
-
-func (c *core) waitErrorLocked(l *loop, begin time.Time, cs causes) *WaitError {
-	e := &WaitError{Name: c.name, Last: Raw{c.name, c.view}, Elapsed: time.Since(begin), cause: cs}
-	if l != nil {
-		e.PollErr, e.Polls = l.pollErr, l.polls
+func (c *core) endingLocked(err error) *ending {
+	e := &ending{core: c, last: c.view, err: err, polls: int(c.wait.polls)}
+	if x := c.wait.extra; x != nil {
+		e.pollErr = x.pollErr
 	}
 	return e
+}
+
+func (e *ending) take(k *caller) {
+	e.core.wait.unlink(k)
+	k.ended = e
+	e.callers = append(e.callers, k)
+}
+
+func (e *ending) takeMember(m *member) {
+	e.core.wait.drop(m)
+	e.members = append(e.members, m)
+}
+
+// tell tells the observer, then the callers.
+func (e *ending) tell() {
+	if e == nil {
+		return
+	}
+	if !e.later {
+		e.endSpan()
+	}
+	for _, k := range e.callers {
+		k.signal()
+	}
+	for _, m := range e.members {
+		m.group.hand(m, e)
+	}
+}
+
+func (e *ending) waitError(elapsed time.Duration) *WaitError {
+	return &WaitError{
+		Name: e.core.name, Last: Raw{e.core.name, e.last}, PollErr: e.pollErr, Polls: e.polls, Elapsed: elapsed, cause: causesOf(e.err),
+	}
+}
+
+// refusal reports whether an error is about the caller's credentials.
+func refusal(err error) bool {
+	code := codeOf(err)
+	return code == codes.Unauthenticated || code == codes.PermissionDenied
+}
+
+// causesOf returns the parts of an error with which a wait ended.
+func causesOf(err error) causes {
+	if cs, ok := err.(causes); ok {
+		return cs
+	}
+	return causes{err}
 }
 
 // contextCauses returns ctx's error, and the cause it ended with where that is
@@ -103,28 +485,4 @@ func contextCauses(ctx context.Context) causes {
 		return causes{cause}
 	}
 	return causes{err, cause}
-}
-
-// wait blocks until the operation is done or waiting ends.
-func (c *core) wait(ctx context.Context, decodes resultChecker) error {
-	begin := time.Now()
-	if ctx.Err() != nil {
-		return c.ended(ctx, begin)
-	}
-	l := c.join(ctx, decodes, false)
-	if l == nil {
-		return nil
-	}
-	defer l.leave(false)
-	return c.await(ctx, l, begin, nil)
-}
-
-// ended is the answer to waiting with a ctx that has ended: what is known.
-func (c *core) ended(ctx context.Context, begin time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.view.done {
-		return nil
-	}
-	return c.waitErrorLocked(nil, begin, contextCauses(ctx))
 }

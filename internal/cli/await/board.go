@@ -30,6 +30,7 @@ type board struct {
 	session *remote.Session
 	meter   *term.Meter
 	total   int
+	end     time.Time // of the time for which is waited; zero for none
 	news    chan struct{}
 	quit    chan struct{}
 	running sync.WaitGroup
@@ -74,7 +75,7 @@ func (b *board) observer() *lro.Observer {
 		case e.LongPoll:
 			// A long poll may end with an error for no other reason than its length,
 			// by the service or a proxy before it. The poll that follows tells.
-		case ctx.Err() == nil && !timeIsUp(ctx, e.Err):
+		case ctx.Err() == nil && !b.timeIsUp(e.Err):
 			b.trouble = e.Err
 		}
 		select {
@@ -84,11 +85,10 @@ func (b *board) observer() *lro.Observer {
 	}}
 }
 
-// timeIsUp reports whether a service said that the time which ctx allows has
+// timeIsUp reports whether a service said that the time for which is waited has
 // passed, a moment before it does by the clock here.
-func timeIsUp(ctx context.Context, err error) bool {
-	end, ok := ctx.Deadline()
-	return ok && time.Until(end) < time.Second && status.Code(err) == codes.DeadlineExceeded
+func (b *board) timeIsUp(err error) bool {
+	return !b.end.IsZero() && time.Until(b.end) < time.Second && status.Code(err) == codes.DeadlineExceeded
 }
 
 // start begins to show, for so many operations. abort is called when what is

@@ -66,6 +66,7 @@ func (o *Options) Run(ctx context.Context, io *term.IO, args []string) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, exit.ErrTimeout)
 		defer cancel()
 	}
+	w.board.end, _ = ctx.Deadline()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	w.board.start(len(w.order), func(err error) { stop(outputError{err}) })

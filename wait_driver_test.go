@@ -1,0 +1,434 @@
+package lro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// A state younger than the margin needs no last poll, and one serves all whose
+// deadlines are near.
+func TestDeadlinesSharePolls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{get: endsAt(time.Hour)}
+		op := wrap(t, f.pollOnly(), WithPolicy(Policy{Jitter: -1}))
+		var wg sync.WaitGroup
+		for i := range 5000 {
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second+time.Duration(i)*20*time.Microsecond)
+				defer cancel()
+				if _, err := op.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Wait: %v, want the deadline", err)
+				}
+			})
+		}
+		wg.Wait()
+		// By the plain schedule 14 in 10 s; 100 ms of deadlines need one for each
+		// margin of 20 ms.
+		if gets, _ := f.counts(); gets > 20 {
+			t.Errorf("made %d polls, want at most 20", gets)
+		}
+	})
+}
+
+// What a service asks for binds the last poll before a deadline and later waits.
+func TestHintOutlivesItsWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hinted, err := status.New(codes.Unavailable, "busy").WithDetails(retryIn(time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := endsAt(59 * time.Second)
+		f := &fakeService{get: func(ctx context.Context, n int) (*longrunningpb.Operation, error) {
+			if n == 1 {
+				return nil, hinted.Err()
+			}
+			return end(ctx, n)
+		}}
+		op := resume(t, f.pollOnly())
+		begin := time.Now()
+		for time.Since(begin) < 59*time.Second {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if _, err := op.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("Wait: %v, want the deadline", err)
+			}
+			cancel()
+		}
+		if gets, _ := f.counts(); gets != 1 {
+			t.Errorf("made %d polls within the minute, want 1", gets)
+		}
+		got, err := op.Wait(t.Context())
+		wantValue(t, got, err, "done")
+		if took := time.Since(begin); took != time.Minute {
+			t.Errorf("the next poll came after %v, want a minute", took)
+		}
+	})
+}
+
+// Another's Poll ends a wait whose own call hangs.
+func TestPollEndsWaitWhoseCallHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		given := make(chan struct{})
+		f := &fakeService{get: func(ctx context.Context, n int) (*longrunningpb.Operation, error) {
+			if n == 1 {
+				<-ctx.Done()
+				close(given)
+				return nil, status.FromContextError(ctx.Err()).Err()
+			}
+			return succeeded("done"), nil
+		}}
+		op := resume(t, f.pollOnly())
+		begin := time.Now()
+		time.AfterFunc(time.Second, func() { _, _ = op.Poll(t.Context()) })
+		got, err := op.Wait(t.Context())
+		wantValue(t, got, err, "done")
+		if took := time.Since(begin); took != time.Second {
+			t.Errorf("Wait took %v, want the second until Poll found the end", took)
+		}
+		<-given // the call that hung was given up
+	})
+}
+
+// A call carries the credentials of a caller that waits, and a refusal of them
+// is told to that caller only.
+func TestCredentialsAreTheCallersOwn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var seen []string
+		end := endsAt(10 * time.Second)
+		f := &fakeService{get: func(ctx context.Context, n int) (*longrunningpb.Operation, error) {
+			md, _ := metadata.FromOutgoingContext(ctx)
+			user := strings.Join(md.Get("user"), ",")
+			mu.Lock()
+			seen = append(seen, user)
+			mu.Unlock()
+			if user == "expired" {
+				return nil, status.Error(codes.Unauthenticated, "who?")
+			}
+			return end(ctx, n)
+		}}
+		as := func(user string) context.Context {
+			return metadata.NewOutgoingContext(t.Context(), metadata.Pairs("user", user))
+		}
+		op := resume(t, f.pollOnly())
+		var wg sync.WaitGroup
+		first, leave := context.WithCancel(as("first"))
+		wg.Go(func() { _, _ = op.Wait(first) })
+		synctest.Wait()
+		wg.Go(func() {
+			got, err := op.Wait(as("second"))
+			if err != nil || got.GetValue() != "done" {
+				t.Errorf("Wait of the second: %v, %v, want done", got, err)
+			}
+		})
+		synctest.Wait()
+		leave()
+		time.Sleep(2 * time.Second)
+		mu.Lock()
+		if seen[0] != "first" || seen[len(seen)-1] != "second" {
+			t.Errorf("calls were made for %q, want the second's once the first has left", seen)
+		}
+		mu.Unlock()
+		wg.Wait()
+
+		op = resume(t, f.pollOnly())
+		f.get = func(ctx context.Context, n int) (*longrunningpb.Operation, error) {
+			md, _ := metadata.FromOutgoingContext(ctx)
+			if md.Get("user")[0] == "expired" {
+				return nil, status.Error(codes.Unauthenticated, "who?")
+			}
+			return succeeded("done"), nil
+		}
+		results := make([]error, 4)
+		for i, user := range []string{"expired", "good", "good", "expired"} {
+			wg.Go(func() { _, results[i] = op.Wait(as(user)) })
+			// All of them have joined before the first call is answered.
+		}
+		wg.Wait()
+		for _, i := range []int{1, 2} {
+			if results[i] != nil {
+				t.Errorf("Wait with good credentials: %v, want none of another's error", results[i])
+			}
+		}
+	})
+}
+
+// An Unauthenticated caller gets its own error while the others wait on.
+func TestRefusalEndsOnlyItsCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		end := endsAt(10 * time.Second)
+		f := &fakeService{get: func(ctx context.Context, n int) (*longrunningpb.Operation, error) {
+			time.Sleep(10 * time.Millisecond) // sleep: in a bubble
+			md, _ := metadata.FromOutgoingContext(ctx)
+			if md.Get("user")[0] == "expired" {
+				return nil, status.Error(codes.PermissionDenied, "not yours")
+			}
+			return end(ctx, n)
+		}}
+		op := resume(t, f.pollOnly())
+		var wg sync.WaitGroup
+		wait := func(user string, want codes.Code) {
+			wg.Go(func() {
+				ctx := metadata.NewOutgoingContext(t.Context(), metadata.Pairs("user", user))
+				begin := time.Now()
+				if _, err := op.Wait(ctx); status.Code(err) != want {
+					t.Errorf("Wait of %q: %v, want %v", user, err, want)
+				} else if took := time.Since(begin); err != nil && took > time.Second {
+					t.Errorf("Wait of %q failed after %v, want at once", user, took)
+				}
+			})
+			synctest.Wait()
+		}
+		wait("expired", codes.PermissionDenied)
+		wait("good", codes.OK)
+		wait("good", codes.OK)
+		wg.Wait()
+	})
+}
+
+// Cancel makes the wait poll at once, or after the call that is under way.
+func TestCancelPollsAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, busy := range []bool{false, true} {
+		t.Run(fmt.Sprint(busy), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var cancelled atomic.Bool
+				f := &fakeService{}
+				f.cancel = func(context.Context) error { cancelled.Store(true); return nil }
+				f.get = func(_ context.Context, n int) (*longrunningpb.Operation, error) {
+					done := cancelled.Load()
+					if n == 1 && busy {
+						time.Sleep(2 * time.Second) // sleep: in a bubble
+					}
+					if done {
+						return failed(codes.Canceled, "cancelled"), nil
+					}
+					return running(""), nil
+				}
+				op := resume(t, struct {
+					getOnly
+					canceller
+				}{getOnly{f}, f}, WithPolicy(Policy{FirstPoll: time.Hour, MaxInterval: time.Hour}))
+				begin := time.Now()
+				time.AfterFunc(time.Second, func() {
+					if ok, err := op.Cancel(t.Context()); !ok || err != nil {
+						t.Errorf("Cancel: %v, %v", ok, err)
+					}
+				})
+				_, err := op.Wait(t.Context())
+				if e, ok := errors.AsType[*OperationError](err); !ok || !e.Cancelled() {
+					t.Errorf("Wait: %v, want it cancelled", err)
+				}
+				want := time.Second
+				if busy {
+					want = 2 * time.Second
+				}
+				if took := time.Since(begin); took != want {
+					t.Errorf("Wait took %v, want %v", took, want)
+				}
+			})
+		})
+	}
+}
+
+// The first who watches ends a long poll that was meant for those who want the
+// end only.
+func TestProgressEndsALongPollOfOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{get: func(context.Context, int) (*longrunningpb.Operation, error) { return running("half"), nil }, wait: waitsUntil(time.Hour)}
+		op := wrap(t, f)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = op.Wait(ctx) })
+		synctest.Wait()
+		begin := time.Now()
+		for s := range op.Progress(ctx) {
+			if m, ok := s.Metadata(); ok && m.GetValue() == "half" {
+				break
+			}
+		}
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("Progress showed the state after %v, want at once", took)
+		}
+		cancel()
+		wg.Wait()
+	})
+}
+
+// A client serves callers inside and outside of a bubble, and in several, at the
+// same time.
+func TestClientInAndOutOfBubbles(t *testing.T) {
+	t.Parallel()
+	polled := make(chan struct{}, 1)
+	service := GetFunc(func(context.Context, string) (*longrunningpb.Operation, error) {
+		return running(""), nil
+	})
+	polling := &Observer{PollStart: func(ctx context.Context, e PollStart) context.Context {
+		if e.Method == "outside" {
+			signal(polled)
+		}
+		return ctx
+	}}
+	c := NewClient(service, WithPolicy(Policy{FirstPoll: time.Millisecond}), WithObserver(polling))
+	method := Strings
+	method.Name = "outside"
+	outside, err := method.Wrap(c, running(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { _, _ = outside.Wait(ctx) })
+	<-polled
+	method.Name = "inside"
+	for range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			op, err := method.Wrap(c, running(""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			if _, err := op.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Wait in a bubble: %v, want the deadline", err)
+			}
+			if err := WaitAll(ctx, op); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("WaitAll in a bubble: %v, want the deadline", err)
+			}
+			// One operation cannot be waited for in two bubbles at once.
+			if _, err := outside.Wait(t.Context()); !errors.Is(err, errOtherBubble) {
+				t.Errorf("Wait for what is waited for outside: %v, want an error that says so", err)
+			}
+			if err := WaitAll(t.Context(), outside); !errors.Is(err, errOtherBubble) {
+				t.Errorf("WaitAll for what is waited for outside: %v, want an error that says so", err)
+			}
+			if _, err := outside.Poll(t.Context()); err != nil {
+				t.Errorf("Poll in a bubble: %v", err)
+			}
+		})
+	}
+}
+
+// Callers that come and go at random all learn what is true.
+func TestWaitersComeAndGo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const operations, waiters = 500, 10_000
+		begin := time.Now()
+		f := &fleet{begin: begin, took: 5 * time.Millisecond, end: func(name string) time.Duration {
+			var i int
+			fmt.Sscanf(name, "operations/%d", &i)
+			return time.Duration(i) * time.Minute / operations
+		}}
+		var log waitCount
+		ops := handles(t, NewClient(f, WithObserver(log.observer())), operations)
+		var wg sync.WaitGroup
+		for i := range waiters {
+			rnd := rand.New(rand.NewPCG(1, uint64(i)))
+			wg.Go(func() {
+				for time.Since(begin) < time.Minute {
+					time.Sleep(rand.N(5 * time.Second)) // sleep: in a bubble
+					op := ops[rnd.IntN(operations)]
+					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rnd.Int64N(int64(20*time.Second))))
+					err := waitFor(ctx, op, i%10 == 0)
+					if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("%s: %v, want success or the deadline", op.Name(), err)
+					}
+					if err == nil && !op.Done() {
+						t.Errorf("%s: waiting succeeded, but it is not done", op.Name())
+					}
+					cancel()
+				}
+			})
+		}
+		wg.Wait()
+		synctest.Wait()
+		log.check(t)
+		for _, op := range ops {
+			if w := &op.untyped().wait; w.phase != idle || w.callers != nil || w.members != nil || w.lane != nil {
+				t.Fatalf("%s: left behind %+v", op.Name(), w)
+			}
+		}
+		if c := ops[0].untyped().client; len(c.schedulers) != 0 {
+			t.Errorf("%d schedulers are left without waits", len(c.schedulers))
+		}
+	})
+}
+
+func waitFor(ctx context.Context, op Handle, grouped bool) error {
+	if grouped {
+		return WaitAll(ctx, op)
+	}
+	_, err := op.(*Operation[stringValue, stringValue]).Wait(ctx)
+	return err
+}
+
+// waitCount checks that the observer is told of ends as of begins, and of polls
+// between.
+type waitCount struct {
+	mu     sync.Mutex
+	open   int
+	faults []string
+}
+
+type waitCountKey struct{}
+
+func (l *waitCount) observer() *Observer {
+	type state struct{ ended bool }
+	return &Observer{
+		WaitStart: func(ctx context.Context, e WaitStart) context.Context {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.open++
+			return context.WithValue(ctx, waitCountKey{}, &state{})
+		},
+		PollEnd: func(ctx context.Context, e PollEnd) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if s, ok := ctx.Value(waitCountKey{}).(*state); !ok || s.ended {
+				l.faults = append(l.faults, "a poll outside of its wait: "+e.Operation)
+			}
+		},
+		WaitEnd: func(ctx context.Context, e WaitEnd) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.open--
+			s := ctx.Value(waitCountKey{}).(*state)
+			if s.ended {
+				l.faults = append(l.faults, "a second end: "+e.Operation)
+			}
+			s.ended = true
+		},
+	}
+}
+
+func (l *waitCount) check(t *testing.T) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open != 0 || len(l.faults) > 0 {
+		t.Errorf("%d waits have not ended for the observer; %d faults, such as %q", l.open, len(l.faults), append(l.faults, "")[0])
+	}
+}
