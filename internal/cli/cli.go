@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/go-lro/lro/internal/cli/backup"
 	"github.com/go-lro/lro/internal/cli/cancel"
+	"github.com/go-lro/lro/internal/cli/compact"
 	"github.com/go-lro/lro/internal/cli/console"
 	"github.com/go-lro/lro/internal/cli/delete"
 	"github.com/go-lro/lro/internal/cli/demo"
@@ -115,5 +117,8 @@ func (e Edition) New(io *term.IO) *cobra.Command {
 		cancel.New(io), console.New(io), delete.New(io), demo.New(io), doctor.New(io), get.New(io), list.New(io),
 		serve.New(io, e.Store), start.New(io), version.New(io), wait.New(io), watch.New(io),
 	)
+	if e.Store == nil { // the verbs of a file
+		root.AddCommand(backup.New(io), compact.New(io))
+	}
 	return root
 }

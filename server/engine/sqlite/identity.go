@@ -65,10 +65,8 @@ func own(path string, beside *lockFile) (_ *ownership, err error) {
 			err = errors.Join(err, o.release())
 		}
 	}()
-	if n, err := countLinks(db); err != nil {
-		return nil, fmt.Errorf("count names of the file: %w", err)
-	} else if n > 1 {
-		return nil, fmt.Errorf("the file has %d names (hard links), and its log is found under one of them only: remove the others, or copy the file", n)
+	if err := checkLinks(db); err != nil {
+		return nil, err
 	}
 	info, err := db.Stat()
 	if err != nil {
@@ -76,6 +74,18 @@ func own(path string, beside *lockFile) (_ *ownership, err error) {
 	}
 	o.files = []knownFile{{path, info}}
 	return o, o.check()
+}
+
+// checkLinks refuses a file with several names.
+func checkLinks(f *os.File) error {
+	n, err := countLinks(f)
+	if err != nil {
+		return fmt.Errorf("count names of the file: %w", err)
+	}
+	if n > 1 {
+		return fmt.Errorf("the file has %d names (hard links), and its log is found under one of them only: remove the others, or copy the file", n)
+	}
+	return nil
 }
 
 // watch adds the files that SQLite keeps beside the database while it is open.
@@ -140,11 +150,18 @@ func (o *ownership) keepBeside() error {
 func (o *ownership) sizes() map[string]int64 {
 	sizes := make(map[string]int64)
 	for i, name := range []string{"database", "log"} {
-		if info, err := os.Stat(o.files[i].path); err == nil {
-			sizes[name] = info.Size()
-		}
+		sizes[name] = fileBytes(o.files[i].path)
 	}
 	return sizes
+}
+
+// fileBytes returns the size of a file, 0 where there is none.
+func fileBytes(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 func (o *ownership) release() error {

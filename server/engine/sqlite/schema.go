@@ -77,29 +77,9 @@ var errNotOurs = errors.New("the file is a SQLite database of another applicatio
 
 // migrate creates the schema in a new file, or brings an older one up to date.
 func migrate(c *sqlite3.Conn) error {
-	app, err := pragmaInt(c, "application_id")
+	version, err := schemaOf(c)
 	if err != nil {
 		return err
-	}
-	version, err := pragmaInt(c, "user_version")
-	if err != nil {
-		return err
-	}
-	if app != applicationID {
-		empty, err := isEmpty(c)
-		if err != nil {
-			return err
-		}
-		if app != 0 || version != 0 || !empty {
-			return errNotOurs
-		}
-	}
-	if version > int64(len(migrations)) {
-		return fmt.Errorf("the file has schema %d, written by a newer version of this program, which knows up to schema %d",
-			version, len(migrations))
-	}
-	if version < 0 {
-		return fmt.Errorf("the file has schema %d, which cannot be", version)
 	}
 	for v := int(version); v < len(migrations); v++ {
 		script := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
@@ -112,6 +92,35 @@ func migrate(c *sqlite3.Conn) error {
 		}
 	}
 	return nil
+}
+
+// schemaOf returns the schema of a file, 0 for an empty one.
+func schemaOf(c *sqlite3.Conn) (int64, error) {
+	app, err := pragmaInt(c, "application_id")
+	if err != nil {
+		return 0, err
+	}
+	version, err := pragmaInt(c, "user_version")
+	if err != nil {
+		return 0, err
+	}
+	if app != applicationID {
+		empty, err := isEmpty(c)
+		if err != nil {
+			return 0, err
+		}
+		if app != 0 || version != 0 || !empty {
+			return 0, errNotOurs
+		}
+	}
+	if version > int64(len(migrations)) {
+		return 0, fmt.Errorf("the file has schema %d, written by a newer version of this program, which knows up to schema %d",
+			version, len(migrations))
+	}
+	if version < 0 {
+		return 0, fmt.Errorf("the file has schema %d, which cannot be", version)
+	}
+	return version, nil
 }
 
 func isEmpty(c *sqlite3.Conn) (bool, error) {

@@ -1,0 +1,56 @@
+package compact
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-lro/lro/internal/cli/flag"
+	"github.com/go-lro/lro/internal/cli/render"
+	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/server/engine/sqlite"
+)
+
+// New returns the command.
+func New(io *term.IO) *cobra.Command {
+	var db string
+	var output flag.Output
+	cmd := &cobra.Command{
+		Use:   "compact",
+		Short: "Make the database of lro serve smaller",
+		Long: `Rewrite the database of a stopped lro serve without the space that deleted and
+expired operations have left. It takes up to twice the size of the database on the
+disk for a while; interrupted, it leaves the database as it was.
+
+A database that this version created gives space back while the server runs, and so
+does every database after it was compacted once.`,
+		Example: `  lro compact --db /var/lib/lro/lro.db`,
+		Args:    flag.Args(flag.None),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return run(cmd.Context(), io, db, &output)
+		},
+	}
+	cmd.Flags().StringVar(&db, "db", "lro.db", "compact the database in `FILE`")
+	output.AddTo(cmd)
+	return cmd
+}
+
+// compacted is the output for programs.
+type compacted struct {
+	Database string `json:"database"`
+	Before   int64  `json:"bytesBefore"`
+	After    int64  `json:"bytesAfter"`
+}
+
+func run(ctx context.Context, io *term.IO, db string, output *flag.Output) error {
+	before, after, err := sqlite.Compact(ctx, db)
+	if err != nil {
+		return err
+	}
+	if output.JSON() {
+		return render.WriteJSON(io.Out, compacted{db, before, after})
+	}
+	_, err = fmt.Fprintf(io.Out, "%s  %d bytes, %d before\n", term.Clean(db), after, before)
+	return err
+}
