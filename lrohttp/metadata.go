@@ -79,8 +79,8 @@ func addMetadata(h http.Header, md metadata.MD) error {
 // checkHeader refuses what net/http would refuse as if the network were at
 // fault. The value, which may be secret, is not in the error.
 func checkHeader(key string, values ...string) error {
-	for i := range len(key) {
-		if c := key[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+	for _, c := range key {
+		if c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c) {
 			return fmt.Errorf("header %q: name has the character %q", key, c)
 		}
 	}

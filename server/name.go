@@ -70,8 +70,8 @@ func checkSegment(segment string) error {
 	case ".", "..":
 		return fmt.Errorf("name has a segment %q", segment)
 	}
-	for i := range len(segment) {
-		if c := segment[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"#%*<>?\^{|}`+"`", c) >= 0 {
+	for _, c := range segment {
+		if c <= ' ' || c >= 0x7f || strings.ContainsRune(`"#%*<>?\^{|}`+"`", c) {
 			return fmt.Errorf("name has the character %q", c)
 		}
 	}

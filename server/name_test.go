@@ -89,6 +89,14 @@ func TestMatchesParent(t *testing.T) {
 	}
 }
 
+// TestNameErrorShowsTheCharacter: not one of its bytes.
+func TestNameErrorShowsTheCharacter(t *testing.T) {
+	t.Parallel()
+	if err := checkSegment("a日"); err == nil || !strings.Contains(err.Error(), "'日'") {
+		t.Errorf("checkSegment(%q) = %v, want an error with the character", "a日", err)
+	}
+}
+
 // A name that passes has the form the rest of the program relies on.
 func FuzzCheckName(f *testing.F) {
 	for _, seed := range []string{"operations/a", "p/q/operations/a", "operations/../a", "a//operations/b", "\xff/operations/a", ""} {

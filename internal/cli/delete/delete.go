@@ -53,7 +53,7 @@ func run(ctx context.Context, f *remote.Flags, args []string) error {
 	for _, arg := range args {
 		name, err := s.Name(arg)
 		if err != nil {
-			return err
+			return errors.Join(append(errs, err)...)
 		}
 		stop := s.Busy()
 		err = s.Client.Delete(ctx, name)
