@@ -5,33 +5,106 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/go-lro/lro/server/engine"
 )
 
-// run executes one attempt for the engine. It has a goroutine of its own, so
-// that a panic or [runtime.Goexit] of the handler still ends in an outcome.
-func (s *Server) run(ctx context.Context, a engine.Attempt) engine.Outcome {
-	var out engine.Outcome
-	done := make(chan struct{})
+// attempt is an attempt of the engine on its way through a handler.
+type attempt struct {
+	engine.Attempt
+	metadata atomic.Int64 // size of what readers are shown, in bytes
+
+	mu     sync.Mutex
+	closed bool
+	end    func(AttemptEnd) // the observer's; nil before the handler begins
+}
+
+// show reports metadata that was checked.
+func (a *attempt) show(metadata *anypb.Any) {
+	a.metadata.Store(int64(proto.Size(metadata)))
+	a.Attempt.Report(metadata)
+}
+
+// observed sets what hears of the end.
+func (a *attempt) observed(end func(AttemptEnd)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.end = end
+}
+
+// close tells the observer of the end, once, and reports whether it was the
+// first to do so.
+func (a *attempt) close(end AttemptEnd) bool {
+	a.mu.Lock()
+	first := !a.closed
+	a.closed = true
+	tell := a.end
+	a.mu.Unlock()
+	if first && tell != nil {
+		tell(end)
+	}
+	return first
+}
+
+// run executes one attempt for the engine. The handler has a goroutine of its
+// own, so that a panic or [runtime.Goexit] of it still ends in an outcome, and
+// that one which ignores its deadline does not keep the operation for ever.
+func (s *Server) run(ctx context.Context, from engine.Attempt) engine.Outcome {
+	a, rec := &attempt{Attempt: from}, from.Record()
+	a.metadata.Store(int64(proto.Size(rec.Metadata)))
+	done := make(chan engine.Outcome, 1)
 	go func() {
-		defer close(done)
+		var out engine.Outcome
 		returned := false
 		defer func() {
 			if !returned {
-				out = s.panicked(ctx, a.Record(), recover())
+				out = s.panicked(ctx, rec, recover())
 			}
+			done <- out
 		}()
 		out = s.attempt(ctx, a)
 		returned = true
 	}()
-	<-done
-	return out
+	var overdue <-chan time.Time
+	if k := s.kinds[rec.Kind]; k != nil && k.deadline > 0 && k.grace >= 0 {
+		timer := time.NewTimer(k.deadline + k.grace)
+		defer timer.Stop()
+		overdue = timer.C
+	}
+	select {
+	case out := <-done:
+		return out
+	case <-overdue:
+	}
+	select {
+	case out := <-done: // both at once
+		return out
+	default:
+	}
+	return s.overdue(ctx, a, s.kinds[rec.Kind])
+}
+
+// overdue ends an attempt whose handler goes on after its deadline and grace. It
+// is not retried: the handler may still be doing what another attempt would.
+func (s *Server) overdue(ctx context.Context, a *attempt, k *kind) engine.Outcome {
+	rec := a.Record()
+	st := s.faults.complete(&spb.Status{
+		Code:    int32(codes.DeadlineExceeded),
+		Message: fmt.Sprintf("an attempt took longer than %s, and did not end within %s after that", k.deadline, k.grace),
+	}, reasonDeadline)
+	s.logger.ErrorContext(ctx, "handler ignores its deadline, its operation is ended and its slot given back",
+		"operation", rec.Name, "kind", rec.Kind, "attempt", rec.Attempt, "deadline", k.deadline, "grace", k.grace)
+	a.close(AttemptEnd{State: engine.Failed, Status: st, Overdue: true})
+	return engine.Outcome{Error: st}
 }
 
 func (s *Server) panicked(ctx context.Context, rec *engine.Record, value any) engine.Outcome {
@@ -45,7 +118,7 @@ func (s *Server) panicked(ctx context.Context, rec *engine.Record, value any) en
 	return engine.Outcome{Error: s.faults.complete(st, reasonHandlerPanicked)}
 }
 
-func (s *Server) attempt(ctx context.Context, a engine.Attempt) engine.Outcome {
+func (s *Server) attempt(ctx context.Context, a *attempt) engine.Outcome {
 	rec := a.Record()
 	k := s.kinds[rec.Kind]
 	if k == nil || k.invoke == nil {
@@ -53,19 +126,39 @@ func (s *Server) attempt(ctx context.Context, a engine.Attempt) engine.Outcome {
 		// would be wrong: another server may know the kind.
 		return engine.Outcome{Release: true}
 	}
-	ctx, observed := s.observeAttempt(ctx, rec)
-	// The observer's end is told even when the handler panics.
-	end := AttemptEnd{State: engine.Failed}
-	defer func() { observed(end) }()
 	runCtx := ctx
 	if k.deadline > 0 {
 		var cancel context.CancelFunc
 		runCtx, cancel = context.WithTimeout(ctx, k.deadline)
 		defer cancel()
 	}
+	runCtx, observed := s.observeAttempt(runCtx, rec)
+	a.observed(observed)
+	// The observer's end is told even when the handler panics.
+	end := AttemptEnd{State: engine.Failed}
+	defer func() {
+		if !a.close(end) {
+			s.logger.WarnContext(ctx, "handler returned after its operation was ended, its result is dropped",
+				"operation", rec.Name, "kind", rec.Kind, "attempt", rec.Attempt)
+		}
+	}()
 	resp, err := k.invoke(runCtx, s, a)
-	out := s.outcome(runCtx, k, rec, resp, err)
+	out := s.fit(ctx, a, s.outcome(runCtx, k, rec, resp, err))
 	end = endOf(runCtx, out)
+	return out
+}
+
+// fit replaces a result that is too large to be served. A handler that returns a
+// response gets to know by the operation's error.
+func (s *Server) fit(ctx context.Context, a *attempt, out engine.Outcome) engine.Outcome {
+	metadata := int(a.metadata.Load())
+	if out.Response != nil {
+		if err := s.checkResult(out.Response, metadata); err != nil {
+			s.logger.WarnContext(ctx, "response dropped", "operation", a.Record().Name, "kind", a.Record().Kind, "error", err)
+			return engine.Outcome{Error: s.tooLarge(err)}
+		}
+	}
+	out.Error = s.fitError(out.Error, metadata)
 	return out
 }
 

@@ -33,6 +33,14 @@ type Config struct {
 	// means 5 s, negative at once.
 	Grace time.Duration
 
+	// MaxOperation is the greatest size of an operation's metadata and result
+	// together, in bytes. Metadata over it is refused, and an operation whose
+	// response is over it ends as RESOURCE_EXHAUSTED. 0 means 3.5 MiB: gRPC
+	// clients refuse messages over 4 MiB unless they are told otherwise. Lists
+	// leave out the metadata or the result of operations over 3.5 MiB, whatever
+	// this is. The engine has limits of its own.
+	MaxOperation int
+
 	// Authorize decides about each call of the Operations service and of the
 	// Starter before the operation is looked up, so that a stranger cannot tell
 	// whether it exists. A gRPC status it returns is the caller's answer; any
@@ -92,6 +100,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Concurrency < 0 {
 		errs = append(errs, fmt.Errorf("concurrency %d is negative", c.Concurrency))
+	}
+	if c.MaxOperation < 0 {
+		errs = append(errs, fmt.Errorf("max operation of %d bytes is negative", c.MaxOperation))
+	}
+	if c.MaxOperation == 0 {
+		c.MaxOperation = defaultMaxOperation
 	}
 	if c.PageKey != nil && len(c.PageKey) < minPageKeySize {
 		errs = append(errs, fmt.Errorf("page key has %d bytes, fewer than %d", len(c.PageKey), minPageKeySize))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
@@ -18,8 +19,9 @@ import (
 // in another way: it was not heard of for [Kind].Lease, or somebody else
 // reported its end.
 type External[Resp, M proto.Message] struct {
-	server *Server
-	lease  engine.Lease
+	server   *Server
+	lease    engine.Lease
+	metadata atomic.Int64 // size of what readers are shown, in bytes
 }
 
 // ErrNotExternal says that the operation is of another kind, or has a handler.
@@ -39,7 +41,9 @@ func (k Kind[Req, Resp, M]) Attach(ctx context.Context, s *Server, name string) 
 	if !rec.External || rec.Kind != k.Name {
 		return nil, fmt.Errorf("attach %q: %w", name, ErrNotExternal)
 	}
-	return &External[Resp, M]{server: s, lease: rec.Lease()}, nil
+	e := &External[Resp, M]{server: s, lease: rec.Lease()}
+	e.metadata.Store(int64(proto.Size(rec.Metadata)))
+	return e, nil
 }
 
 // Name returns the operation's full resource name.
@@ -53,7 +57,13 @@ func (e *External[Resp, M]) Report(ctx context.Context, metadata M) error {
 	if err != nil {
 		return fmt.Errorf("report %q: encode metadata: %w", e.lease.Name, err)
 	}
+	if err := e.server.checkMetadata(packed); err != nil {
+		return fmt.Errorf("report %q: %w", e.lease.Name, err)
+	}
 	rec, err := e.server.engine.Report(ctx, e.lease, engine.Update{Metadata: packed})
+	if err == nil {
+		e.metadata.Store(int64(proto.Size(packed)))
+	}
 	return e.result("report", rec, err)
 }
 
@@ -81,6 +91,9 @@ func (e *External[Resp, M]) Complete(ctx context.Context, resp Resp) error {
 	if !isNil(resp) {
 		packed, err = pack(resp)
 	}
+	if err == nil {
+		err = e.server.checkResult(packed, int(e.metadata.Load()))
+	}
 	if err != nil {
 		return fmt.Errorf("complete %q: %w", e.lease.Name, err)
 	}
@@ -100,7 +113,7 @@ func (e *External[Resp, M]) Fail(ctx context.Context, cause error) error {
 	if errors.Is(cause, ErrCancelRequested) {
 		st = e.server.cancelled()
 	} else {
-		st = e.server.statusOf(cause)
+		st = e.server.fitError(e.server.statusOf(cause), int(e.metadata.Load()))
 	}
 	if _, err := e.server.engine.Fail(ctx, e.lease, engine.Failure{Error: st}); err != nil {
 		return fmt.Errorf("fail %q: %w", e.lease.Name, leaseError(err))

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +11,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
-
-	"github.com/go-lro/lro/server/engine"
 )
 
 // Kind is a type of operation: the request it takes, the response it ends with
@@ -33,6 +32,12 @@ type Kind[Req, Resp, M proto.Message] struct {
 	// context's error, unless Retry asks for another attempt; what else the
 	// handler returns then counts as always.
 	Deadline time.Duration
+	// DeadlineGrace is how long a handler may take to return after Deadline. Then its
+	// operation ends as DEADLINE_EXCEEDED without a retry, its slot is given to
+	// others, and what it still saves, reports or returns is refused; the
+	// handler itself cannot be stopped. 0 means 30 s, negative for ever. It has
+	// no effect without Deadline: cancelling alone forces nothing.
+	DeadlineGrace time.Duration
 	// Retry says which errors are followed by another attempt. The zero value
 	// means none.
 	Retry Retry
@@ -64,7 +69,10 @@ type Kind[Req, Resp, M proto.Message] struct {
 // returns neither a response nor an error ends the operation as INTERNAL too.
 type Handler[Req, Resp, M proto.Message] func(ctx context.Context, task *Task[M], req Req) (Resp, error)
 
-const defaultRetention = 30 * 24 * time.Hour
+const (
+	defaultRetention     = 30 * 24 * time.Hour
+	defaultDeadlineGrace = 30 * time.Second
+)
 
 var kindName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,62}$`)
 
@@ -80,12 +88,12 @@ func (k Kind[Req, Resp, M]) Handle(h Handler[Req, Resp, M]) Registration {
 		r.err = errors.Join(r.err, errors.New("handler is nil"))
 		return Registration{r}
 	}
-	r.invoke = func(ctx context.Context, s *Server, a engine.Attempt) (*anypb.Any, error) {
+	r.invoke = func(ctx context.Context, s *Server, a *attempt) (*anypb.Any, error) {
 		req, err := unpack[Req](a.Record().Request)
 		if err != nil {
 			return nil, s.internal(ctx, reasonRequestUnreadable, a.Record().Name, fmt.Errorf("decode request: %w", err))
 		}
-		resp, err := h(ctx, &Task[M]{attempt: a, logger: s.logger}, req)
+		resp, err := h(ctx, &Task[M]{attempt: a, server: s}, req)
 		if err != nil {
 			return nil, err
 		}
@@ -120,6 +128,7 @@ type kind struct {
 	name        string
 	concurrency int
 	deadline    time.Duration
+	grace       time.Duration // negative for no end
 	retry       Retry
 	atMostOnce  bool
 	crashLimit  int
@@ -131,7 +140,7 @@ type kind struct {
 	// accept validates a request and returns it as it is stored.
 	accept func(ctx context.Context, req *anypb.Any) (*anypb.Any, error)
 	// invoke runs the handler; nil where there is none.
-	invoke func(ctx context.Context, s *Server, a engine.Attempt) (*anypb.Any, error)
+	invoke func(ctx context.Context, s *Server, a *attempt) (*anypb.Any, error)
 	err    error // why the declaration is wrong
 }
 
@@ -140,6 +149,7 @@ func (k Kind[Req, Resp, M]) register() *kind {
 		name:        k.Name,
 		concurrency: k.Concurrency,
 		deadline:    k.Deadline,
+		grace:       cmp.Or(k.DeadlineGrace, defaultDeadlineGrace),
 		retry:       k.Retry,
 		atMostOnce:  k.AtMostOnce,
 		crashLimit:  k.CrashLimit,

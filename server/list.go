@@ -17,8 +17,8 @@ import (
 const (
 	defaultPageSize = 50
 	maxPageSize     = 1000
-	// maxPageBytes keeps pages below the 4 MiB that gRPC clients accept by
-	// default.
+	// maxPageBytes, and maxListed for the first operation, keep pages below the
+	// 4 MiB that gRPC clients accept by default.
 	maxPageBytes = 3 << 20
 )
 
@@ -36,7 +36,7 @@ func (o operations) ListOperations(ctx context.Context, req *longrunningpb.ListO
 		NextPageToken: next,
 	}
 	for i, rec := range records {
-		resp.Operations[i] = o.s.view(rec)
+		resp.Operations[i] = o.s.listed(rec)
 	}
 	return resp, nil
 }
@@ -129,7 +129,7 @@ func (s *Server) fetch(ctx context.Context, q engine.Query) (engine.Page, error)
 	}
 	bytes := 0
 	for i, rec := range page.Records {
-		bytes += proto.Size(s.view(rec))
+		bytes += proto.Size(s.listed(rec))
 		if bytes > maxPageBytes && i > 0 {
 			// The order is stable, so a shorter page is the beginning of this
 			// one, with the cursor of its own end.

@@ -54,6 +54,9 @@ type AttemptEnd struct {
 	// LeaseLost says that the operation had ended or had been taken over, so
 	// that the attempt's result does not count.
 	LeaseLost bool
+	// Overdue says that the handler ignored its deadline for [Kind].DeadlineGrace. Its
+	// operation was ended, and its goroutine still runs.
+	Overdue bool
 }
 
 func (s *Server) observeAttempt(ctx context.Context, rec *engine.Record) (context.Context, func(AttemptEnd)) {

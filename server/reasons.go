@@ -30,4 +30,5 @@ const (
 	reasonNoResponse        = "HANDLER_RETURNED_NOTHING"
 	reasonRequestUnreadable = "REQUEST_UNREADABLE"
 	reasonResponseInvalid   = "RESPONSE_INVALID"
+	reasonResultTooLarge    = "RESULT_TOO_LARGE"
 )

@@ -161,6 +161,9 @@ func (s *Server) initialMetadata(k *kind, m proto.Message) (*anypb.Any, error) {
 	if err != nil {
 		return nil, s.faults.invalid("", reasonInvalidRequest, err.Error(), "encode metadata: %v", err)
 	}
+	if err := s.checkMetadata(packed); err != nil {
+		return nil, s.faults.invalid("", reasonTooLarge, err.Error(), "%v", err)
+	}
 	return packed, nil
 }
 

@@ -2,22 +2,20 @@ package server
 
 import (
 	"context"
-	"log/slog"
+	"fmt"
 	"slices"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
-
-	"github.com/go-lro/lro/server/engine"
 )
 
 // Task is what a handler sees of its operation. It is safe for concurrent use,
 // and harmless once the handler has returned: reports are dropped and saves
 // refused.
 type Task[M proto.Message] struct {
-	attempt engine.Attempt
-	logger  *slog.Logger
+	attempt *attempt
+	server  *Server
 
 	mu       sync.Mutex
 	reported *anypb.Any // by this attempt; nil when none was
@@ -60,20 +58,25 @@ func (t *Task[M]) Metadata() M {
 
 // Report shows metadata to everybody who looks at or waits for the operation,
 // at once, and persists it soon after. It never waits for the store, and the
-// message may be changed afterwards. A message that cannot be encoded is
-// logged and dropped.
-func (t *Task[M]) Report(metadata M) {
+// message may be changed afterwards; nil changes nothing. A message that cannot
+// be encoded, or is over [Config].MaxOperation, is dropped: the error says why,
+// and is logged for handlers that do not look at it.
+func (t *Task[M]) Report(metadata M) error {
 	if isNil(metadata) {
-		return
+		return nil
 	}
 	packed, err := pack(metadata)
+	if err == nil {
+		err = t.server.checkMetadata(packed)
+	}
 	if err != nil {
-		t.logger.Warn("metadata dropped", "operation", t.Name(), "error", err)
-		return
+		t.server.logger.Warn("metadata dropped", "operation", t.Name(), "error", err)
+		return fmt.Errorf("report to operation %q: %w", t.Name(), err)
 	}
 	// Under the lock, so that what Metadata returns is what readers see last.
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.reported = packed
-	t.attempt.Report(packed)
+	t.attempt.show(packed)
+	return nil
 }

@@ -32,6 +32,8 @@
 //	lro.server.attempt.duration   s            histogram  attempts that ended; lro.kind, lro.state, error.type
 //	lro.server.active_attempts    {attempt}    up-down    attempts that run; lro.kind
 //	lro.server.lease_losses       {attempt}    counter    attempts whose result did not count; lro.kind
+//	lro.server.overdue_attempts   {attempt}    counter    attempts that were ended because their handler
+//	                                                      ignored its deadline; lro.kind
 //
 // What the engine decides alone is not among it; see [server.Observer].
 package serverotel

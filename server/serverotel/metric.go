@@ -16,6 +16,7 @@ type instruments struct {
 	duration metric.Float64Histogram
 	active   metric.Int64UpDownCounter
 	losses   metric.Int64Counter
+	overdue  metric.Int64Counter
 }
 
 func newInstruments(m metric.Meter) instruments {
@@ -32,6 +33,8 @@ func newInstruments(m metric.Meter) instruments {
 			metric.WithUnit("{attempt}"), metric.WithDescription("Attempts that run."))),
 		losses: orNone[metric.Int64Counter](noop.Int64Counter{})(m.Int64Counter("lro.server.lease_losses",
 			metric.WithUnit("{attempt}"), metric.WithDescription("Attempts whose result did not count any more."))),
+		overdue: orNone[metric.Int64Counter](noop.Int64Counter{})(m.Int64Counter("lro.server.overdue_attempts",
+			metric.WithUnit("{attempt}"), metric.WithDescription("Attempts that were ended because their handler ignored its deadline."))),
 	}
 }
 

@@ -124,6 +124,9 @@ func (o *observer) attempt(ctx context.Context, a server.AttemptStart) (context.
 			o.losses.Add(ctx, 1, metric.WithAttributes(kind))
 			span.SetAttributes(lostKey.Bool(true))
 		}
+		if end.Overdue {
+			o.overdue.Add(ctx, 1, metric.WithAttributes(kind))
+		}
 		span.SetAttributes(attrs...)
 		if end.Status != nil && end.State != server.Cancelled {
 			span.SetStatus(otelcodes.Error, end.Status.GetMessage())

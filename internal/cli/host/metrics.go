@@ -28,6 +28,7 @@ type metrics struct {
 	starts   map[[2]string]int64 // kind, code
 	attempts map[[2]string]int64 // kind, state
 	losses   map[string]int64    // kind
+	overdue  map[string]int64    // kind
 	running  map[string]int64    // kind
 	queued   map[string]*histogram
 	duration map[string]*histogram
@@ -37,7 +38,7 @@ func newMetrics(eng server.Engine) *metrics {
 	statser, _ := eng.(engine.Statser)
 	return &metrics{
 		statser: statser,
-		starts:  map[[2]string]int64{}, attempts: map[[2]string]int64{}, losses: map[string]int64{},
+		starts:  map[[2]string]int64{}, attempts: map[[2]string]int64{}, losses: map[string]int64{}, overdue: map[string]int64{},
 		running: map[string]int64{}, queued: map[string]*histogram{}, duration: map[string]*histogram{},
 	}
 }
@@ -90,6 +91,9 @@ func (m *metrics) observer() server.Observer {
 				if end.LeaseLost {
 					m.losses[a.Kind]++
 				}
+				if end.Overdue {
+					m.overdue[a.Kind]++
+				}
 			}
 		},
 	}
@@ -116,6 +120,7 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	counter(&b, "lro_starts_total", "counter", "Starts of operations by the code they were answered with.", "code", m.starts)
 	counter(&b, "lro_attempts_total", "counter", "Attempts that ended, by what became of the operation; PENDING runs again.", "state", m.attempts)
 	counter(&b, "lro_lease_losses_total", "counter", "Attempts whose result did not count any more.", "", single(m.losses))
+	counter(&b, "lro_overdue_attempts_total", "counter", "Attempts that were ended because their handler ignored its deadline.", "", single(m.overdue))
 	counter(&b, "lro_attempts_running", "gauge", "Attempts that run now.", "", single(m.running))
 	writeHistogram(&b, "lro_queue_seconds", "Time from start to the first attempt.", m.queued)
 	writeHistogram(&b, "lro_attempt_seconds", "Time an attempt took.", m.duration)

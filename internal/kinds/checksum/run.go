@@ -42,7 +42,7 @@ type task interface {
 	Attempt() int
 	Checkpoint() []byte
 	Metadata() *lropb.OperationMetadata
-	Report(*lropb.OperationMetadata)
+	Report(*lropb.OperationMetadata) error
 	Save(ctx context.Context, checkpoint []byte) error
 }
 

@@ -42,8 +42,9 @@ type fakeTask struct {
 func (f *fakeTask) Attempt() int                       { return max(1, f.attempt) }
 func (f *fakeTask) Checkpoint() []byte                 { return f.checkpoint }
 func (f *fakeTask) Metadata() *lropb.OperationMetadata { return f.metadata }
-func (f *fakeTask) Report(m *lropb.OperationMetadata) {
+func (f *fakeTask) Report(m *lropb.OperationMetadata) error {
 	f.reports = append(f.reports, proto.CloneOf(m))
+	return nil
 }
 func (f *fakeTask) Save(ctx context.Context, checkpoint []byte) error {
 	if ctx.Err() != nil {

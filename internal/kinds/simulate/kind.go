@@ -56,7 +56,7 @@ func validate(_ context.Context, req *lropb.SimulateRequest) error {
 type task interface {
 	Attempt() int
 	Checkpoint() []byte
-	Report(*lropb.OperationMetadata)
+	Report(*lropb.OperationMetadata) error
 	Save(ctx context.Context, checkpoint []byte) error
 }
 

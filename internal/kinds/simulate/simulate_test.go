@@ -31,8 +31,9 @@ type fakeTask struct {
 
 func (f *fakeTask) Attempt() int       { return max(1, f.attempt) }
 func (f *fakeTask) Checkpoint() []byte { return f.checkpoint }
-func (f *fakeTask) Report(m *lropb.OperationMetadata) {
+func (f *fakeTask) Report(m *lropb.OperationMetadata) error {
 	f.reports = append(f.reports, proto.CloneOf(m))
+	return nil
 }
 func (f *fakeTask) Save(_ context.Context, checkpoint []byte) error {
 	f.saves = append(f.saves, slices.Clone(checkpoint))
