@@ -12,6 +12,8 @@ const (
 	// maintainEvery is how often the writer looks after the files while it has
 	// nothing else to do.
 	maintainEvery = 5 * time.Second
+	// maintainIdle bounds the pause while nothing is written, which doubles.
+	maintainIdle = time.Minute
 
 	// logLimit bounds the log, in bytes. It grows beyond while another process
 	// reads the database in one long transaction, and is cut when that is over.

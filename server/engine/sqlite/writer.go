@@ -116,7 +116,8 @@ func (e *Engine) write(ctx context.Context, size int, apply func(*batch) error) 
 func (e *Engine) runWriter(stop <-chan struct{}) {
 	var pause time.Duration
 	var retry <-chan time.Time
-	upkeep := time.NewTimer(maintainEvery)
+	idle := maintainEvery
+	upkeep := time.NewTimer(idle)
 	defer upkeep.Stop()
 	for {
 		group := e.queue.take()
@@ -130,13 +131,21 @@ func (e *Engine) runWriter(stop <-chan struct{}) {
 			case <-retry:
 				retry = nil
 			case <-upkeep.C:
-				upkeep.Reset(e.maintain())
+				next := e.maintain()
+				if next == maintainEvery {
+					next, idle = idle, min(2*idle, maintainIdle)
+				}
+				upkeep.Reset(next)
 			case <-stop:
 				return
 			}
 			continue
 		}
 		err := e.commit(group, claims)
+		if idle > maintainEvery {
+			idle = maintainEvery
+			upkeep.Reset(idle)
+		}
 		switch {
 		case err == nil:
 			pause, retry = 0, nil
