@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"path/filepath"
+	"testing"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
@@ -24,8 +26,8 @@ func (s *service) ExportBooks(ctx context.Context, req *librarypb.ExportBooksReq
 	return exportBooks.Start(ctx, s.operations, req, nil) // durable when it returns
 }
 
-func serve(ctx context.Context, grpcServer *grpc.Server, listener net.Listener) error {
-	engine, err := sqlite.Open(ctx, "operations.db", nil)
+func serve(ctx context.Context, file string, grpcServer *grpc.Server, listener net.Listener) error {
+	engine, err := sqlite.Open(ctx, file, nil)
 	if err != nil {
 		return err
 	}
@@ -35,12 +37,8 @@ func serve(ctx context.Context, grpcServer *grpc.Server, listener net.Listener) 
 	}
 	librarypb.RegisterLibraryServer(grpcServer, &service{operations: operations})
 	operations.Register(grpcServer) // google.longrunning.Operations
-	worked := make(chan error, 1)
-	go func() {
-		worked <- operations.Work(ctx) // runs handlers until ctx ends, then lets them finish
-		grpcServer.GracefulStop()      // then the calls, and last the store
-	}()
-	return errors.Join(grpcServer.Serve(listener), <-worked, engine.Close())
+	// Runs handlers and answers calls until ctx ends, then lets both finish.
+	return errors.Join(operations.Serve(ctx, grpcServer, listener), engine.Close())
 }
 
 type service struct {
@@ -52,4 +50,9 @@ func handler(context.Context, *server.Task[*librarypb.ExportBooksMetadata], *lib
 	return &librarypb.ExportBooksResponse{}, nil
 }
 
-var _ = serve
+func TestServe(t *testing.T) {
+	t.Parallel()
+	stops(t, func(ctx context.Context, listener net.Listener) error {
+		return serve(ctx, filepath.Join(t.TempDir(), "operations.db"), grpc.NewServer(), listener)
+	})
+}

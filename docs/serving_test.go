@@ -5,11 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -18,14 +18,20 @@ import (
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
 
-	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/console"
+	"github.com/go-lro/lro/console/local"
 	"github.com/go-lro/lro/examples/library/librarypb"
+	"github.com/go-lro/lro/lrohttp"
 	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine/sqlite"
 	"github.com/go-lro/lro/server/serverotel"
+	"github.com/go-lro/lro/server/servertest"
 )
 
 // The code of serving.md.
@@ -82,8 +88,8 @@ func write(ctx context.Context, _ string, _ int64) error {
 	}
 }
 
-func run(listener net.Listener) error {
-	eng, err := sqlite.Open(context.Background(), "operations.db", nil)
+func run(ctx context.Context, file string, listener net.Listener) error {
+	eng, err := sqlite.Open(context.Background(), file, nil)
 	if err != nil {
 		return err
 	}
@@ -94,53 +100,143 @@ func run(listener net.Listener) error {
 	grpcServer := grpc.NewServer()
 	librarypb.RegisterLibraryServer(grpcServer, &library{operations: srv})
 	srv.Register(grpcServer)
+	return untilSignal(ctx, srv, eng, grpcServer, listener)
+}
+
+func untilSignal(parent context.Context, srv *server.Server, eng *sqlite.Engine, grpcServer *grpc.Server, listener net.Listener) error {
+	// The page has context.Background() in place of parent, since a program has no other.
+	defer context.AfterFunc(parent, func() { _ = srv.Shutdown(context.Background()) })()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	worked := make(chan error, 1)
-	go func() {
-		worked <- srv.Work(ctx)   // first the work; waiting calls answer when it returns
-		grpcServer.GracefulStop() // then the calls, so this does not hang; Serve returns after it
-	}()
-	return errors.Join(grpcServer.Serve(listener), <-worked, eng.Close()) // then the store
+	return errors.Join(srv.Serve(ctx, grpcServer, listener), eng.Close())
+}
+
+func TestRunStops(t *testing.T) {
+	t.Parallel()
+	stops(t, func(ctx context.Context, listener net.Listener) error {
+		return run(ctx, filepath.Join(t.TempDir(), "operations.db"), listener)
+	})
+}
+
+// everything serves gRPC, HTTP/JSON, the console and health.
+func everything(ctx context.Context, srv *server.Server, grpcServer *grpc.Server, listener, webListener net.Listener) error {
+	rest, err := lrohttp.NewHandler(srv.Operations())
+	if err != nil {
+		return err
+	}
+	source, err := local.New(srv, local.Config{})
+	if err != nil {
+		return err
+	}
+	pages, err := console.New(source, console.Config{})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", rest)
+	mux.Handle("/", pages)
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	web.RegisterOnShutdown(pages.Close) // ends live pages
+
+	probes := health.NewServer()
+	healthpb.RegisterHealthServer(grpcServer, probes)
+
+	return srv.Serve(ctx, grpcServer, listener,
+		server.HTTP(web, webListener),
+		server.OnStop(probes.Shutdown)) // NOT_SERVING while handlers finish
+}
+
+func TestEverythingStops(t *testing.T) {
+	t.Parallel()
+	open := func(t *testing.T) *server.Server {
+		eng, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "operations.db"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { eng.Close() })
+		srv, err := server.New(eng, server.Config{}, Export.Handle(export))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return srv
+	}
+	t.Run("gRPC", func(t *testing.T) {
+		t.Parallel()
+		stops(t, func(ctx context.Context, listener net.Listener) error {
+			return everything(ctx, open(t), grpc.NewServer(), listener, bufconn.Listen(1<<10))
+		})
+	})
+	t.Run("HTTP", func(t *testing.T) {
+		t.Parallel()
+		stops(t, func(ctx context.Context, listener net.Listener) error {
+			return everything(ctx, open(t), grpc.NewServer(), bufconn.Listen(1<<10), listener)
+		})
+	})
+}
+
+// broken is a listener that fails at once.
+type broken struct{ net.Listener }
+
+var errBroken = errors.New("broken")
+
+func (broken) Accept() (net.Conn, error) { return nil, errBroken }
+
+// stops checks that a program ends when its ctx does, and with the cause when its
+// listener fails.
+func stops(t *testing.T, program func(ctx context.Context, listener net.Listener) error) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	time.AfterFunc(10*time.Millisecond, stop)
+	if err := program(ctx, bufconn.Listen(1<<10)); err != nil {
+		t.Errorf("after the end of its ctx the program returned %v", err)
+	}
+	if err := program(t.Context(), broken{bufconn.Listen(1 << 10)}); !errors.Is(err, errBroken) {
+		t.Errorf("after its listener failed the program returned %v, want %v", err, errBroken)
+	}
 }
 
 func TestExport(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		eng, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "operations.db"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		srv, err := server.New(eng, server.Config{}, Export.Handle(export))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, stop := context.WithCancel(t.Context())
-		var work sync.WaitGroup
-		work.Go(func() { _ = srv.Work(ctx) })
-
-		started, err := Export.Start(ctx, srv, &librarypb.ExportBooksRequest{Parent: "publishers/acme"}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		client := lro.NewClient(lro.GetFunc(func(ctx context.Context, name string) (*longrunningpb.Operation, error) {
-			return srv.Operations().GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
-		}))
-		method := lro.Method[*librarypb.ExportBooksResponse, *lropb.OperationMetadata]{}
-		op, err := method.Wrap(client, started)
-		if err != nil {
-			t.Fatal(err)
-		}
-		archive, err := op.Wait(ctx)
+		srv := servertest.Run(t, Export.Handle(export))
+		op := servertest.Start(t, srv, Export, &librarypb.ExportBooksRequest{Parent: "publishers/acme"})
+		archive, err := op.Wait(t.Context())
 		if archive.GetBooks() != books || err != nil {
 			t.Errorf("export = %v, %v, want %d books", archive, err, books)
 		}
+	})
+}
 
-		stop()
-		work.Wait()
-		if err := eng.Close(); err != nil {
-			t.Error(err)
+// The code of testing.md on handlers.
+
+func TestExportRestarts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := servertest.Run(t, Export.Handle(export))
+		op := servertest.Start(t, srv, Export, &librarypb.ExportBooksRequest{Parent: "publishers/acme"})
+		begin := time.Now()
+		time.Sleep(5*time.Minute + time.Second) // 5 of 10 books
+		srv.Restart()                           // as a new version of the program does
+		if _, err := op.Wait(t.Context()); err != nil {
+			t.Errorf("export = %v", err)
+		}
+		if took := time.Since(begin); took > 11*time.Minute {
+			t.Errorf("export took %v, want it to continue from its checkpoint", took)
+		}
+	})
+}
+
+func TestExportBooks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := servertest.Run(t, Export.Handle(export))
+		conn := srv.Dial(func(r grpc.ServiceRegistrar) {
+			librarypb.RegisterLibraryServer(r, &library{operations: srv.Server()})
+		})
+		started, err := librarypb.NewLibraryClient(conn).ExportBooks(t.Context(), &librarypb.ExportBooksRequest{})
+		if status.Code(err) != codes.InvalidArgument {
+			t.Errorf("ExportBooks without a parent = %v, %v, want INVALID_ARGUMENT", started, err)
 		}
 	})
 }
@@ -222,5 +318,3 @@ func TestTenants(t *testing.T) {
 		}
 	}
 }
-
-var _ = run

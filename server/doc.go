@@ -18,7 +18,8 @@
 //			...
 //		}))
 //	srv.Register(grpcServer)
-//	err = srv.Work(ctx)
+//	err = srv.Serve(ctx, grpcServer, listener) // until ctx ends or something fails
+//	err = errors.Join(err, eng.Close())
 //
 // An RPC method of the program starts an operation and returns it:
 //

@@ -9,7 +9,7 @@
 //	if err != nil { … }
 //	srv, err := server.New(eng, server.Config{PageKey: secret}, …)
 //	…
-//	return errors.Join(srv.Work(ctx), eng.Close())
+//	return errors.Join(srv.Serve(ctx, grpcServer, listener), eng.Close())
 //
 // The namespace has to be there, and both options have to name it. The example
 // of this package is a whole program with two roles, one that answers callers

@@ -57,12 +57,8 @@ func serve(ctx context.Context) error {
 	}
 	grpcServer := grpc.NewServer()
 	operations.Register(grpcServer) // and your own service, which calls resize.Start
-	worked := make(chan error, 1)
-	go func() {
-		worked <- operations.Work(ctx) // runs nothing of what is only declared; waiting calls answer when it returns
-		grpcServer.GracefulStop()
-	}()
-	return errors.Join(grpcServer.Serve(listener), <-worked, engine.Close())
+	// Without handlers it only answers.
+	return errors.Join(operations.Serve(ctx, grpcServer, listener), engine.Close())
 }
 
 // work runs operations, and answers nobody.

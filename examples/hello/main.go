@@ -33,10 +33,9 @@ func main() {
 	ctx, stop := context.WithCancel(context.Background())
 	engine := must(sqlite.Open(ctx, os.TempDir()+"/hello.db", nil))
 	operations := must(server.New(engine, server.Config{}, greet.Handle(handle)))
-	grpcServer, listener, worked := grpc.NewServer(), must(net.Listen("tcp", "127.0.0.1:0")), make(chan error)
+	grpcServer, listener, served := grpc.NewServer(), must(net.Listen("tcp", "127.0.0.1:0")), make(chan error, 1)
 	operations.Register(grpcServer)
-	go func() { must(0, grpcServer.Serve(listener)) }()
-	go func() { worked <- operations.Work(ctx) }()
+	go func() { served <- operations.Serve(ctx, grpcServer, listener) }() // runs handlers and answers calls
 	conn := must(grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials())))
 	started := must(greet.Start(ctx, operations, &lropb.SimulateRequest{Echo: "world"}, nil)) // what your RPC method returns
 	op := must(greeting.Wrap(lro.NewClientConn(conn), started))
@@ -45,9 +44,8 @@ func main() {
 		fmt.Println(md.GetState(), md.GetProgressPercent(), "%")
 	}
 	fmt.Println(must(op.Wait(ctx)).GetEcho())
-	stop() // in this order: the work, the calls, the store
-	must(0, <-worked)
-	grpcServer.GracefulStop()
+	stop() // lets handlers and calls finish
+	must(0, <-served)
 	must(0, engine.Close())
 }
 

@@ -75,11 +75,6 @@ func serve(ctx context.Context, listener net.Listener, dir string, pace time.Dur
 	librarypb.RegisterLibraryServer(grpcServer, &library{shelf: shelf, operations: operations})
 	operations.Register(grpcServer)
 
-	// The order of stopping: the work, the calls, the store.
-	worked := make(chan error, 1)
-	go func() {
-		worked <- operations.Work(ctx) // runs exports until ctx ends, then lets them finish
-		grpcServer.GracefulStop()      // Serve returns when all calls have been answered
-	}()
-	return errors.Join(grpcServer.Serve(listener), <-worked, engine.Close())
+	// Runs exports and answers calls until ctx ends, or something fails.
+	return errors.Join(operations.Serve(ctx, grpcServer, listener), engine.Close())
 }

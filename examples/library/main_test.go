@@ -114,6 +114,24 @@ func TestExportSurvivesRestart(t *testing.T) {
 	checkArchive(t, out.String())
 }
 
+// broken is a listener that fails at once.
+type broken struct{ net.Listener }
+
+var errBroken = errors.New("broken")
+
+func (broken) Accept() (net.Conn, error) { return nil, errBroken }
+
+// A server whose listener fails ends, and does not keep the file.
+func TestListenerFails(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for range 2 {
+		if err := serve(t.Context(), broken{listen(t)}, dir, 0); !errors.Is(err, errBroken) {
+			t.Errorf("serve = %v, want %v", err, errBroken)
+		}
+	}
+}
+
 // marker is a buffer that tells when a line beyond the mark was written.
 type marker struct {
 	bytes.Buffer
