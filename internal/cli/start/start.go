@@ -39,6 +39,16 @@ func New(io *term.IO) *cobra.Command {
 request, of the kind's request type; - reads it from standard input, and without
 it the request is empty.
 
+lro serve has two kinds:
+
+  simulate   duration  how long it takes, such as "60s"; at most 24 h
+             steps     steps of progress, default 10
+             error     how it ends, such as {"code": 9, "message": "full"};
+                       default with success
+             echo      comes back in the response
+  checksum   dir       the directory to read, on the server's machine
+             pace      time to spend on each file at least, such as "10ms"
+
 A start whose answer is lost is repeated with the same request ID, so that it
 starts one operation. With --request-id this also holds across commands.`,
 		Example: `  # An operation that takes a minute, for trying out a client
