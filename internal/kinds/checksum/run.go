@@ -133,7 +133,7 @@ func (j *job) file(ctx context.Context, rel string) error {
 	begin := time.Now()
 	j.meta.Progress.Message = printable(rel)
 	j.reportSoon()
-	sum, size, err := j.hash(ctx, filepath.Join(j.tree.root, rel))
+	sum, size, err := j.hash(ctx, rel)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		j.skip(rel)
@@ -152,8 +152,10 @@ func (j *job) file(ctx context.Context, rel string) error {
 	return pause(ctx, j.pace-time.Since(begin))
 }
 
-func (j *job) hash(ctx context.Context, path string) (digest, int64, error) {
-	f, err := os.Open(path)
+func (j *job) hash(ctx context.Context, rel string) (digest, int64, error) {
+	path := filepath.Join(j.tree.root, rel)
+	// A file may have become a symbolic link since the walk saw it.
+	f, err := os.OpenInRoot(j.tree.root, rel)
 	if errors.Is(err, fs.ErrNotExist) {
 		return digest{}, 0, err
 	}

@@ -397,7 +397,7 @@ func TestValidate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			err := validate(t.Context(), tt.req)
+			err := Config{}.validate(t.Context(), tt.req)
 			if got := status.Code(err); got != tt.code || err != nil && !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("validate(%v) = %v, want code %v and %q", tt.req, err, tt.code, tt.text)
 			}

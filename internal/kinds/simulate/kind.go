@@ -12,10 +12,29 @@ import (
 	"github.com/go-lro/lro/server"
 )
 
-// Kind is the declaration of the kind "simulate".
-var Kind = server.Kind[*lropb.SimulateRequest, *lropb.SimulateResponse, *lropb.OperationMetadata]{
-	Name:     "simulate",
-	Validate: validate,
+// Kind is the declaration of the kind "simulate", with its defaults.
+var Kind = Config{}.Kind()
+
+// Config configures the kind.
+type Config struct {
+	// Concurrency is how many operations run at once. 0 means no limit of the
+	// kind's own.
+	Concurrency int
+}
+
+// kind is the type of the declaration.
+type kind = server.Kind[*lropb.SimulateRequest, *lropb.SimulateResponse, *lropb.OperationMetadata]
+
+// Kind returns the declaration of the kind.
+func (c Config) Kind() kind {
+	return kind{Name: "simulate", Validate: validate, Concurrency: c.Concurrency}
+}
+
+// Handle registers the kind with its handler.
+func (c Config) Handle() server.Registration {
+	return c.Kind().Handle(func(ctx context.Context, t *server.Task[*lropb.OperationMetadata], req *lropb.SimulateRequest) (*lropb.SimulateResponse, error) {
+		return run(ctx, t, req)
+	})
 }
 
 // Limits and defaults of a request; see lropb.SimulateRequest.
@@ -24,13 +43,6 @@ const (
 	maxSteps     = 10_000
 	defaultSteps = 10
 )
-
-// Handle registers the kind with its handler.
-func Handle() server.Registration {
-	return Kind.Handle(func(ctx context.Context, t *server.Task[*lropb.OperationMetadata], req *lropb.SimulateRequest) (*lropb.SimulateResponse, error) {
-		return run(ctx, t, req)
-	})
-}
 
 // validate returns an error without a status where the request is invalid:
 // the server makes it one.

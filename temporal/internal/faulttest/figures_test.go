@@ -78,7 +78,7 @@ func TestServiceFigures(t *testing.T) {
 	eng, err := temporal.Open(t.Context(), c.client, &temporal.Options{TaskQueue: "lro", Namespace: "default"})
 	must(t, err)
 	defer eng.Close()
-	local, err := lroserver.New(eng, lroserver.Config{}, simulated.Handle())
+	local, err := lroserver.New(eng, lroserver.Config{}, simulated.Config{}.Handle())
 	must(t, err)
 
 	rounds := map[string]func(i int) (start, get, wait time.Duration){
