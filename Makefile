@@ -39,6 +39,14 @@ test-console: ## use the console in Chromium, which apt installs where it can
 	@command -v chromium chromium-browser google-chrome >/dev/null || echo "Chromium is not installed: the console is not tested in a browser" >&2
 	cd console/browsertest && go vet ./... && go test -parallel=2 ./...
 
+.PHONY: test-proxy
+test-proxy: ## use lro serve through nginx, which apt installs where it can
+	@if [[ ! -x /usr/sbin/nginx ]] && ! command -v nginx >/dev/null && command -v apt-get >/dev/null && [[ $$(id -u) == 0 ]]; then \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends nginx-light; \
+	fi
+	@[[ -x /usr/sbin/nginx ]] || command -v nginx >/dev/null || echo "nginx is not installed: lro serve is not tested behind it" >&2
+	go test ./internal/cli/host -count=1 -run='^TestNginx$$'
+
 POSTGRES = $(firstword $(wildcard /usr/lib/postgresql/*/bin/postgres) $(shell command -v postgres))
 
 # One package at a time: they start a Temporal service and workers each. Their

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"net"
 	"net/http"
 	"strings"
 
@@ -18,8 +19,21 @@ const gap = "HOST:PORT"
 
 // seenBy fills in what depends on how the viewer reaches the console.
 func (e Endpoint) seenBy(r *http.Request) Endpoint {
-	if e.SameHost {
-		e.Address = r.Host
+	if !e.SameHost {
+		return e
+	}
+	e.Address = r.Host
+	if r.URL.Scheme == "" {
+		return e
+	}
+	// A middleware has said how the viewer reached the proxy before it.
+	e.Plaintext = r.URL.Scheme == "http"
+	if _, _, err := net.SplitHostPort(r.Host); err != nil {
+		port := "443"
+		if e.Plaintext {
+			port = "80"
+		}
+		e.Address = net.JoinHostPort(strings.Trim(r.Host, "[]"), port)
 	}
 	return e
 }

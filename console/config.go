@@ -44,6 +44,9 @@ type Config struct {
 	// reaching a console on this machine or network under a name of their own
 	// that resolves to it (DNS rebinding), so set it, if only to an empty slice,
 	// where nothing else authenticates. Nil allows every host.
+	//
+	// Pages under these names are the console's own, so what they send is
+	// accepted too where a reverse proxy sets another Host.
 	Hosts []string
 
 	// Endpoint is where the operations are served, for the commands that
@@ -70,8 +73,11 @@ type Config struct {
 // Endpoint is where a service is reached. Address, URL and SameHost exclude each
 // other.
 type Endpoint struct {
-	Address   string // HOST:PORT of the gRPC service
-	SameHost  bool   // the gRPC service has the host and port of the console
+	Address string // HOST:PORT of the gRPC service
+	// SameHost says that the gRPC service has the host and port of the console.
+	// A middleware that knows how the viewer reached a proxy sets Host and
+	// URL.Scheme of the request.
+	SameHost  bool
 	Plaintext bool   // the gRPC service has no TLS
 	URL       string // base of the HTTP/JSON service
 }

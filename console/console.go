@@ -30,6 +30,13 @@ func New(src Source, c Config) (*Handler, error) {
 		return nil, fmt.Errorf("new console: %w", err)
 	}
 	h := &Handler{source: src, config: c, mux: http.NewServeMux(), origins: http.NewCrossOriginProtection()}
+	for _, name := range c.Hosts {
+		for _, scheme := range []string{"http", "https"} {
+			if err := h.origins.AddTrustedOrigin(scheme + "://" + name); err != nil {
+				return nil, fmt.Errorf("new console: host %q: %w", name, err)
+			}
+		}
+	}
 	h.closing, h.close = context.WithCancelCause(context.Background())
 	for pattern, serve := range h.routes() {
 		h.mux.HandleFunc(pattern, serve)

@@ -139,6 +139,11 @@ func TestServeUsage(t *testing.T) {
 		{[]string{"--cert", files.ServerCert}, "--cert needs --key"},
 		{[]string{"--cert", "missing.pem", "--key", files.ServerKey}, "--cert and --key: "},
 		{[]string{"--token-file", "missing"}, "--token-file: "},
+		{[]string{"--trusted-proxy", "nginx"}, `--trusted-proxy: "nginx" is neither`},
+		{[]string{"--checksum-root", filepath.Join(dir, "missing")}, "is not a directory"},
+		{[]string{"--concurrency", "0"}, "must be a number of at least 1"},
+		{[]string{"--concurrency", "copy=3"}, "the kinds are checksum and simulate"},
+		{[]string{"--host", "not a name"}, "--host"},
 		{[]string{"nonsense"}, `lro: serve takes no arguments, but got "nonsense"`},
 	}
 	for _, tt := range tests {

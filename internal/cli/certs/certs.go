@@ -20,9 +20,10 @@ type Files struct {
 	CA                    string // certificate of the authority
 	ServerCert, ServerKey string // for 127.0.0.1 and localhost
 	ClientCert, ClientKey string
+	OtherCert, OtherKey   string // of another client
 }
 
-// Make writes an authority and two certificates of it to a folder. They are
+// Make writes an authority and three certificates of it to a folder. They are
 // good for an hour.
 func Make(dir string) (Files, error) {
 	caKey, err := newKey()
@@ -35,6 +36,7 @@ func Make(dir string) (Files, error) {
 		CA:         filepath.Join(dir, "ca.pem"),
 		ServerCert: filepath.Join(dir, "server.pem"), ServerKey: filepath.Join(dir, "server.key"),
 		ClientCert: filepath.Join(dir, "client.pem"), ClientKey: filepath.Join(dir, "client.key"),
+		OtherCert: filepath.Join(dir, "other.pem"), OtherKey: filepath.Join(dir, "other.key"),
 	}
 	if err := sign(f.CA, "", ca, ca, caKey, caKey); err != nil {
 		return Files{}, err
@@ -47,7 +49,11 @@ func Make(dir string) (Files, error) {
 	}
 	client := template("test client")
 	client.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-	return f, issue(f.ClientCert, f.ClientKey, client, ca, caKey)
+	if err := issue(f.ClientCert, f.ClientKey, client, ca, caKey); err != nil {
+		return Files{}, err
+	}
+	client.Subject.CommonName = "other client"
+	return f, issue(f.OtherCert, f.OtherKey, client, ca, caKey)
 }
 
 func newKey() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }

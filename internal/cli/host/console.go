@@ -17,6 +17,7 @@ func newConsole(c Config, srv *server.Server) (*console.Handler, error) {
 	return console.New(source, console.Config{
 		Title:    "lro serve",
 		Endpoint: console.Endpoint{SameHost: true, Plaintext: c.TLS == nil},
+		Hosts:    c.Hosts,
 		Logger:   c.Logger,
 	})
 }
@@ -24,7 +25,7 @@ func newConsole(c Config, srv *server.Server) (*console.Handler, error) {
 // signedIn admits those to a handler for browsers who have a token. Browsers
 // ask for it as a password (HTTP Basic), since people cannot make them send a
 // bearer token; the user's name does not matter.
-func signedIn(t Tokens, next http.Handler) http.Handler {
+func signedIn(t *Tokens, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		authorization := r.Header["Authorization"]
 		if _, password, ok := r.BasicAuth(); ok {

@@ -63,7 +63,7 @@ func TestConsoleTokens(t *testing.T) {
 	if err := os.WriteFile(path, []byte(token), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := ReadTokens(path)
+	tokens, err := ReadTokens(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

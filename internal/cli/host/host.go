@@ -11,16 +11,15 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
+	_ "google.golang.org/grpc/encoding/gzip" // clients may compress; the limit holds for what comes out
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
-	"github.com/go-lro/lro/internal/kinds/checksum"
-	"github.com/go-lro/lro/internal/kinds/simulate"
 	"github.com/go-lro/lro/lrohttp"
 	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine/sqlite"
+	"github.com/go-lro/lro/server/guard"
 )
 
 // Config is what a host runs with.
@@ -32,13 +31,21 @@ type Config struct {
 	Parent  string // see [server.Config]
 	Logger  *slog.Logger
 	Drain   time.Duration // see [server.Config]
-	TLS     *tls.Config   // of [TLSFiles]; nil serves plain text
-	Tokens  Tokens        // nil lets everybody in
+	TLS     *TLS          // nil serves plain text
+	Tokens  *Tokens       // nil admits every caller
 	Metrics bool          // serve them at /metrics
 	Hosts   []string      // that callers of HTTP may know it by, see [console.Config]
+	Proxies Proxies       // that stand before it
 
-	PageKey     []byte // see [server.Config]
-	Concurrency int    // see [server.Config]
+	PageKey []byte // see [server.Config]
+	// Concurrency bounds the operations that run at once; 0 means 100. Kinds
+	// bounds those of a kind besides.
+	Concurrency int
+	Kinds       map[string]int
+	// ChecksumRoot confines the kind checksum to a directory. Empty means none,
+	// unless NoChecksum says that the kind is off.
+	ChecksumRoot string
+	NoChecksum   bool
 	// WorkerOnly serves health and metrics alone, and no operations.
 	WorkerOnly bool
 	// AnswerOnly serves operations and runs none.
@@ -52,17 +59,11 @@ type Config struct {
 type Host struct {
 	engine server.Engine
 	server *server.Server
-	tls    *tls.Config
+	tls    *tls.Config // nil for plain text
 	grpc   *grpc.Server
 	http   *http.Server
 	health *health.Server
 }
-
-const (
-	// headerTimeout keeps a client that says nothing from holding a connection.
-	headerTimeout = 10 * time.Second
-	idleTimeout   = 2 * time.Minute
-)
 
 // Open opens the engine. Nothing runs and nothing is served yet.
 func Open(ctx context.Context, c Config) (*Host, error) {
@@ -90,28 +91,26 @@ func assemble(c Config, eng server.Engine) (*Host, error) {
 		Parent: c.Parent, Logger: c.Logger, Drain: c.Drain, Caller: caller,
 		PageKey: c.PageKey, Concurrency: c.Concurrency, Grace: c.Grace,
 	}
+	kinds := c.kinds()
 	var m *metrics
 	if c.Metrics {
-		m = newMetrics(eng)
+		m = newMetrics(eng, c)
 		config.Observer = m.observer()
-	}
-	kinds := []server.Registration{checksum.Handle(), simulate.Handle()}
-	if c.AnswerOnly {
-		kinds = []server.Registration{checksum.Kind.Declare(), simulate.Kind.Declare()}
 	}
 	srv, err := server.New(eng, config, kinds...)
 	if err != nil {
 		return nil, err
 	}
-	var transport credentials.TransportCredentials = insecure.NewCredentials()
+	limits, err := guard.New(guard.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{engine: eng, server: srv, health: health.NewServer()}
+	var transport credentials.TransportCredentials
 	if c.TLS != nil {
-		transport = handshaken{}
+		h.tls, transport = c.TLS.config(), handshaken{}
 	}
-	h := &Host{
-		engine: eng, server: srv, tls: c.TLS, health: health.NewServer(),
-		grpc: grpc.NewServer(grpc.Creds(transport),
-			grpc.UnaryInterceptor(c.Tokens.unary), grpc.StreamInterceptor(c.Tokens.stream)),
-	}
+	h.grpc = grpc.NewServer(append(limits.ServerOptions(transport), guard.Authentication(c.Tokens.authenticate))...)
 	healthpb.RegisterHealthServer(h.grpc, h.health)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", h.serveHealth)
@@ -120,11 +119,10 @@ func assemble(c Config, eng server.Engine) (*Host, error) {
 		mux.Handle("GET /metrics", guarded(c.Tokens, m))
 	}
 	h.http = &http.Server{
-		Handler:           http.NewCrossOriginProtection().Handler(known(c.Hosts, mux)), // a page in a browser is not its user
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
-		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+		Handler:  c.Proxies.restore(sameOrigin(c.Hosts, known(c.Hosts, mux))),
+		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
+	limits.Apply(h.http)
 	if c.WorkerOnly {
 		return h, nil
 	}
@@ -137,7 +135,7 @@ func (h *Host) addOperations(c Config, mux *http.ServeMux) error {
 	h.server.RegisterStarter(h.grpc)
 	reflection.Register(h.grpc)
 	operations, err := lrohttp.NewHandler(h.server.Operations(),
-		lrohttp.WithStarter(h.server.Starter()), lrohttp.WithInterceptors(c.Tokens.unary))
+		lrohttp.WithStarter(h.server.Starter()), lrohttp.WithAuthentication(c.Tokens.authenticate))
 	if err != nil {
 		return err
 	}
@@ -152,7 +150,7 @@ func (h *Host) addOperations(c Config, mux *http.ServeMux) error {
 }
 
 // guarded admits those to a handler who have a token.
-func guarded(t Tokens, next http.Handler) http.Handler {
+func guarded(t *Tokens, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := t.admit(r.Context(), r.Header["Authorization"]); err != nil {
 			w.Header().Set("WWW-Authenticate", "Bearer")

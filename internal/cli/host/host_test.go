@@ -184,7 +184,7 @@ func TestTLS(t *testing.T) {
 		if mutual {
 			names.ClientCA = files.CA
 		}
-		config, err := names.TLS()
+		config, err := names.TLS(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -237,11 +237,11 @@ func TestTLSFiles(t *testing.T) {
 		{Cert: files.ServerCert, Key: files.ServerKey, ClientCA: files.ServerKey},
 		{Cert: files.ServerCert, Key: files.ServerKey, ClientCA: "missing.pem"},
 	} {
-		if c, err := f.TLS(); err == nil {
+		if c, err := f.TLS(nil); err == nil {
 			t.Errorf("%+v.TLS() = %v, want an error", f, c)
 		}
 	}
-	if c, err := (TLSFiles{}).TLS(); c != nil || err != nil {
+	if c, err := (TLSFiles{}).TLS(nil); c != nil || err != nil {
 		t.Errorf("TLS() without files = %v, %v, want none", c, err)
 	}
 }
@@ -253,7 +253,7 @@ func TestTokens(t *testing.T) {
 	if err := os.WriteFile(path, []byte("# who may call\n\nanother-token-of-some-length\n"+token+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := ReadTokens(path)
+	tokens, err := ReadTokens(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,11 +312,11 @@ func TestReadTokens(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadTokens(path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ReadTokens(path, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ReadTokens of %q = %v, want %q", text, err, want)
 		}
 	}
-	if _, err := ReadTokens("missing"); err == nil {
+	if _, err := ReadTokens("missing", nil); err == nil {
 		t.Error("ReadTokens of a missing file succeeded")
 	}
 }

@@ -22,7 +22,8 @@ import (
 // It is our own: three counters, two gauges and two histograms do not need a
 // client library in every start of the command.
 type metrics struct {
-	statser engine.Statser // nil for an engine that does not count
+	statser engine.Statser   // nil for an engine that does not count
+	limits  map[string]int64 // see [Config].limits
 
 	mu       sync.Mutex
 	starts   map[[2]string]int64 // kind, code
@@ -34,11 +35,11 @@ type metrics struct {
 	duration map[string]*histogram
 }
 
-func newMetrics(eng server.Engine) *metrics {
+func newMetrics(eng server.Engine, c Config) *metrics {
 	statser, _ := eng.(engine.Statser)
 	return &metrics{
-		statser: statser,
-		starts:  map[[2]string]int64{}, attempts: map[[2]string]int64{}, losses: map[string]int64{}, overdue: map[string]int64{},
+		statser: statser, limits: c.limits(),
+		starts: map[[2]string]int64{}, attempts: map[[2]string]int64{}, losses: map[string]int64{}, overdue: map[string]int64{},
 		running: map[string]int64{}, queued: map[string]*histogram{}, duration: map[string]*histogram{},
 	}
 }
@@ -109,10 +110,16 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	stored := map[[2]string]int64{}
+	stored, pending := map[[2]string]int64{}, map[string]int64{}
+	for _, kind := range KindNames() {
+		pending[kind] = 0
+	}
 	for kind, states := range stats.Counts {
 		for state, n := range states {
 			stored[[2]string{kind, state.String()}] = n
+			if state == engine.Pending {
+				pending[kind] = n
+			}
 		}
 	}
 	var b bytes.Buffer
@@ -122,6 +129,7 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	counter(&b, "lro_lease_losses_total", "counter", "Attempts whose result did not count any more.", "", single(m.losses))
 	counter(&b, "lro_overdue_attempts_total", "counter", "Attempts that were ended because their handler ignored its deadline.", "", single(m.overdue))
 	counter(&b, "lro_attempts_running", "gauge", "Attempts that run now.", "", single(m.running))
+	counter(&b, "lro_attempts_limit", "gauge", "Attempts that may run at once here; the empty kind is all together.", "", single(m.limits))
 	writeHistogram(&b, "lro_queue_seconds", "Time from start to the first attempt.", m.queued)
 	writeHistogram(&b, "lro_attempt_seconds", "Time an attempt took.", m.duration)
 	m.mu.Unlock()
@@ -132,6 +140,7 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		sample(&b, "lro_store_bytes", "gauge", "Size of the files of the store.", "part", "", sizes)
 		counter(&b, "lro_operations", "gauge", "Operations stored.", "state", stored)
+		counter(&b, "lro_operations_pending", "gauge", "Operations that wait for an attempt.", "", single(pending))
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_, _ = w.Write(b.Bytes())

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -104,7 +105,8 @@ func (s *splitter) look(conn net.Conn) (*queue, net.Conn) {
 	var isHTTP2 bool
 	if s.tls != nil {
 		secure := tls.Server(conn, s.tls)
-		if secure.Handshake() != nil {
+		if err := secure.Handshake(); err != nil {
+			explainTLS(err)
 			return nil, nil
 		}
 		ready, isHTTP2 = secure, secure.ConnectionState().NegotiatedProtocol == "h2"
@@ -123,6 +125,21 @@ func (s *splitter) look(conn net.Conn) (*queue, net.Conn) {
 	}
 	return s.http, ready
 }
+
+// explainTLS answers a client that speaks plain HTTP/1 where TLS is served, as
+// net/http does: it would see a broken connection only.
+func explainTLS(err error) {
+	broken, ok := errors.AsType[tls.RecordHeaderError](err)
+	if !ok || broken.Conn == nil || !slices.Contains(verbs, string(broken.RecordHeader[:])) {
+		return
+	}
+	// The only error is a client that has gone.
+	_, _ = io.WriteString(broken.Conn, "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nthis port speaks TLS alone: use https\n")
+}
+
+// verbs are how requests of HTTP/1 begin, in as many bytes as a TLS record needs
+// for its header.
+var verbs = []string{"GET /", "HEAD ", "POST ", "PUT /", "PATCH", "DELET", "OPTIO"}
 
 // readPreface reads no more than it takes to see whether conn begins with the
 // preface. It fails when conn says nothing at all.

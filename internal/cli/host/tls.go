@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"slices"
@@ -19,46 +20,68 @@ type TLSFiles struct {
 	ClientCA  string // those that clients' certificates must be of; empty asks for none
 }
 
-// TLS returns a configuration that tells gRPC from other clients by ALPN, nil
-// without a certificate.
-func (f TLSFiles) TLS() (*tls.Config, error) {
+// TLS is a configuration that is read again when its files change.
+type TLS struct {
+	certs *fresh[configs]
+}
+
+// configs are the configurations of the two servers of a port.
+type configs struct {
+	grpc, other *tls.Config
+}
+
+// TLS returns the configuration of the files, nil without a certificate. The
+// logger hears when they are read again.
+func (f TLSFiles) TLS(logger *slog.Logger) (*TLS, error) {
 	if f.Cert == "" {
 		if f.ClientCA != "" {
 			return nil, errors.New("--client-ca needs --cert and --key")
 		}
 		return nil, nil
 	}
+	paths := []string{f.Cert, f.Key}
+	if f.ClientCA != "" {
+		paths = append(paths, f.ClientCA)
+	}
+	c, err := newFresh(f.read, logger, paths...)
+	if err != nil {
+		return nil, err
+	}
+	return &TLS{c}, nil
+}
+
+func (f TLSFiles) read() (configs, error) {
 	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
 	if err != nil {
-		return nil, fmt.Errorf("--cert and --key: %w", err)
+		return configs{}, fmt.Errorf("--cert and --key: %w", err)
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	if f.ClientCA != "" {
 		pem, err := os.ReadFile(f.ClientCA)
 		if err != nil {
-			return nil, fmt.Errorf("--client-ca: %w", err)
+			return configs{}, fmt.Errorf("--client-ca: %w", err)
 		}
 		c.ClientCAs = x509.NewCertPool()
 		if !c.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--client-ca %q has no PEM certificate", f.ClientCA)
+			return configs{}, fmt.Errorf("--client-ca %q has no PEM certificate", f.ClientCA)
 		}
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	}
-	return withALPN(c), nil
-}
-
-// withALPN gives HTTP/2 to those who speak nothing else, which is gRPC, and
-// HTTP/1.1 to all others: net/http has them, and browsers offer both.
-func withALPN(c *tls.Config) *tls.Config {
 	grpc, other := c.Clone(), c.Clone()
 	grpc.NextProtos, other.NextProtos = []string{"h2"}, []string{"http/1.1"}
-	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	return configs{grpc, other}, nil
+}
+
+// config gives HTTP/2 to those who speak nothing else, which is gRPC, and
+// HTTP/1.1 to all others: net/http has them, and browsers offer both.
+func (t *TLS) config() *tls.Config {
+	return &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		c := t.certs.get()
 		if slices.Contains(hello.SupportedProtos, "h2") && !slices.Contains(hello.SupportedProtos, "http/1.1") {
-			return grpc, nil
+			return c.grpc, nil
 		}
-		return other, nil
-	}
-	return c
+		return c.other, nil
+	}}
 }
 
 // handshaken are credentials for connections that are secure already.

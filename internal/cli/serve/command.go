@@ -2,7 +2,13 @@ package serve
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,15 +20,19 @@ import (
 )
 
 type options struct {
-	io       *term.IO
-	store    Store
-	listen   string
-	parent   string
-	drain    time.Duration
-	metrics  bool
-	files    host.TLSFiles
-	tokens   string
-	insecure bool
+	io          *term.IO
+	store       Store
+	listen      string
+	parent      string
+	drain       time.Duration
+	concurrency []string
+	metrics     bool
+	files       host.TLSFiles
+	tokens      string
+	hosts       []string
+	proxies     []string
+	root        string
+	insecure    bool
 }
 
 // New returns the command. A nil store is a file.
@@ -41,14 +51,22 @@ browsers. ` + help.Records + `
 
 There are two kinds of operations. checksum computes SHA-256 of every file under a
 directory of this machine; simulate does nothing for as long as it is told and
-ends as it is told, for people who test clients. lro start starts both.
+ends as it is told, for people who test clients. lro start starts both. At most 100
+operations run at once, and the others wait; --concurrency sets that, for a kind
+too.
 
 Ctrl-C stops the server: running operations may go on for --drain, and ` + help.Stop + `
 
 By default the server answers this machine alone, in plain text. To answer others
 it needs TLS, and tokens or client certificates to know them by; browsers ask for
 a token as a password. gRPC's health service, /healthz and /readyz need no token;
-/readyz also fails while the records cannot be written, on a full disk say.`,
+/readyz also fails while the records cannot be written, on a full disk say. Files
+of certificates and tokens are read again when they change, and on SIGHUP.
+
+Behind a reverse proxy, --host adds the name that browsers use, and --trusted-proxy
+names the proxy, whose X-Forwarded-* or Forwarded headers are believed. A server
+that others reach, also through a proxy, has the kind checksum only for what is
+below --checksum-root.`,
 		Example: help.Example,
 		Args:    flag.Args(flag.None),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -60,18 +78,22 @@ a token as a password. gRPC's health service, /healthz and /readyz need no token
 	store.AddFlags(f)
 	f.StringVar(&o.parent, "parent", "", "start operations under `NAME`, such as projects/p, that name no other parent")
 	f.DurationVar(&o.drain, "drain", 10*time.Second, "let running operations go on for `DURATION` when the server stops")
+	f.StringArrayVar(&o.concurrency, "concurrency", nil, "run at most `N` operations at once (default 100), or KIND=N of a kind; may be repeated")
 	f.BoolVar(&o.metrics, "metrics", false, "show metrics for Prometheus at /metrics")
 	f.StringVar(&o.files.Cert, "cert", "", "serve TLS with the certificate in `FILE`, PEM")
 	f.StringVar(&o.files.Key, "key", "", "its private key in `FILE`, PEM")
 	f.StringVar(&o.files.ClientCA, "client-ca", "", "admit clients with a certificate of those in `FILE`, PEM")
 	f.StringVar(&o.tokens, "token-file", "", "admit callers with a bearer token that is a line of `FILE`")
+	f.StringArrayVar(&o.hosts, "host", nil, "also answer HTTP under the host `NAME`; may be repeated")
+	f.StringArrayVar(&o.proxies, "trusted-proxy", nil, "believe what the proxy at `ADDRESS`, an IP address or prefix, says of requests; may be repeated")
+	f.StringVar(&o.root, "checksum-root", "", "let the kind checksum read below `DIR` alone (default any directory for callers on this machine, none for others)")
 	f.BoolVar(&o.insecure, "insecure-allow-anyone", false, "answer other machines without TLS and authentication")
 	cmd.MarkFlagsRequiredTogether("cert", "key")
 	return cmd
 }
 
 // config checks the flags and reads what they name.
-func (o *options) config() (host.Config, *net.TCPAddr, error) {
+func (o *options) config(logger *slog.Logger) (host.Config, *net.TCPAddr, error) {
 	c := host.Config{
 		Parent: o.parent, Drain: o.drain, Metrics: o.metrics,
 		WorkerOnly: o.store.Role() == Work, AnswerOnly: o.store.Role() == Answer,
@@ -86,11 +108,11 @@ func (o *options) config() (host.Config, *net.TCPAddr, error) {
 	if err != nil {
 		return c, nil, fmt.Errorf("--listen %q: %w", o.listen, err)
 	}
-	if c.TLS, err = o.files.TLS(); err != nil {
+	if c.TLS, err = o.files.TLS(logger); err != nil {
 		return c, nil, err
 	}
 	if o.tokens != "" {
-		if c.Tokens, err = host.ReadTokens(o.tokens); err != nil {
+		if c.Tokens, err = host.ReadTokens(o.tokens, logger); err != nil {
 			return c, nil, fmt.Errorf("--token-file: %w", err)
 		}
 	}
@@ -100,10 +122,64 @@ func (o *options) config() (host.Config, *net.TCPAddr, error) {
 		return c, nil, exit.Hint(fmt.Errorf("--listen %q would answer other machines %s", o.listen, without(c.TLS != nil, known)),
 			"give --cert and --key, and --token-file or --client-ca; or say --insecure-allow-anyone")
 	}
-	if alone {
-		c.Hosts = []string{} // names that resolve to it belong to somebody else
+	if alone || len(o.hosts) > 0 {
+		c.Hosts = append([]string{}, o.hosts...) // other names that resolve to it belong to somebody else
 	}
-	return c, address, nil
+	for _, name := range o.hosts {
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") != "" || name == "" {
+			return c, nil, fmt.Errorf("--host %q is not a host name; it has no port and no scheme", name)
+		}
+	}
+	if c.Proxies, err = host.ParseProxies(o.proxies); err != nil {
+		return c, nil, fmt.Errorf("--trusted-proxy: %w", err)
+	}
+	if err := o.limit(&c); err != nil {
+		return c, nil, err
+	}
+	reached := !alone || len(o.hosts)+len(o.proxies) > 0
+	return c, address, o.confine(&c, reached)
+}
+
+// limit sets how many operations run at once.
+func (o *options) limit(c *host.Config) error {
+	c.Kinds = map[string]int{}
+	for _, text := range o.concurrency {
+		kind, number, ok := strings.Cut(text, "=")
+		if !ok {
+			kind, number = "", text
+		}
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 1 {
+			return fmt.Errorf("--concurrency %q: must be a number of at least 1, or KIND=NUMBER", text)
+		}
+		if kind == "" {
+			c.Concurrency = n
+			continue
+		}
+		if names := host.KindNames(); !slices.Contains(names, kind) {
+			return fmt.Errorf("--concurrency %q: the kinds are %s", text, strings.Join(names, " and "))
+		}
+		c.Kinds[kind] = n
+	}
+	return nil
+}
+
+// confine sets what the kind checksum may read. reached says that callers on other
+// machines reach the server.
+func (o *options) confine(c *host.Config, reached bool) error {
+	if o.root == "" {
+		c.NoChecksum = reached
+		return nil
+	}
+	root, err := filepath.Abs(o.root)
+	if err != nil {
+		return fmt.Errorf("--checksum-root: %w", err)
+	}
+	if info, err := os.Stat(root); err != nil || !info.IsDir() {
+		return fmt.Errorf("--checksum-root %q is not a directory", o.root)
+	}
+	c.ChecksumRoot = root
+	return nil
 }
 
 func without(encrypted, known bool) string {

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/host"
@@ -13,30 +16,52 @@ import (
 )
 
 func (o *options) run(ctx context.Context) error {
-	config, address, err := o.config()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // or it would end the process
+	defer signal.Stop(hangups)
+	logger := slog.New(slog.NewTextHandler(o.io.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	config, address, err := o.config(logger)
 	if err != nil {
 		return exit.AsUsage(err)
 	}
-	config.Logger = slog.New(slog.NewTextHandler(o.io.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	config.Logger = logger
 	h, err := host.Open(ctx, config)
 	if err != nil {
 		return err
 	}
-	return errors.Join(o.serve(ctx, h, config, address), h.Close())
+	return errors.Join(o.serve(ctx, h, config, address, hangups), h.Close())
 }
 
-func (o *options) serve(ctx context.Context, h *host.Host, config host.Config, address *net.TCPAddr) error {
+func (o *options) serve(ctx context.Context, h *host.Host, config host.Config, address *net.TCPAddr, hangups <-chan os.Signal) error {
 	stopping := server.OnStop(func() { fmt.Fprintln(o.io.Err, "stopping") })
+	reloading := server.Run(func(ctx context.Context) error {
+		o.reload(ctx, config, hangups)
+		return nil
+	})
 	if o.store.Role() == Work && !o.metrics {
 		fmt.Fprintf(o.io.Err, "running operations, records in %s; Ctrl-C stops\n", o.store.Where())
-		return h.Serve(ctx, nil, stopping)
+		return h.Serve(ctx, nil, stopping, reloading)
 	}
 	listener, err := net.ListenTCP("tcp", address)
 	if err != nil {
 		return err
 	}
 	o.announce(listener.Addr(), config)
-	return h.Serve(ctx, listener, stopping)
+	return h.Serve(ctx, listener, stopping, reloading)
+}
+
+// reload reads files again for each SIGHUP, until ctx ends.
+func (o *options) reload(ctx context.Context, config host.Config, hangups <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+			if config.Reload() == nil { // else the log has it
+				fmt.Fprintln(o.io.Err, "certificates and tokens were read again")
+			}
+		}
+	}
 }
 
 // announce says where the server is and how to reach it.

@@ -43,7 +43,7 @@ func TestWrongFlags(t *testing.T) {
 		want  string
 	}{
 		{[]string{"--role", "boss"}, `--role "boss": must be all, server or worker`},
-		{[]string{"--concurrency", "0"}, "--concurrency 0: must be at least 1"},
+		{[]string{"--concurrency", "0"}, "--concurrency \"0\": must be a number of at least 1"},
 		{[]string{"--temporal", "temporal"}, `--temporal "temporal": address temporal: missing port`},
 		{[]string{"--namespace", ""}, "--namespace is empty"},
 		{[]string{"--temporal-cert", "x"}, "--temporal-cert and --temporal-key belong together"},

@@ -18,12 +18,11 @@ import (
 
 // store keeps operations in a Temporal service.
 type store struct {
-	service     service
-	taskQueue   string
-	lease       time.Duration
-	role        string
-	concurrency int
-	pageKey     string
+	service   service
+	taskQueue string
+	lease     time.Duration
+	role      string
+	pageKey   string
 }
 
 var roles = map[string]serve.Role{"all": serve.Everything, "server": serve.Answer, "worker": serve.Work}
@@ -51,7 +50,6 @@ func (s *store) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&s.taskQueue, "task-queue", "lro", "share the operations of all who use `NAME`, a prefix of Temporal's task queues")
 	f.DurationVar(&s.lease, "lease", 10*time.Second, "give an operation to another worker when its own was not heard of for `DURATION`")
 	f.StringVar(&s.role, "role", "all", "`ROLE` of this process: server answers callers, worker runs operations, all does both")
-	f.IntVar(&s.concurrency, "concurrency", 100, "run at most `N` operations at once")
 	f.StringVar(&s.pageKey, "page-key-file", "", "seal page tokens with the secret in `FILE`, the same for all servers; without one, the key follows from the names of namespace and task queue: good on any server, and forgeable by who knows both")
 }
 
@@ -60,9 +58,6 @@ func (s *store) Configure(c *host.Config) error {
 	if _, ok := roles[s.role]; !ok {
 		return fmt.Errorf("--role %q: must be all, server or worker", s.role)
 	}
-	if s.concurrency < 1 {
-		return fmt.Errorf("--concurrency %d: must be at least 1; --role server runs none", s.concurrency)
-	}
 	options, err := s.service.options()
 	if err != nil {
 		return err
@@ -70,7 +65,6 @@ func (s *store) Configure(c *host.Config) error {
 	if c.PageKey, err = s.key(); err != nil {
 		return err
 	}
-	c.Concurrency = s.concurrency
 	c.Engine = func(ctx context.Context, logger *slog.Logger) (engine.Engine, error) {
 		return s.open(ctx, options, logger)
 	}
