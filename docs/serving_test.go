@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -18,6 +19,8 @@ import (
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
@@ -30,6 +33,7 @@ import (
 	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine/sqlite"
+	"github.com/go-lro/lro/server/guard"
 	"github.com/go-lro/lro/server/serverotel"
 	"github.com/go-lro/lro/server/servertest"
 )
@@ -55,6 +59,51 @@ type library struct {
 
 func (l *library) ExportBooks(ctx context.Context, req *librarypb.ExportBooksRequest) (*longrunningpb.Operation, error) {
 	return Export.Start(ctx, l.operations, req, &server.StartOptions{RequestID: req.GetRequestId()})
+}
+
+func newServers(operations *server.Server, creds credentials.TransportCredentials, authenticate func(ctx context.Context, method string) (context.Context, error)) (*grpc.Server, *http.Server, error) {
+	limits, err := guard.New(guard.Limits{}) // the zero value of a field is its default
+	if err != nil {
+		return nil, nil, err
+	}
+	grpcServer := grpc.NewServer(append(limits.ServerOptions(creds), guard.Authentication(authenticate))...)
+	operations.Register(grpcServer)
+
+	handler, err := lrohttp.NewHandler(operations.Operations(), lrohttp.WithAuthentication(authenticate))
+	if err != nil {
+		return nil, nil, err
+	}
+	httpServer := &http.Server{Handler: handler}
+	limits.Apply(httpServer)
+	return grpcServer, httpServer, nil
+}
+
+// TestServersOfStrangers: the function decides for both servers.
+func TestServersOfStrangers(t *testing.T) {
+	t.Parallel()
+	eng, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "operations.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer eng.Close()
+	operations, err := server.New(eng, server.Config{}, Export.Declare())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked string
+	grpcServer, httpServer, err := newServers(operations, insecure.NewCredentials(), func(ctx context.Context, method string) (context.Context, error) {
+		asked = method
+		return nil, status.Error(codes.Unauthenticated, "no")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	grpcServer.Stop()
+	w := httptest.NewRecorder()
+	httpServer.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/v1/operations", nil))
+	if w.Code != http.StatusUnauthorized || asked != "/google.longrunning.Operations/ListOperations" {
+		t.Errorf("GET /v1/operations = %d, asked for %q", w.Code, asked)
+	}
 }
 
 func export(ctx context.Context, task *server.Task[*lropb.OperationMetadata], req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
