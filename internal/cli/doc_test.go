@@ -36,7 +36,7 @@ var docMasks = []*regexp.Regexp{
 	regexp.MustCompile(`operations/o[0-9a-z]{15,}`),
 	regexp.MustCompile(`go1\.[0-9.]+`),
 	regexp.MustCompile(`"elapsedSeconds":[0-9.e-]+`),
-	regexp.MustCompile(` ago +|CREATED +`),                                                               // as wide as the oldest
+	regexp.MustCompile(`\bago +|CREATED +`),                                                              // as wide as the oldest
 	regexp.MustCompile(`RUNNING \(cancel requested\)|CANCELLED  CANCELLED: the operation was cancelled`), // whichever is first
 }
 
