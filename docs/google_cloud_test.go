@@ -2,11 +2,15 @@ package docs_test
 
 import (
 	"context"
+	"net/http"
+	"time"
 
+	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/google"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/oauth"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/examples/library/librarypb"
@@ -41,7 +45,8 @@ func overGRPC(ctx context.Context, service string) (*lro.Client, *grpc.ClientCon
 	}
 	conn, err := grpc.NewClient(service+":443",
 		grpc.WithTransportCredentials(credentials.NewTLS(nil)),
-		grpc.WithPerRPCCredentials(token))
+		grpc.WithPerRPCCredentials(token),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -50,6 +55,9 @@ func overGRPC(ctx context.Context, service string) (*lro.Client, *grpc.ClientCon
 
 // overHTTP is the same over HTTP/JSON.
 func overHTTP(ctx context.Context, service string) (*lro.Client, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: 20 * time.Second, PingTimeout: 10 * time.Second}
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: transport})
 	authorized, err := google.DefaultClient(ctx, cloudPlatform)
 	if err != nil {
 		return nil, err

@@ -26,7 +26,8 @@ import (
 // Google's clients do; a call without one lasts as long as the service takes.
 //
 // A Client never changes and is safe for concurrent use. It starts no
-// goroutines and need not be closed; connections are its http.Client's.
+// goroutines and need not be closed; connections are its http.Client's, by
+// default one of its own, which closes them after 90 s without a call.
 type Client struct {
 	base    *url.URL
 	table   *table
@@ -48,7 +49,7 @@ var (
 func NewClient(baseURL string, opts ...ClientOption) (*Client, error) {
 	config := clientConfig{
 		shared: shared{prefix: DefaultPrefix, maxBody: DefaultMaxResponse},
-		client: http.DefaultClient,
+		client: defaultClient(),
 		header: http.Header{},
 	}
 	for _, o := range opts {

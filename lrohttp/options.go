@@ -130,8 +130,12 @@ func WithMaxBody(n int64) Option {
 	})
 }
 
-// WithHTTPClient sets what requests are sent with. Default
-// http.DefaultClient. It is not modified. Redirects are not followed, unless
+// WithHTTPClient sets what requests are sent with. By default a client is used
+// that is like http.DefaultClient and closes an HTTP/2 connection that has been
+// silent for 20 s, during a call or not, and does not answer a ping within 10 s;
+// where the program has replaced net/http's own transport, http.DefaultClient.
+// A client that is given is not modified: its Transport.HTTP2 has SendPingTimeout
+// and PingTimeout. Redirects are not followed, unless
 // client has a CheckRedirect: http.Client would turn the POST of a cancellation
 // into a GET.
 func WithHTTPClient(client *http.Client) ClientOption {

@@ -27,6 +27,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/go-lro/lro/internal/cli/certs"
 	"github.com/go-lro/lro/internal/cli/dyntest"
@@ -155,6 +156,33 @@ func TestSameOverHTTP(t *testing.T) {
 		}
 		if diff := cmp.Diff(overGRPC.out, overHTTP.out); diff != "" {
 			t.Errorf("lro %q (-gRPC +HTTP):\n%s", tt.args, diff)
+		}
+	}
+}
+
+// TestLargeAnswers: an answer over the command's limit names the option that
+// raises it.
+func TestLargeAnswers(t *testing.T) {
+	t.Parallel()
+	srv := &lrotest.Server{}
+	srv.Add("operations/x", lrotest.Succeeded(wrapperspb.String(strings.Repeat("x", 2<<20))))
+	handler, err := lrohttp.NewHandler(srv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(handler)
+	t.Cleanup(web.Close)
+	for _, reach := range [][]string{{"--url", web.URL}, {"--addr", serveForeign(t, srv, false), "--plaintext"}} {
+		for _, verb := range [][]string{{"get", "operations/x"}, {"list"}} {
+			args := slices.Concat(verb, []string{"--output", "json", "--max-message", "1"}, reach)
+			got := runCommand(t, nil, args...)
+			if got.status != 1 || !strings.Contains(got.err, "RESOURCE_EXHAUSTED") || !strings.HasSuffix(got.err, "\n--max-message MIB raises the limit\n") || strings.Contains(got.err, "raise it with") {
+				t.Errorf("lro %q = %+v, want a line that names --max-message", args, got)
+			}
+			args[len(verb)+3] = "3"
+			if got := runCommand(t, nil, args...); got.status != 0 || len(got.out) < 2<<20 {
+				t.Errorf("lro %q = status %d, %q, want the operation", args, got.status, got.err)
+			}
 		}
 	}
 }

@@ -76,6 +76,8 @@ func TestComplete(t *testing.T) {
 		{name: "token", env: env{"LRO_TOKEN": "t"}, args: []string{"--addr", "x:1"}, want: Flags{Addr: "x:1", TokenVar: "LRO_TOKEN"}},
 		{name: "token file first", env: env{"LRO_TOKEN": "t", "LRO_TOKEN_FILE": "f"}, args: []string{"--addr", "x:1"}, want: Flags{Addr: "x:1", TokenFile: "f"}},
 		{name: "google first", env: env{"LRO_TOKEN": "t", "LRO_TOKEN_FILE": "f"}, args: []string{"--addr", "x:1", "--google"}, want: Flags{Addr: "x:1", Google: true}},
+		{name: "no room", args: []string{"--addr", "x:1", "--max-message", "0"}, err: "--max-message 0 is not a number of MiB from 1 to 2047"},
+		{name: "too much room", args: []string{"--addr", "x:1", "--max-message", "2048"}, err: "--max-message 2048 is not"},
 		{name: "no such variable", args: []string{"--addr", "x:1", "--token-env", "NONE"}, err: "the variable is not set"},
 		{name: "token in the clear", env: env{"LRO_TOKEN": "t"}, args: []string{"--addr", "x:1", "--plaintext"}, err: "credentials are not sent without TLS"},
 		{name: "token to this machine", env: env{"LRO_TOKEN": "t"}, args: []string{"--addr", "127.0.0.9:1", "--plaintext"}, want: Flags{Addr: "127.0.0.9:1", Plaintext: true, TokenVar: "LRO_TOKEN"}},
@@ -92,8 +94,8 @@ func TestComplete(t *testing.T) {
 				}
 				return
 			}
-			got.io = nil
-			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Flags{})); err != nil || diff != "" {
+			got.io, got.silence, got.MaxMiB = nil, silence{}, 0
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(Flags{}, silence{})); err != nil || diff != "" {
 				t.Errorf("complete %q in %v: %v (-want +got):\n%s", tt.args, tt.env, err, diff)
 			}
 		})
@@ -103,9 +105,9 @@ func TestComplete(t *testing.T) {
 func TestAgain(t *testing.T) {
 	t.Parallel()
 	args := []string{
-		"--addr", "host:1", "--ca", "my ca.pem", "--token-file", "t", "--header", "X-A: it's", "--header", "b: c",
+		"--addr", "host:1", "--ca", "my ca.pem", "--token-file", "t", "--header", "X-A: it's", "--header", "b: c", "--max-message", "100",
 	}
-	want := `--addr host:1 --ca 'my ca.pem' --token-file t --header 'X-A: it'\''s' --header 'b: c'`
+	want := `--addr host:1 --ca 'my ca.pem' --token-file t --header 'X-A: it'\''s' --header 'b: c' --max-message 100`
 	if got := flags(t, map[string]string{"LRO_TOKEN": "secret"}, args...).Again(); got != want {
 		t.Errorf("Again of %q = %s, want %s", args, got, want)
 	}

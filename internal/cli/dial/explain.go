@@ -110,6 +110,9 @@ func plain(message string) string {
 	if isGRPC(message) {
 		return "the answer is HTTP/2, as gRPC has it, and not HTTP/1.1"
 	}
+	if tooLarge(message) {
+		message, _, _ = strings.Cut(message, "; raise ") // tells programs how
+	}
 	rest, ok := strings.CutPrefix(message, "connection error: desc = ")
 	if !ok {
 		return message
@@ -150,6 +153,10 @@ func (s *Service) hint(err error, st *status.Status) string {
 		return "the service does not speak gRPC in plain text here: leave --plaintext out, or use --url for HTTP/JSON"
 	}
 	switch st.Code() {
+	case codes.ResourceExhausted:
+		if tooLarge(message) {
+			return "--max-message MIB raises the limit"
+		}
 	case codes.Unavailable:
 		if answered(err, st) {
 			return ""
@@ -163,6 +170,13 @@ func (s *Service) hint(err error, st *status.Status) string {
 		return "the service did not answer in time" + s.doctor("; lro doctor measures how long it takes")
 	}
 	return ""
+}
+
+// tooLarge reports whether the text of a status says that this side took an
+// answer for too large, as gRPC and lrohttp word it.
+func tooLarge(message string) bool {
+	return strings.HasPrefix(message, "grpc: ") && strings.Contains(message, "larger than max") ||
+		strings.HasPrefix(message, "answer is larger than the limit")
 }
 
 // doctor is text, which sends people to lro doctor, unless they are there.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,13 +27,26 @@ type Flags struct {
 	TokenVar  string   // --token-env; the variable LRO_TOKEN without it
 	Google    bool     // --google
 	Headers   []string // --header
+	MaxMiB    int      // --max-message
 
-	io *term.IO
+	silence silence
+	io      *term.IO
 }
+
+// defaultMaxMiB bounds what a service may send at once. Metadata of megabytes
+// exist; gRPC's own limit of 4 MiB would make them an error. greatestMaxMiB is
+// what a message of protobuf can be.
+const (
+	defaultMaxMiB  = 64
+	greatestMaxMiB = 2047
+)
+
+// maxMessage is the limit in bytes.
+func (f Flags) maxMessage() int { return f.MaxMiB << 20 }
 
 // AddTo defines the flags on a command.
 func (f *Flags) AddTo(cmd *cobra.Command, io *term.IO) {
-	f.io = io
+	f.io, f.silence = io, defaultSilence
 	s := cmd.Flags()
 	s.StringVar(&f.Addr, "addr", "", "gRPC service at `HOST:PORT` (LRO_ADDR)")
 	s.StringVar(&f.URL, "url", "", "HTTP/JSON service at `BASE`, such as https://host/v1 (LRO_URL)")
@@ -44,6 +58,7 @@ func (f *Flags) AddTo(cmd *cobra.Command, io *term.IO) {
 	s.StringVar(&f.TokenVar, "token-env", "", "send the bearer token in the variable `NAME` (default LRO_TOKEN)")
 	s.BoolVar(&f.Google, "google", false, "send Google's application default credentials")
 	s.StringArrayVar(&f.Headers, "header", nil, "send `'NAME: VALUE'` with each call; may be repeated")
+	s.IntVar(&f.MaxMiB, "max-message", defaultMaxMiB, "take answers of at most so many `MIB`")
 	cmd.MarkFlagsMutuallyExclusive("addr", "url")
 	cmd.MarkFlagsMutuallyExclusive("token-file", "token-env", "google")
 	cmd.MarkFlagsRequiredTogether("cert", "key")
@@ -80,6 +95,8 @@ func (f Flags) complete() (Flags, error) {
 
 func (f Flags) check() error {
 	switch {
+	case f.MaxMiB < 1 || f.MaxMiB > greatestMaxMiB:
+		return fmt.Errorf("--max-message %d is not a number of MiB from 1 to %d", f.MaxMiB, greatestMaxMiB)
 	case f.Addr == "" && f.URL == "":
 		return wrongAddress(errNoService)
 	case f.Addr != "" && f.URL != "":
@@ -160,6 +177,9 @@ func (f *Flags) Again() string {
 	}
 	for _, h := range f.Headers {
 		add("--header", h)
+	}
+	if f.MaxMiB != defaultMaxMiB {
+		add("--max-message", strconv.Itoa(f.MaxMiB))
 	}
 	return strings.Join(words, " ")
 }

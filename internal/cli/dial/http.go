@@ -26,9 +26,10 @@ func (f Flags) openHTTP(headers []header, token tokenSource, types lrohttp.Resol
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = tlsConfig
+	f.silence.overHTTP(transport)
 	client, err := lrohttp.NewClient(base.String(),
 		lrohttp.WithPrefix(prefix),
-		lrohttp.WithMaxBody(maxMessage),
+		lrohttp.WithMaxBody(int64(f.maxMessage())),
 		lrohttp.WithResolver(types),
 		lrohttp.WithHTTPClient(&http.Client{Transport: decorated{transport, headers, token}}),
 	)

@@ -35,10 +35,6 @@ type Service struct {
 	close func()
 }
 
-// maxMessage bounds what a service may send at once. Metadata of megabytes
-// exist; gRPC's own limit of 4 MiB would make them an error.
-const maxMessage = 64 << 20
-
 // userAgent tells services who calls.
 const userAgent = "lro-command"
 
@@ -81,7 +77,8 @@ func (f Flags) openGRPC(headers []header, token tokenSource) (*Service, error) {
 	}
 	opts := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(f.maxMessage())),
+		f.silence.overGRPC(),
 		grpc.WithUserAgent(userAgent),
 		grpc.WithDisableServiceConfig(), // saves a question to the DNS
 	}
