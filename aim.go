@@ -7,7 +7,7 @@ import (
 	"github.com/go-lro/lro/internal/progress"
 )
 
-// AimByProgress is a [Policy].Hint that reads progress from the metadata and
+// AimByProgress is a [Policy].NextPoll that reads progress from the metadata and
 // aims the next poll at the predicted end, so that an operation with steady
 // progress is found done sooner, with fewer polls. Where there is no
 // progress, or it makes no sense, polls come by the plain schedule; when it slows

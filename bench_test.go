@@ -157,7 +157,7 @@ func BenchmarkPoll(b *testing.B) {
 		longrunningpb.RegisterOperationsServer(s, constant{op: runningWith(b, name, 60)})
 	})
 	stub := longrunningpb.NewOperationsClient(conn)
-	op, err := lro.Any.Resume(lro.NewClient(stub), name)
+	op, err := lro.Any().Resume(lro.NewClient(stub), name)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func groupMemory(b *testing.B, n int) (perOp, goroutines float64) {
 	before, idle := heap(), runtime.NumGoroutine()
 	g := &lro.Group{QPS: -1}
 	for i := range n {
-		op, err := lro.Any.Resume(client, fmt.Sprintf("projects/p/locations/l/operations/%027d", i))
+		op, err := lro.Any().Resume(client, fmt.Sprintf("projects/p/locations/l/operations/%027d", i))
 		if err != nil {
 			b.Fatal(err)
 		}

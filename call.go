@@ -11,6 +11,7 @@ import (
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -46,12 +47,9 @@ func (c *Client) wait(ctx context.Context, name string, wait, slack time.Duratio
 func (c *Client) ask(ctx context.Context, name string, timeout time.Duration, call func(context.Context, []grpc.CallOption) (*longrunningpb.Operation, error)) answer {
 	ctx, cancel := context.WithTimeout(c.outgoing(ctx, name), timeout)
 	defer cancel()
-	var header, trailer metadata.MD
-	opts := make([]grpc.CallOption, 0, len(c.config.callOptions)+2)
-	opts = append(opts, c.config.callOptions...)
-	opts = append(opts, grpc.Header(&header), grpc.Trailer(&trailer))
+	var h hints
 	begin := time.Now()
-	op, err := call(ctx, opts)
+	op, err := call(ctx, h.options(c.config.callOptions))
 	end := time.Now()
 	a := answer{took: end.Sub(begin), err: err}
 	if err == nil && op == nil {
@@ -60,8 +58,18 @@ func (c *Client) ask(ctx context.Context, name string, timeout time.Duration, ca
 	if a.err == nil {
 		a.view, a.err = viewOf(name, op, end)
 	}
-	a.hint = hintOf(a.err, header, trailer, end)
+	a.hint = hintOf(a.err, h.header, h.trailer, end)
+	a.err = h.judge(a.err)
+	c.learnRate(a.err)
 	return a
+}
+
+// learnRate takes in what a call says about the service's quota.
+func (c *Client) learnRate(err error) {
+	refused := err != nil && codeOf(err) == codes.ResourceExhausted && !permanent(err)
+	if err == nil || refused {
+		c.rate.learn(clock(), refused)
+	}
 }
 
 // ask makes the call that was decided and tells the observer.

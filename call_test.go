@@ -86,7 +86,7 @@ func TestCallMetadata(t *testing.T) {
 		mine := metadata.Pairs("authorization", "token", "x-tag", "a", "x-tag", "b")
 		c := NewClient(r, WithMetadata(mine))
 		mine.Set("authorization", "scribbled over")
-		op, err := Any.Resume(c, "projects/p/operations/a b+c")
+		op, err := Any().Resume(c, "projects/p/operations/a b+c")
 		if err != nil {
 			t.Fatal(err)
 		}

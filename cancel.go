@@ -17,19 +17,26 @@ func (o *Operation[R, M]) Cancel(ctx context.Context) (bool, error) {
 	if o.Done() {
 		return false, nil
 	}
-	err := o.client.Cancel(ctx, o.name)
+	sent, _, err := o.cancel(ctx)
+	return sent, err
+}
+
+// cancel is Cancel of an operation that is not known to be done. hint is when
+// the service asked to be called again; 0 for no word.
+func (o *Operation[R, M]) cancel(ctx context.Context) (sent bool, hint time.Duration, err error) {
+	hint, err = o.client.cancel(ctx, o.name, o.policy.AttemptTimeout)
 	if err == nil {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.pollSoonLocked()
-		return true, nil
+		return true, 0, nil
 	}
 	if code := codeOf(err); code == codes.FailedPrecondition || code == codes.NotFound {
 		if s, pollErr := o.Poll(ctx); pollErr == nil && s.Done() {
-			return false, nil
+			return false, 0, nil
 		}
 	}
-	return false, err
+	return false, hint, err
 }
 
 // CancelAndWait cancels the operation and waits for its end. A cancelled
@@ -53,12 +60,16 @@ func (o *Operation[R, M]) CancelAndWait(ctx context.Context) (R, error) {
 // refusal is why it could not be cancelled, nil if it was asked to.
 func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (stopped *WaitError, refusal error) {
 	begin := time.Now()
-	if _, refusal = o.Cancel(ctx); refusal == nil {
+	if o.Done() {
+		return nil, nil
+	}
+	_, hint, refusal := o.cancel(ctx)
+	if refusal == nil {
 		stopped, _ = o.await(ctx).(*WaitError)
 		return stopped, nil
 	}
-	again := cancelRetry{policy: o.policy, begin: begin}
-	pauseFor, ok := again.after(refusal)
+	again := retry{policy: o.policy, begin: begin}
+	pauseFor, ok := again.after(refusal, hint)
 	if !ok {
 		return &WaitError{Name: o.name, Last: Raw{o.name, o.known()}, Elapsed: time.Since(begin), cause: causes{refusal}}, refusal
 	}
@@ -67,14 +78,17 @@ func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (stopped *WaitError
 	var repeating sync.WaitGroup
 	repeating.Go(func() {
 		for ok && pause(waiting, pauseFor) {
-			_, err := o.Cancel(waiting)
+			if o.Done() {
+				return
+			}
+			_, hint, err := o.cancel(waiting)
 			if err != nil && waiting.Err() != nil {
 				return
 			}
 			if refusal = err; err == nil {
 				return
 			}
-			pauseFor, ok = again.after(err)
+			pauseFor, ok = again.after(err, hint)
 		}
 		if !ok {
 			stop() // nothing that is worth waiting for will come of it
@@ -92,28 +106,6 @@ func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (stopped *WaitError
 		stopped.notCancelled(refusal)
 	}
 	return stopped, refusal
-}
-
-// cancelRetry decides about repeating requests to cancel.
-type cancelRetry struct {
-	policy *Policy
-	begin  time.Time
-	soft   int
-}
-
-// after returns the pause after a request that failed, or false when repeating
-// it is of no use.
-func (r *cancelRetry) after(err error) (time.Duration, bool) {
-	hint := hintOf(err, nil, nil, time.Now())
-	code := codeOf(err)
-	switch {
-	case transient(code, hint):
-	case soft(code) && r.soft < r.policy.SoftErrors:
-		r.soft++
-	default:
-		return 0, false
-	}
-	return max(hint, r.policy.interval(time.Since(r.begin))), true
 }
 
 // notCancelled adds that the operation could not be cancelled either.

@@ -11,6 +11,7 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -97,9 +98,9 @@ func TestCancelAndWaitRepeats(t *testing.T) {
 				t.Error("no polls, want it to wait meanwhile")
 			}
 		}},
-		{"a few times", math.MaxInt, codes.Internal, time.Hour, func(t *testing.T, g got) {
-			if _, ok := errors.AsType[*WaitError](g.err); !ok || codeOf(g.err) != codes.Internal || g.requests != 6 || g.took >= time.Minute {
-				t.Errorf("CancelAndWait: %v after %d requests and %v, want a *WaitError of INTERNAL after 6", g.err, g.requests, g.took)
+		{"for a while", math.MaxInt, codes.Internal, time.Hour, func(t *testing.T, g got) {
+			if _, ok := errors.AsType[*WaitError](g.err); !ok || codeOf(g.err) != codes.Internal || g.requests < 6 || g.took < 30*time.Second || g.took >= time.Minute {
+				t.Errorf("CancelAndWait: %v after %d requests and %v, want a *WaitError of INTERNAL after 30s", g.err, g.requests, g.took)
 			}
 		}},
 		{"not at all", math.MaxInt, codes.PermissionDenied, time.Hour, func(t *testing.T, g got) {
@@ -213,4 +214,41 @@ func TestCancelOnEnd(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Requests to cancel follow the service's headers, and have the time limit of the
+// operation's own policy.
+func TestCancelHonoursHeadersAndPolicy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		var at []time.Duration
+		var limit time.Duration
+		f := &fakeService{get: endsAt(time.Hour), trailer: metadata.Pairs("retry-after", "50")}
+		f.cancel = func(ctx context.Context) error {
+			at = append(at, time.Since(begin))
+			deadline, _ := ctx.Deadline()
+			limit = time.Until(deadline)
+			if len(at) < 3 {
+				return unavailable(len(at))
+			}
+			f.get = endsAt(0)
+			return nil
+		}
+		method := Strings
+		method.Policy = &Policy{AttemptTimeout: time.Second}
+		op, err := method.Wrap(NewClient(f), running(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := op.CancelAndWait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(at) != 3 || at[1] != 50*time.Second || at[2] != 100*time.Second {
+			t.Errorf("requests at %v, want each 50s", at)
+		}
+		if limit != time.Second {
+			t.Errorf("a request had %v, want the policy's 1s", limit)
+		}
+	})
 }

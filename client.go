@@ -29,6 +29,7 @@ type Client struct {
 	longPollTrust  atomic.Bool  // a done answer of WaitOperation was confirmed
 	longPollResume atomic.Int64 // Unix nanoseconds before which WaitOperation is not used
 	policies       sync.Map     // *Policy of a Method to *Policy with defaults
+	rate           rate         // of polls, after RESOURCE_EXHAUSTED
 	rtt            atomic.Int64 // of recent GetOperation calls, nanoseconds; 0 for unknown
 
 	schedulersMu sync.Mutex   // taken after a core's mu

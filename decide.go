@@ -1,12 +1,9 @@
 package lro
 
 import (
-	"context"
-	"errors"
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // This file is the whole waiting policy: a pure function from what is known
@@ -25,11 +22,36 @@ const (
 
 // pollState is what the policy remembers of one operation between polls.
 type pollState struct {
-	soft    int32 // tolerable errors in a row
-	missing int32 // NOT_FOUND in a row before it was seen
-	seen    bool  // the service has answered for it
-	confirm bool  // WaitOperation said done, GetOperation is to confirm
-	suspect bool  // WaitOperation was refused, GetOperation is to tell why
+	failing streak
+	seen    bool // the service has answered for it
+	confirm bool // WaitOperation said done, GetOperation is to confirm
+	suspect bool // WaitOperation was refused, GetOperation is to tell why
+}
+
+// streak is a row of failed polls of one kind. Any other outcome ends it.
+type streak struct {
+	since time.Duration // elapsed at the first
+	count int32
+	kind  failure
+}
+
+// failure is how a failed call counts.
+type failure uint8
+
+const (
+	transient failure = iota // says nothing about the operation; tolerated as long as ctx lasts
+	soft                     // tolerated for a while
+	missing                  // NOT_FOUND, of the service itself
+	final
+)
+
+// add counts a failure and returns how many there are in a row, over how long.
+func (s *streak) add(kind failure, elapsed time.Duration) (count int, over time.Duration) {
+	if s.kind != kind || s.count == 0 {
+		*s = streak{kind: kind, since: elapsed}
+	}
+	s.count++
+	return int(s.count), elapsed - s.since
 }
 
 // observation is what happened since the last decision.
@@ -40,7 +62,7 @@ type observation struct {
 	asked time.Duration // what WaitOperation was asked to wait
 	hint  time.Duration // when the service asked to be called again; 0 for no word
 
-	aim     time.Duration // what Policy.Hint proposes; 0 for no word
+	aim     time.Duration // what Policy.NextPoll proposes; 0 for no word
 	learned time.Duration // what earlier operations of the method propose; 0 for no word
 	polls   int           // made since the schedule began; needed with learned
 
@@ -84,6 +106,10 @@ const (
 	// usefulWait is how long a WaitOperation that returns early must have
 	// taken to be worth repeating without a pause.
 	usefulWait = time.Second
+	// earlyLife is for how long after the beginning of its schedule an operation
+	// that was seen may be missing once: a replica that lags may answer after
+	// one that does not.
+	earlyLife = 30 * time.Second
 )
 
 // next decides what follows o.
@@ -98,7 +124,7 @@ func (p *Policy) next(s pollState, o observation) (pollState, decision) {
 	case o.err != nil:
 		return p.afterGetError(s, o)
 	}
-	s.soft, s.missing, s.seen = 0, 0, true
+	s.failing, s.seen = streak{}, true
 	if o.done {
 		return p.afterDone(s, o)
 	}
@@ -106,6 +132,7 @@ func (p *Policy) next(s pollState, o observation) (pollState, decision) {
 }
 
 func (p *Policy) afterBegin(s pollState, o observation) (pollState, decision) {
+	s.failing = streak{} // of another wait, maybe long ago
 	if o.age < 0 {
 		return s, decision{action: doGet}
 	}
@@ -158,7 +185,7 @@ func (p *Policy) afterPending(s pollState, o observation) (pollState, decision) 
 }
 
 // early reports whether WaitOperation returned clearly before it was asked to.
-func early(o observation) bool { return o.took < o.asked*9/10 }
+func early(o observation) bool { return o.took < o.asked/10*9 }
 
 // longPoll decides for WaitOperation. Somebody who watches progress gets an
 // answer at least as often as by polling.
@@ -177,10 +204,14 @@ func (p *Policy) afterWaitError(s pollState, o observation) (pollState, decision
 		// Some services answer the end of the wait with an error instead of
 		// the state. That costs one more question, no delay.
 		return s, decision{action: doGet}
-	case transient(code, o.hint), soft(code):
-		return s, decision{action: doGet, after: p.delay(o)}
-	case code == codes.Unimplemented:
+	case permanent(o.err):
+		return p.fail(s, o.err)
+	case code == codes.Unimplemented && !o.trusted:
 		return s, decision{action: doGet, noLongPoll: forever}
+	}
+	switch failureOf(o.err) {
+	case transient, soft:
+		return s, decision{action: doGet, after: p.delay(o)}
 	}
 	// Either the operation is the problem or the method is: GetOperation
 	// tells.
@@ -189,27 +220,25 @@ func (p *Policy) afterWaitError(s pollState, o observation) (pollState, decision
 }
 
 func (p *Policy) afterGetError(s pollState, o observation) (pollState, decision) {
-	code := codeOf(o.err)
-	retry := decision{action: doGet}
+	kind := failureOf(o.err)
+	count, over := s.failing.add(kind, o.elapsed)
 	switch {
-	case transient(code, o.hint):
-	case code == codes.NotFound && !s.seen:
-		s.missing++
-		if int(s.missing) > p.NotFoundGrace {
-			return p.fail(s, ErrNotFound, o.err)
-		}
-	case code == codes.NotFound:
-		return p.fail(s, ErrGone, o.err)
-	case soft(code):
-		s.soft++
-		if int(s.soft) > p.SoftErrors {
-			return p.fail(s, o.err)
-		}
-	default:
+	case kind == final, kind == missing && s.confirm:
 		return p.fail(s, o.err)
+	case kind == soft && p.softExceeded(count, over):
+		return p.fail(s, o.err)
+	case kind == missing && !s.seen && (p.NotFoundGrace < 0 || count > 1 && over >= p.NotFoundGrace):
+		return p.fail(s, ErrNotFound, o.err)
+	case kind == missing && s.seen && (p.NotFoundGrace < 0 || count > 1 || o.elapsed > earlyLife):
+		return p.fail(s, ErrGone, o.err)
 	}
-	retry.after = p.delay(o)
-	return s, retry
+	return s, decision{action: doGet, after: p.delay(o)}
+}
+
+// softExceeded reports whether so many soft errors in a row, over such a time,
+// are no longer tolerated.
+func (p *Policy) softExceeded(count int, over time.Duration) bool {
+	return count > p.SoftErrors && (p.SoftErrors <= 0 || over >= p.SoftErrorTime)
 }
 
 // fail ends the wait, unless WaitOperation has already told how the operation
@@ -254,37 +283,4 @@ func (p *Policy) step(o observation) time.Duration {
 		return p.paced(o)
 	}
 	return p.jittered(p.interval(o.elapsed), o.jitter)
-}
-
-// codeOf returns the canonical code of a failed call. The end of a context
-// counts as its code, since services that are not gRPC return it bare.
-func codeOf(err error) codes.Code {
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return codes.DeadlineExceeded
-	case errors.Is(err, context.Canceled):
-		return codes.Canceled
-	}
-	return status.Code(err)
-}
-
-// transient reports whether a poll that failed with this code says nothing
-// about the operation and is worth repeating for as long as the caller waits.
-func transient(code codes.Code, hint time.Duration) bool {
-	switch code {
-	case codes.Unavailable, codes.DeadlineExceeded:
-		return true
-	case codes.ResourceExhausted:
-		return hint > 0
-	}
-	return false
-}
-
-// soft reports whether a code is worth a few repetitions.
-func soft(code codes.Code) bool {
-	switch code {
-	case codes.Internal, codes.Unknown, codes.Aborted, codes.Canceled, codes.ResourceExhausted:
-		return true
-	}
-	return false
 }

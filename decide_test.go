@@ -59,8 +59,8 @@ func TestDecide(t *testing.T) {
 		{name: "running, hint beats learned", obs: observation{call: calledGet, hint: time.Minute, learned: time.Second}, want: decision{action: doGet, after: time.Minute}},
 		{name: "running, aim beats learned", obs: observation{call: calledGet, aim: 3 * time.Second, learned: time.Second}, want: decision{action: doGet, after: 3 * time.Second}},
 		{name: "running, long poll", obs: observation{call: calledGet, longPoll: true}, want: decision{action: doWait, timeout: 30 * time.Second}},
-		{name: "success forgives", state: pollState{soft: 4, missing: 2}, obs: observation{call: calledGet}, want: decision{action: doGet, after: 100 * ms},
-			after: func(s pollState) bool { return s.soft == 0 && s.missing == 0 && s.seen }},
+		{name: "success forgives", state: pollState{failing: streak{count: 4, kind: soft}}, obs: observation{call: calledGet}, want: decision{action: doGet, after: 100 * ms},
+			after: func(s pollState) bool { return s.failing == streak{} && s.seen }},
 
 		{name: "long poll over", obs: observation{call: calledWait, longPoll: true, asked: 30 * time.Second, took: 30 * time.Second},
 			want: decision{action: doWait, timeout: 30 * time.Second}},
@@ -95,15 +95,26 @@ func TestDecide(t *testing.T) {
 		{name: "long poll reset", obs: observation{call: calledWait, asked: time.Minute, took: time.Second, err: fail(codes.Internal)}, want: decision{action: doGet, after: 100 * ms}},
 		{name: "interrupted", obs: observation{call: interrupted}, want: decision{action: doGet}},
 
-		{name: "unavailable", state: pollState{soft: 5, missing: 3}, obs: observation{call: calledGet, err: fail(codes.Unavailable)}, want: decision{action: doGet, after: 100 * ms}},
+		{name: "unavailable", state: pollState{failing: streak{count: 100}}, obs: observation{call: calledGet, err: fail(codes.Unavailable)}, want: decision{action: doGet, after: 100 * ms}},
+		{name: "unavailable ends a row", state: pollState{failing: streak{count: 5, kind: soft}}, obs: observation{call: calledGet, err: fail(codes.Unavailable)}, want: decision{action: doGet, after: 100 * ms},
+			after: func(s pollState) bool { return s.failing.kind == transient && s.failing.count == 1 }},
 		{name: "unavailable, learned", obs: observation{call: calledGet, elapsed: 4 * time.Second, err: fail(codes.Unavailable), learned: 10 * time.Second},
 			want: decision{action: doGet, after: 1300 * ms}},
 		{name: "unavailable, hint", obs: observation{call: calledGet, err: fail(codes.Unavailable), hint: time.Minute}, want: decision{action: doGet, after: time.Minute}},
-		{name: "internal", state: pollState{soft: 4}, obs: observation{call: calledGet, err: fail(codes.Internal)}, want: decision{action: doGet, after: 100 * ms}},
-		{name: "internal too often", state: pollState{soft: 5}, obs: observation{call: calledGet, err: fail(codes.Internal)}, want: decision{action: doFail}},
-		{name: "unknown yet", state: pollState{missing: 2}, obs: observation{call: calledGet, err: fail(codes.NotFound)}, want: decision{action: doGet, after: 100 * ms}},
-		{name: "unknown too often", state: pollState{missing: 3}, obs: observation{call: calledGet, err: fail(codes.NotFound)}, want: decision{action: doFail}},
-		{name: "gone", state: pollState{seen: true}, obs: observation{call: calledGet, err: fail(codes.NotFound)}, want: decision{action: doFail}},
+		{name: "over quota", state: pollState{failing: streak{count: 100}}, obs: observation{call: calledGet, elapsed: 4 * time.Second, err: fail(codes.ResourceExhausted)}, want: decision{action: doGet, after: 1300 * ms}},
+		{name: "internal", state: pollState{failing: streak{count: 4, kind: soft}}, obs: observation{call: calledGet, elapsed: time.Hour, err: fail(codes.Internal)}, want: decision{action: doGet, after: 20 * time.Second}},
+		{name: "internal too often, but not for long", state: pollState{failing: streak{count: 100, kind: soft, since: 34 * time.Second}}, obs: observation{call: calledGet, elapsed: time.Minute, err: fail(codes.Internal)}, want: decision{action: doGet, after: 18100 * ms}},
+		{name: "internal too often and too long", state: pollState{failing: streak{count: 5, kind: soft, since: 30 * time.Second}}, obs: observation{call: calledGet, elapsed: time.Minute, err: fail(codes.Internal)}, want: decision{action: doFail}},
+		{name: "not found yet", state: pollState{failing: streak{count: 9, kind: missing}}, obs: observation{call: calledGet, elapsed: 2 * time.Second, err: fail(codes.NotFound)}, want: decision{action: doGet, after: 700 * ms}},
+		{name: "not found for too long", state: pollState{failing: streak{count: 1, kind: missing}}, obs: observation{call: calledGet, elapsed: 3 * time.Second, err: fail(codes.NotFound)}, want: decision{action: doFail}},
+		{name: "not found late, first", obs: observation{call: calledGet, elapsed: time.Hour, err: fail(codes.NotFound)}, want: decision{action: doGet, after: 20 * time.Second}},
+		{name: "gone", state: pollState{seen: true}, obs: observation{call: calledGet, elapsed: time.Minute, err: fail(codes.NotFound)}, want: decision{action: doFail}},
+		{name: "gone early, once", state: pollState{seen: true}, obs: observation{call: calledGet, elapsed: 4 * time.Second, err: fail(codes.NotFound)}, want: decision{action: doGet, after: 1300 * ms}},
+		{name: "gone early, twice", state: pollState{seen: true, failing: streak{count: 1, kind: missing}}, obs: observation{call: calledGet, elapsed: 4 * time.Second, err: fail(codes.NotFound)}, want: decision{action: doFail}},
+		{name: "too large", obs: observation{call: calledGet, err: &callError{status: status.New(codes.ResourceExhausted, "x"), permanent: true}}, want: decision{action: doFail}},
+		{name: "too large for a long poll", obs: observation{call: calledWait, err: &callError{status: status.New(codes.ResourceExhausted, "x"), permanent: true}}, want: decision{action: doFail}},
+		{name: "long poll that worked is missing", obs: observation{call: calledWait, trusted: true, err: fail(codes.Unimplemented)}, want: decision{action: doGet},
+			after: func(s pollState) bool { return s.suspect }},
 		{name: "denied for good", obs: observation{call: calledGet, err: fail(codes.PermissionDenied)}, want: decision{action: doFail}},
 		{name: "data loss", obs: observation{call: calledGet, err: fail(codes.DataLoss)}, want: decision{action: doFail}},
 	} {
@@ -127,20 +138,24 @@ func TestDecide(t *testing.T) {
 func TestPolicyDefaults(t *testing.T) {
 	t.Parallel()
 	zero := mustPolicy(t, Policy{})
-	if zero.Hint != nil || zero.FirstPoll != 100*time.Millisecond || zero.MaxInterval != 20*time.Second ||
+	if zero.NextPoll != nil || zero.FirstPoll != 100*time.Millisecond || zero.MaxInterval != 20*time.Second ||
 		zero.Multiplier != 1.3 || zero.Jitter != 0.1 || zero.AttemptTimeout != 20*time.Second ||
-		zero.LongPoll != 30*time.Second || zero.SoftErrors != 5 || zero.NotFoundGrace != 3 {
+		zero.LongPoll != 30*time.Second || zero.SoftErrors != 5 || zero.SoftErrorTime != 30*time.Second || zero.NotFoundGrace != 3*time.Second {
 		t.Errorf("the zero Policy is %+v", zero)
 	}
 	if p := mustPolicy(t, Policy{MaxInterval: time.Millisecond}); p.FirstPoll != time.Millisecond {
 		t.Errorf("FirstPoll is %v, more than MaxInterval", p.FirstPoll)
 	}
-	none := mustPolicy(t, Policy{Jitter: -1, LongPoll: -1, SoftErrors: -1, NotFoundGrace: -1})
-	if none.Jitter != 0 || none.LongPoll > 0 || none.SoftErrors > 0 || none.NotFoundGrace > 0 {
+	ages := Policy{FirstPoll: forever, MaxInterval: forever, AttemptTimeout: forever, LongPoll: forever, SoftErrorTime: forever, NotFoundGrace: forever}
+	if p := mustPolicy(t, ages); p.LongPoll+p.AttemptTimeout < 0 || p.jittered(p.interval(forever), 1) < 0 || p.jittered(p.MaxInterval, 1) > p.MaxInterval {
+		t.Errorf("the longest durations overflow: %+v", p)
+	}
+	none := mustPolicy(t, Policy{Jitter: -1, LongPoll: -1, SoftErrors: -1, SoftErrorTime: -1, NotFoundGrace: -1})
+	if none.Jitter != 0 || none.LongPoll > 0 || none.SoftErrors > 0 || none.SoftErrorTime > 0 || none.NotFoundGrace > 0 {
 		t.Errorf("negative means none, but is %+v", none)
 	}
 	for _, bad := range []Policy{
-		{FirstPoll: -1}, {MaxInterval: -1}, {AttemptTimeout: -1}, {Multiplier: 0.9}, {Multiplier: -1}, {Jitter: 1.1},
+		{FirstPoll: -1}, {MaxInterval: -1}, {AttemptTimeout: -1}, {Multiplier: 0.9}, {Multiplier: -1}, {Jitter: 1.1}, {NotFoundGrace: 3},
 	} {
 		if _, err := bad.withDefaults(); err == nil {
 			t.Errorf("%+v: no error", bad)

@@ -91,8 +91,8 @@ func ExampleMethod_Start() {
 		return save(ctx, s.Token) // before anybody polls it
 	}))
 
-	op, err := ExportBooks.Start(ctx, client, func(ctx context.Context, requestID string) (*longrunningpb.Operation, error) {
-		return library.ExportBooks(ctx, &librarypb.ExportBooksRequest{Parent: "publishers/acme", RequestId: requestID})
+	op, err := ExportBooks.Start(ctx, client, func(ctx context.Context, requestID string, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+		return library.ExportBooks(ctx, &librarypb.ExportBooksRequest{Parent: "publishers/acme", RequestId: requestID}, opts...)
 	})
 	fmt.Println(op, err)
 }

@@ -12,6 +12,7 @@ import (
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -31,6 +32,8 @@ type fakeService struct {
 	get    func(ctx context.Context, n int) (*longrunningpb.Operation, error)
 	wait   func(ctx context.Context, n int, timeout time.Duration) (*longrunningpb.Operation, error)
 	cancel func(ctx context.Context) error
+
+	header, trailer metadata.MD // of CancelOperation
 
 	mu    sync.Mutex
 	gets  int
@@ -58,7 +61,8 @@ func (f *fakeService) WaitOperation(ctx context.Context, req *longrunningpb.Wait
 	return f.wait(ctx, n, req.GetTimeout().AsDuration())
 }
 
-func (f *fakeService) CancelOperation(ctx context.Context, _ *longrunningpb.CancelOperationRequest, _ ...grpc.CallOption) (*emptypb.Empty, error) {
+func (f *fakeService) CancelOperation(ctx context.Context, _ *longrunningpb.CancelOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	setMetadata(opts, f.header, f.trailer)
 	if f.cancel == nil {
 		return nil, status.Error(codes.Unimplemented, "no such method")
 	}
@@ -69,6 +73,18 @@ func (f *fakeService) counts() (gets, waits int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.gets, f.waits
+}
+
+// setMetadata gives a caller what it asked for by grpc.Header and grpc.Trailer.
+func setMetadata(opts []grpc.CallOption, header, trailer metadata.MD) {
+	for _, o := range opts {
+		switch o := o.(type) {
+		case grpc.HeaderCallOption:
+			*o.HeaderAddr = header
+		case grpc.TrailerCallOption:
+			*o.TrailerAddr = trailer
+		}
+	}
 }
 
 // pollOnly hides every method but GetOperation.

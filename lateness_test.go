@@ -39,7 +39,7 @@ var shapes = map[string]shape{
 // found, how often was polled, and the longest pause.
 func simulate(p *Policy, takes time.Duration, s shape, rnd *rand.Rand) (found time.Duration, polls int, gap time.Duration) {
 	var a *aim
-	if p.Hint != nil {
+	if p.NextPoll != nil {
 		a = &aim{policy: *p}
 	}
 	state, obs := pollState{}, observation{call: beginOfWait}
@@ -158,7 +158,7 @@ func TestAimByProgressIsNeverWorse(t *testing.T) {
 	t.Parallel()
 	for name, s := range shapes {
 		for _, length := range []time.Duration{2 * time.Second, 10 * time.Second, time.Minute, 10 * time.Minute} {
-			l := measureLateness(simulate, Policy{Hint: AimByProgress}, 300, length, s)
+			l := measureLateness(simulate, Policy{NextPoll: AimByProgress}, 300, length, s)
 			if l.gap > 20*time.Second || l.worst > 20*time.Second {
 				t.Errorf("%s, %v: longest pause %v, worst lateness %v, want at most 20s", name, length, l.gap, l.worst)
 			}
@@ -170,12 +170,12 @@ func TestAimByProgressIsNeverWorse(t *testing.T) {
 // which the plain schedule would have found it.
 func TestAimByProgressSlowingIsNotLater(t *testing.T) {
 	t.Parallel()
-	p, err := Policy{Hint: AimByProgress, Jitter: -1}.withDefaults()
+	p, err := Policy{NextPoll: AimByProgress, Jitter: -1}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
 	plain := p
-	plain.Hint = nil
+	plain.NextPoll = nil
 	for _, name := range []string{"none", "linear", "fast, then slow", "sticks at 90", "sticks at 99"} {
 		for i := range 300 {
 			takes := time.Duration((54 + 0.04*float64(i)) * float64(time.Second))
@@ -204,7 +204,7 @@ func BenchmarkLateness(b *testing.B) {
 		}
 	}) {
 		b.Run("aimed/"+name+"/1m0s", func(b *testing.B) {
-			benchLateness(b, simulate, Policy{Hint: AimByProgress}, time.Minute, shapes[name])
+			benchLateness(b, simulate, Policy{NextPoll: AimByProgress}, time.Minute, shapes[name])
 		})
 	}
 }

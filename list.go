@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -14,8 +16,8 @@ import (
 // are the service's own.
 func (c *Client) Get(ctx context.Context, name string) (*longrunningpb.Operation, error) {
 	var op *longrunningpb.Operation
-	err := c.call(ctx, "get operation", name, func(ctx context.Context) (err error) {
-		op, err = c.service.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name}, c.config.callOptions...)
+	_, err := c.call(ctx, "get operation", name, c.config.policy.AttemptTimeout, func(ctx context.Context, opts []grpc.CallOption) (err error) {
+		op, err = c.service.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name}, opts...)
 		if err == nil && op == nil {
 			err = errNoAnswer
 		}
@@ -27,12 +29,19 @@ func (c *Client) Get(ctx context.Context, name string) (*longrunningpb.Operation
 // Cancel asks the service to cancel the operation with this name, best effort.
 // A service without the method is an error of code UNIMPLEMENTED.
 func (c *Client) Cancel(ctx context.Context, name string) error {
-	return c.call(ctx, "cancel operation", name, func(ctx context.Context) error {
+	_, err := c.cancel(ctx, name, c.config.policy.AttemptTimeout)
+	return err
+}
+
+// cancel is Cancel with a time limit of its own. hint is when the service asked
+// to be called again; 0 for no word.
+func (c *Client) cancel(ctx context.Context, name string, timeout time.Duration) (hint time.Duration, err error) {
+	return c.call(ctx, "cancel operation", name, timeout, func(ctx context.Context, opts []grpc.CallOption) error {
 		s, ok := c.service.(canceller)
 		if !ok {
 			return unimplemented("CancelOperation")
 		}
-		_, err := s.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name}, c.config.callOptions...)
+		_, err := s.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name}, opts...)
 		return err
 	})
 }
@@ -41,14 +50,15 @@ func (c *Client) Cancel(ctx context.Context, name string) error {
 // this name any more. It does not cancel it. A service without the method is
 // an error of code UNIMPLEMENTED.
 func (c *Client) Delete(ctx context.Context, name string) error {
-	return c.call(ctx, "delete operation", name, func(ctx context.Context) error {
+	_, err := c.call(ctx, "delete operation", name, c.config.policy.AttemptTimeout, func(ctx context.Context, opts []grpc.CallOption) error {
 		s, ok := c.service.(deleter)
 		if !ok {
 			return unimplemented("DeleteOperation")
 		}
-		_, err := s.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name}, c.config.callOptions...)
+		_, err := s.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name}, opts...)
 		return err
 	})
+	return err
 }
 
 // List iterates over the operations that match req, page by page as they are
@@ -73,12 +83,15 @@ func (c *Client) List(ctx context.Context, req *longrunningpb.ListOperationsRequ
 // Pages iterates over the answers to req, asking for each next page when it is
 // wanted. req.Name is the parent (AIP-151 has no field of that name), and
 // req.PageSize the greatest number of operations in a page; 0 leaves it to the
-// service. A page may be empty before the end. A service that sends the same
-// page token again ends the iteration with an error instead of going round for
-// ever. A service without the method is an error of code UNIMPLEMENTED.
+// service. A page may be empty before the end. A service whose page tokens go
+// round ends the iteration with an error, at the latest when it has sent the
+// pages of the circle twice more. A service without the method is an error of code UNIMPLEMENTED.
 func (c *Client) Pages(ctx context.Context, req *longrunningpb.ListOperationsRequest) iter.Seq2[*longrunningpb.ListOperationsResponse, error] {
 	return func(yield func(*longrunningpb.ListOperationsResponse, error) bool) {
 		pageToken := req.GetPageToken()
+		// Brent's search for a cycle: each token is compared with one of those
+		// before, which is replaced after 1, 2, 4, 8 pages and so on.
+		seen, pages, limit := pageToken, 0, 1
 		for {
 			page, err := c.page(ctx, req, pageToken)
 			if err != nil {
@@ -88,18 +101,21 @@ func (c *Client) Pages(ctx context.Context, req *longrunningpb.ListOperationsReq
 			if !yield(page, nil) || page.GetNextPageToken() == "" {
 				return
 			}
-			if page.GetNextPageToken() == pageToken {
+			pageToken = page.GetNextPageToken()
+			if pageToken == seen {
 				yield(nil, fmt.Errorf("list operations of %q: service repeats page token %q", req.GetName(), pageToken))
 				return
 			}
-			pageToken = page.GetNextPageToken()
+			if pages++; pages == limit {
+				seen, pages, limit = pageToken, 0, 2*limit
+			}
 		}
 	}
 }
 
 func (c *Client) page(ctx context.Context, req *longrunningpb.ListOperationsRequest, pageToken string) (*longrunningpb.ListOperationsResponse, error) {
 	var page *longrunningpb.ListOperationsResponse
-	err := c.call(ctx, "list operations of", req.GetName(), func(ctx context.Context) (err error) {
+	_, err := c.call(ctx, "list operations of", req.GetName(), c.config.policy.AttemptTimeout, func(ctx context.Context, opts []grpc.CallOption) (err error) {
 		s, ok := c.service.(lister)
 		if !ok {
 			return unimplemented("ListOperations")
@@ -110,21 +126,22 @@ func (c *Client) page(ctx context.Context, req *longrunningpb.ListOperationsRequ
 			PageSize:             req.GetPageSize(),
 			PageToken:            pageToken,
 			ReturnPartialSuccess: req.GetReturnPartialSuccess(),
-		}, c.config.callOptions...)
+		}, opts...)
 		return err
 	})
 	return page, err
 }
 
-// call makes a call that is not part of waiting, within the policy's
-// AttemptTimeout.
-func (c *Client) call(ctx context.Context, what, name string, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(c.outgoing(ctx, name), c.config.policy.AttemptTimeout)
+// call makes a call that is not part of waiting, within timeout. hint is when
+// the service asked to be called again; 0 for no word.
+func (c *Client) call(ctx context.Context, what, name string, timeout time.Duration, do func(context.Context, []grpc.CallOption) error) (hint time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(c.outgoing(ctx, name), timeout)
 	defer cancel()
-	if err := do(ctx); err != nil {
-		return fmt.Errorf("%s %q: %w", what, name, err)
+	var h hints
+	if err := do(ctx, h.options(c.config.callOptions)); err != nil {
+		return h.of(err), fmt.Errorf("%s %q: %w", what, name, h.judge(err))
 	}
-	return nil
+	return 0, nil
 }
 
 func unimplemented(method string) error {

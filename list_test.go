@@ -112,6 +112,7 @@ func TestListErrors(t *testing.T) {
 	}{
 		{"unimplemented", &fakeService{}, 0, codes.Unimplemented},
 		{"second page fails", &pagedService{pages: [][]string{{"a"}}, token: numbered(5)}, 1, codes.InvalidArgument},
+		{"tokens go round", &pagedService{pages: [][]string{{"a"}, {"b"}, {"c"}, {"d"}, {"e"}, {"f"}}, token: func(n int) string { return string(rune('A' + n%2)) }}, 3, codes.Unknown},
 		{"token repeats", &pagedService{pages: [][]string{{"a"}, {"b"}, {"c"}}, token: func(int) string { return "again" }}, 2, codes.Unknown},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -33,8 +33,9 @@ type Method[R, M proto.Message] struct {
 	Policy *Policy
 }
 
-// Any is the method of operations about whose types nothing is known.
-var Any = Method[*anypb.Any, *anypb.Any]{}
+// Any returns the method of operations about whose types nothing is known. Their
+// responses and metadata are left undecoded.
+func Any() Method[*anypb.Any, *anypb.Any] { return Method[*anypb.Any, *anypb.Any]{} }
 
 // Wrap makes an [Operation] of one that a call has just returned. It makes no
 // call itself, and copies op. It fails when op is nil, when it has no name

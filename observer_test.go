@@ -12,6 +12,7 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -259,7 +260,9 @@ func TestObserversTogether(t *testing.T) {
 			}
 		}
 		c := NewClient((&fakeService{get: endsAt(0)}).pollOnly(), WithObserver(named("a")), WithObserver(nil), WithObserver(named("b")))
-		op, err := Strings.Start(t.Context(), c, func(context.Context, string) (*longrunningpb.Operation, error) { return running(""), nil })
+		op, err := Strings.Start(t.Context(), c, func(context.Context, string, ...grpc.CallOption) (*longrunningpb.Operation, error) {
+			return running(""), nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,25 +37,41 @@ type Policy struct {
 	// it offers that method. Default 30 s; negative means never to use it.
 	LongPoll time.Duration
 
-	// Hint, where set, is called once for each wait with the whole policy, and
-	// the function it returns after each GetOperation that found the operation
-	// running, with how long has been waited. That proposes how long to wait
-	// until the next poll; 0 leaves it to the schedule. More than MaxInterval
-	// counts as MaxInterval, and what the service asks for wins over it.
-	// [AimByProgress] is one. Default nil.
-	Hint func(p Policy) func(s Raw, waited time.Duration) time.Duration
+	// NextPoll, if set, is called when a wait begins, with the whole policy, and
+	// returns a function. That function is called after each GetOperation that
+	// finds the operation still running, with how long the wait has lasted, and
+	// returns the delay before the next poll; 0 keeps the schedule. A delay of
+	// more than MaxInterval counts as MaxInterval, and what the service asks for
+	// wins over it. [AimByProgress] is one. Default nil.
+	NextPoll func(p Policy) func(s Raw, waited time.Duration) time.Duration
 
 	// SoftErrors is how many polls in a row may fail with INTERNAL, UNKNOWN,
-	// ABORTED, CANCELLED (by the service), or RESOURCE_EXHAUSTED without a hint
-	// when to come back, before waiting ends. Default 5; negative means none.
-	// UNAVAILABLE and DEADLINE_EXCEEDED of a poll are put up with as long as
-	// ctx lasts, and all other codes end waiting at once.
+	// ABORTED or CANCELLED (by the service), or with an answer that is not the
+	// service's, such as the page of a proxy. Waiting ends with the next one,
+	// unless they have lasted less than SoftErrorTime. Default 5; negative means
+	// that the first ends the wait.
+	//
+	// UNAVAILABLE, DEADLINE_EXCEEDED and RESOURCE_EXHAUSTED of a poll are
+	// retried as long as ctx lasts. After RESOURCE_EXHAUSTED the client makes
+	// fewer polls a second, for all of its operations, until they succeed again.
+	// All other codes end the wait at once.
 	SoftErrors int
-	// NotFoundGrace is how many polls in a row may fail with NOT_FOUND before
-	// the operation was seen once, for services whose replicas lag. Default 3;
-	// negative means none. After it was seen, NOT_FOUND is [ErrGone].
-	NotFoundGrace int
+	// SoftErrorTime is how long such errors are tolerated at least, however many
+	// polls fail: a restart behind a proxy takes seconds, and in its first
+	// second an operation is polled six times. Default 30 s; negative means that
+	// SoftErrors alone counts.
+	SoftErrorTime time.Duration
+	// NotFoundGrace is how long polls may fail with NOT_FOUND before the
+	// operation was seen once, for services whose replicas lag; then the wait
+	// ends with [ErrNotFound]. At least one poll is repeated. Default 3 s;
+	// negative means that the first NOT_FOUND ends the wait. After the operation
+	// was seen, NOT_FOUND is [ErrGone]; in the first 30 s the second in a row.
+	NotFoundGrace time.Duration
 }
+
+// maxPolicyDuration is what longer durations count as, so that sums of them do
+// not overflow.
+const maxPolicyDuration = 1 << 61
 
 // MaxHint is the longest that a service may ask to stay away with RetryInfo,
 // retry-after or grpc-retry-pushback-ms; a longer hint counts as this.
@@ -69,7 +85,8 @@ var defaultPolicy = Policy{
 	AttemptTimeout: 20 * time.Second,
 	LongPoll:       30 * time.Second,
 	SoftErrors:     5,
-	NotFoundGrace:  3,
+	SoftErrorTime:  30 * time.Second,
+	NotFoundGrace:  3 * time.Second,
 }
 
 // withDefaults fills in what is zero. It fails on what makes no sense.
@@ -86,6 +103,8 @@ func (p Policy) withDefaults() (Policy, error) {
 		return p, fmt.Errorf("policy: Multiplier is %v, want a number of at least 1", p.Multiplier)
 	case !(p.Jitter <= 1):
 		return p, errors.New("policy: Jitter is over 1")
+	case 0 < p.NotFoundGrace && p.NotFoundGrace < time.Microsecond:
+		return p, fmt.Errorf("policy: NotFoundGrace is %v, want a duration, not a number of polls", p.NotFoundGrace)
 	}
 	setDefault(&p.FirstPoll, d.FirstPoll)
 	setDefault(&p.Multiplier, d.Multiplier)
@@ -94,7 +113,11 @@ func (p Policy) withDefaults() (Policy, error) {
 	setDefault(&p.AttemptTimeout, d.AttemptTimeout)
 	setDefault(&p.LongPoll, d.LongPoll)
 	setDefault(&p.SoftErrors, d.SoftErrors)
+	setDefault(&p.SoftErrorTime, d.SoftErrorTime)
 	setDefault(&p.NotFoundGrace, d.NotFoundGrace)
+	for _, v := range []*time.Duration{&p.FirstPoll, &p.MaxInterval, &p.AttemptTimeout, &p.LongPoll, &p.SoftErrorTime, &p.NotFoundGrace} {
+		*v = min(*v, maxPolicyDuration)
+	}
 	p.FirstPoll = min(p.FirstPoll, p.MaxInterval)
 	p.Jitter = max(p.Jitter, 0)
 	return p, nil
@@ -109,10 +132,10 @@ func setDefault[T comparable](v *T, def T) {
 
 // newHint returns what proposes the pauses of one wait.
 func (p *Policy) newHint() func(Raw, time.Duration) time.Duration {
-	if p.Hint == nil {
+	if p.NextPoll == nil {
 		return noHint
 	}
-	hint := p.Hint(*p)
+	hint := p.NextPoll(*p)
 	return func(s Raw, waited time.Duration) time.Duration {
 		return min(max(hint(s, waited), 0), p.MaxInterval)
 	}
@@ -135,7 +158,7 @@ func (p *Policy) interval(elapsed time.Duration) time.Duration {
 
 // jittered spreads d by the random number r in [-1, 1), within MaxInterval.
 func (p *Policy) jittered(d time.Duration, r float64) time.Duration {
-	return min(time.Duration(float64(d)*(1+p.Jitter*r)), p.MaxInterval)
+	return time.Duration(min(float64(d)*(1+p.Jitter*r), float64(p.MaxInterval)))
 }
 
 // plainPolls returns how many polls the plain schedule has made when elapsed

@@ -128,11 +128,11 @@ func TestWrapRefuses(t *testing.T) {
 	op := running("")
 	bad := &Policy{Multiplier: 0.5}
 	for name, wrap := range map[string]func() error{
-		"nil operation":   func() error { _, err := Any.Wrap(c, nil); return err },
-		"no name":         func() error { _, err := Any.Wrap(c, &longrunningpb.Operation{}); return err },
-		"nil client":      func() error { _, err := Any.Wrap(nil, op); return err },
-		"empty name":      func() error { _, err := Any.Resume(c, ""); return err },
-		"nil client name": func() error { _, err := Any.Resume(nil, testName); return err },
+		"nil operation":   func() error { _, err := Any().Wrap(c, nil); return err },
+		"no name":         func() error { _, err := Any().Wrap(c, &longrunningpb.Operation{}); return err },
+		"nil client":      func() error { _, err := Any().Wrap(nil, op); return err },
+		"empty name":      func() error { _, err := Any().Resume(c, ""); return err },
+		"nil client name": func() error { _, err := Any().Resume(nil, testName); return err },
 		"dynamic response": func() error {
 			_, err := Method[*dynamicpb.Message, *anypb.Any]{}.Wrap(c, op)
 			return err
@@ -151,7 +151,7 @@ func TestWrapRefuses(t *testing.T) {
 		}
 	}
 	// A done operation needs no name: validate_only calls return such (AIP-151).
-	if _, err := Any.Wrap(c, &longrunningpb.Operation{Done: true}); err != nil {
+	if _, err := Any().Wrap(c, &longrunningpb.Operation{Done: true}); err != nil {
 		t.Errorf("done without a name: %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -47,7 +48,7 @@ func (l *logLines) all() []string {
 }
 
 // eachSecond polls once a second.
-var eachSecond = Policy{FirstPoll: time.Second, Multiplier: 1, MaxInterval: time.Second, Jitter: -1, SoftErrors: -1}
+var eachSecond = Policy{FirstPoll: time.Second, Multiplier: 1, MaxInterval: time.Second, Jitter: -1, SoftErrors: -1, NotFoundGrace: -1}
 
 const (
 	logSubject = " operation=operations/test method=test.Strings"
@@ -151,7 +152,7 @@ func TestSlogObserverOfStart(t *testing.T) {
 	var lines logLines
 	var id string
 	c := NewClient(&fakeService{}, WithObserver(SlogObserver(lines.logger(slog.LevelInfo))))
-	_, err := Strings.Start(t.Context(), c, func(_ context.Context, requestID string) (*longrunningpb.Operation, error) {
+	_, err := Strings.Start(t.Context(), c, func(_ context.Context, requestID string, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 		id = requestID
 		return running(""), nil
 	})

@@ -3,18 +3,46 @@ package lro
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
-	mrand "math/rand/v2"
 	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 )
 
-// StartFunc makes the call that starts an operation. It must put requestID
-// into the request's request_id field (AIP-155), so that the service starts
-// one operation however often it is called with the same ID.
-type StartFunc func(ctx context.Context, requestID string) (*longrunningpb.Operation, error)
+// StartFunc makes the call that starts an operation. It must put requestID into
+// the request's request_id field (AIP-155), so that the service starts one
+// operation however often it is called with the same ID, and should pass opts to
+// a gRPC stub: by them [Method.Start] sees when the service asks to be called
+// again. A stub that takes no gRPC options may ignore them.
+type StartFunc func(ctx context.Context, requestID string, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
+
+// StartOption changes how [Method.Start] starts an operation.
+type StartOption func(*startConfig)
+
+type startConfig struct {
+	requestID string
+	given     bool // by WithRequestID
+	without   bool
+}
+
+// WithRequestID makes Start use this request ID instead of a random one, so that
+// a program that recorded it before can repeat a start whose answer it never
+// got. Services may want a UUID4. An empty ID is an error.
+func WithRequestID(id string) StartOption {
+	return func(c *startConfig) { c.requestID, c.given = id, true }
+}
+
+// WithoutRequestID is for methods that have no request_id: the call gets an
+// empty one, and is never repeated after an answer that was lost, since the
+// repetition might start a second operation. It is repeated only while the
+// service answers RESOURCE_EXHAUSTED or ABORTED, or credentials for the call
+// cannot be had.
+func WithoutRequestID() StartOption {
+	return func(c *startConfig) { c.without = true }
+}
 
 // Started tells [WithOnStart] and [Observer] about an operation that was just
 // started.
@@ -22,7 +50,7 @@ type Started struct {
 	Operation string // its name
 	Method    string // [Method.Name]; may be empty
 	Token     string // resumes it; see [Method.Resume]
-	RequestID string // that it was started with
+	RequestID string // that it was started with; empty with [WithoutRequestID]
 }
 
 // WithOnStart sets a function that [Method.Start] calls with each operation it
@@ -34,16 +62,17 @@ func WithOnStart(f func(ctx context.Context, s Started) error) ClientOption {
 }
 
 // Start starts an operation, once, in spite of answers that are lost: call is
-// repeated with the same random request ID (a UUID4) for as long as ctx lasts
-// while the service is UNAVAILABLE or asks to be called again, and
-// [Policy.SoftErrors] times in a row after errors that may or may not have
-// reached it, a call that takes longer than [Policy.AttemptTimeout] among them.
-// Any other error ends Start and says that no operation was started. Use it
-// only for methods that have a request_id.
+// repeated with the same request ID, a random UUID4 unless [WithRequestID] gives
+// one, for as long as ctx lasts while the service is UNAVAILABLE or asks to be
+// called again. Errors that may or may not have reached it, a call that takes
+// longer than [Policy.AttemptTimeout] among them, are repeated within
+// [Policy.SoftErrors] and [Policy.SoftErrorTime], counted in a row. Any other
+// error ends Start. [WithoutRequestID] is for methods without a request_id.
 //
-// When the function set by [WithOnStart] fails, Start returns both the
-// operation, which runs, and the error.
-func (m Method[R, M]) Start(ctx context.Context, c *Client, call StartFunc) (*Operation[R, M], error) {
+// When no attempt got an operation, the error is a [*StartError], which says
+// whether one may have been started. When the function set by [WithOnStart]
+// fails, Start returns both the operation, which runs, and the error.
+func (m Method[R, M]) Start(ctx context.Context, c *Client, call StartFunc, opts ...StartOption) (*Operation[R, M], error) {
 	if c == nil {
 		return nil, errNilClient
 	}
@@ -51,16 +80,27 @@ func (m Method[R, M]) Start(ctx context.Context, c *Client, call StartFunc) (*Op
 	if err != nil {
 		return nil, fmt.Errorf("start operation: %w", err)
 	}
-	id := newRequestID()
-	started, err := policy.start(ctx, id, call)
+	var config startConfig
+	for _, opt := range opts {
+		opt(&config)
+	}
+	switch {
+	case config.given && config.without:
+		return nil, errors.New("start operation: both WithRequestID and WithoutRequestID are given")
+	case config.given && config.requestID == "":
+		return nil, errors.New("start operation: the request ID is empty")
+	case !config.given && !config.without:
+		config.requestID = newRequestID()
+	}
+	started, err := policy.start(ctx, config.requestID, call)
 	if err != nil {
-		return nil, fmt.Errorf("start operation by request %s: %w", id, err)
+		return nil, err
 	}
 	op, err := m.Wrap(c, started)
 	if err != nil {
 		return nil, err
 	}
-	event := Started{Operation: op.name, Method: m.Name, Token: op.Token(), RequestID: id}
+	event := Started{Operation: op.name, Method: m.Name, Token: op.Token(), RequestID: config.requestID}
 	op.setLink(c.config.observer.started(ctx, event))
 	if c.config.onStart != nil {
 		if err := c.config.onStart(ctx, event); err != nil {
@@ -72,11 +112,12 @@ func (m Method[R, M]) Start(ctx context.Context, c *Client, call StartFunc) (*Op
 
 // start repeats call until it is answered, refused or not worth repeating.
 func (p *Policy) start(ctx context.Context, id string, call StartFunc) (*longrunningpb.Operation, error) {
-	var s pollState
-	begin := time.Now()
+	r := retry{policy: p, begin: time.Now()}
+	lost := false
 	for {
+		var h hints
 		attempt, cancel := context.WithTimeout(ctx, p.AttemptTimeout)
-		op, err := call(attempt, id)
+		op, err := call(attempt, id, h.options(nil)...)
 		cancel()
 		if err == nil && op == nil {
 			err = errNoAnswer
@@ -84,27 +125,62 @@ func (p *Policy) start(ctx context.Context, id string, call StartFunc) (*longrun
 		if err == nil {
 			return op, nil
 		}
-		hint := hintOf(err, nil, nil, time.Now())
-		switch code := codeOf(err); {
-		case code == codes.Unavailable || hint > 0:
-		case code == codes.DeadlineExceeded || soft(code):
-			s.soft++
-			if int(s.soft) > p.SoftErrors {
-				return nil, err
-			}
-		default:
-			return nil, err
+		err = h.judge(err)
+		lost = lost || lostAnswer(err)
+		failed := &StartError{RequestID: id, MayHaveStarted: lost, cause: []error{err}}
+		after, again := r.after(err, h.of(err))
+		if !again || id == "" && lost {
+			return nil, failed
 		}
-		after := p.delay(observation{hint: hint, elapsed: time.Since(begin), jitter: 2*mrand.Float64() - 1})
-		pause := time.NewTimer(after)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return nil, fmt.Errorf("%w (last attempt: %w)", context.Cause(ctx), err)
+		if !pause(ctx, after) {
+			failed.cause = append(contextCauses(ctx), err)
+			return nil, failed
 		}
 	}
 }
+
+// lostAnswer reports whether a call that failed may have done what it was to do.
+func lostAnswer(err error) bool {
+	if judged, ok := errors.AsType[*callError](err); ok {
+		return !judged.unsent
+	}
+	switch codeOf(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Internal, codes.Unknown, codes.DataLoss:
+		return true
+	}
+	return false
+}
+
+// StartError says that [Method.Start] got no operation.
+type StartError struct {
+	// RequestID is the request ID of all attempts: with [WithRequestID] the
+	// start can be repeated safely. Empty with [WithoutRequestID].
+	RequestID string
+	// MayHaveStarted reports whether an operation may have been started all the
+	// same, by an attempt whose answer was lost. When it is false, none was.
+	MayHaveStarted bool
+
+	cause []error
+}
+
+// Error names the request ID, the cause, and what is known of the operation.
+func (e *StartError) Error() string {
+	text := "start operation"
+	if e.RequestID != "" {
+		text += " by request " + e.RequestID
+	}
+	text += ": " + joinText(e.cause)
+	switch {
+	case e.MayHaveStarted && e.RequestID != "":
+		return text + " (it may have been started: repeat with the same request ID)"
+	case e.MayHaveStarted:
+		return text + " (it may have been started)"
+	}
+	return text + " (no operation was started)"
+}
+
+// Unwrap returns the error of ctx, if that ended Start, and of the last attempt.
+func (e *StartError) Unwrap() []error { return e.cause }
 
 // newRequestID returns a random UUID4 (RFC 9562).
 func newRequestID() string {

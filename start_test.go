@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -23,7 +25,7 @@ func TestStartRetriesUnderOneRequestID(t *testing.T) {
 			recorded = append(recorded, s)
 			return nil
 		}))
-		op, err := Strings.Start(t.Context(), c, func(ctx context.Context, id string) (*longrunningpb.Operation, error) {
+		op, err := Strings.Start(t.Context(), c, func(ctx context.Context, id string, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 			ids = append(ids, id)
 			switch len(ids) {
 			case 1:
@@ -52,34 +54,120 @@ func TestStartRetriesUnderOneRequestID(t *testing.T) {
 	})
 }
 
+// Each row is what the attempts of a start fail with; the last is repeated.
 func TestStartGivesUp(t *testing.T) {
 	t.Parallel()
+	fail := func(c codes.Code) error { return status.Error(c, "no") }
+	busy, err := status.New(codes.FailedPrecondition, "busy").WithDetails(retryIn(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	credentials := status.Error(codes.Unauthenticated, "transport: per-RPC creds failed due to error: no token")
 	for _, test := range []struct {
-		name  string
-		err   error
-		calls int
+		name     string
+		opts     []StartOption
+		attempts []error
+		calls    int // 0 for as many as it takes
+		code     codes.Code
+		may      bool
 	}{
-		{"invalid", status.Error(codes.InvalidArgument, "no such book"), 1},
-		{"aborted for long", status.Error(codes.Aborted, "busy"), 6},
-		{"nil and nil", nil, 6},
+		{"invalid", nil, []error{fail(codes.InvalidArgument)}, 1, codes.InvalidArgument, false},
+		{"invalid after a lost answer", nil, []error{fail(codes.Unavailable), fail(codes.InvalidArgument)}, 2, codes.InvalidArgument, true},
+		{"refused after a refusal", nil, []error{fail(codes.ResourceExhausted), fail(codes.PermissionDenied)}, 2, codes.PermissionDenied, false},
+		{"invalid after a hint", nil, []error{busy.Err(), fail(codes.InvalidArgument)}, 2, codes.InvalidArgument, false},
+		{"aborted for long", nil, []error{fail(codes.Aborted)}, 0, codes.Aborted, false},
+		{"nil and nil", nil, []error{nil}, 0, codes.Unknown, true},
+		{"answer too large", nil, []error{status.Error(codes.ResourceExhausted, "grpc: received message larger than max (9 vs. 8)")}, 1, codes.ResourceExhausted, true},
+		{"no ID, lost", []StartOption{WithoutRequestID()}, []error{fail(codes.Unavailable)}, 1, codes.Unavailable, true},
+		{"no ID, timed out", []StartOption{WithoutRequestID()}, []error{context.DeadlineExceeded}, 1, codes.DeadlineExceeded, true},
+		{"no ID, refused", []StartOption{WithoutRequestID()}, []error{fail(codes.ResourceExhausted), credentials, fail(codes.Internal)}, 3, codes.Internal, true},
+		{"no ID, invalid", []StartOption{WithoutRequestID()}, []error{fail(codes.InvalidArgument)}, 1, codes.InvalidArgument, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				calls := 0
-				op, err := Strings.Start(t.Context(), NewClient(&fakeService{}), func(context.Context, string) (*longrunningpb.Operation, error) {
+				calls, begin := 0, time.Now()
+				op, err := Strings.Start(t.Context(), NewClient(&fakeService{}), func(context.Context, string, ...grpc.CallOption) (*longrunningpb.Operation, error) {
 					calls++
-					return nil, test.err
-				})
-				if op != nil || err == nil || calls != test.calls {
-					t.Errorf("Start = %v, %v after %d calls, want an error after %d", op, err, calls, test.calls)
+					return nil, test.attempts[min(calls, len(test.attempts))-1]
+				}, test.opts...)
+				failed, ok := errors.AsType[*StartError](err)
+				if op != nil || !ok || codeOf(err) != test.code || failed.MayHaveStarted != test.may {
+					t.Errorf("Start = %v, %v, want a *StartError of %v that says %v", op, err, test.code, test.may)
 				}
-				if test.err != nil && !errors.Is(err, test.err) {
-					t.Errorf("Start: %v does not wrap %v", err, test.err)
+				if strings.Contains(err.Error(), "no operation was started") == test.may {
+					t.Errorf("Start: %v, want it to say whether one may have been started", err)
+				}
+				if test.calls != 0 && calls != test.calls {
+					t.Errorf("made %d calls, want %d", calls, test.calls)
+				}
+				if took := time.Since(begin); test.calls == 0 && took < 30*time.Second {
+					t.Errorf("gave up after %d calls and %v, want 30s", calls, took)
 				}
 			})
 		})
 	}
+}
+
+// Errors that are never in a row do not add up.
+func TestStartCountsRows(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		_, err := Strings.Start(t.Context(), NewClient(&fakeService{}), func(context.Context, string, ...grpc.CallOption) (*longrunningpb.Operation, error) {
+			calls++
+			switch {
+			case calls == 100:
+				return running(""), nil
+			case calls%3 == 0:
+				return nil, unavailable(calls)
+			}
+			return nil, status.Error(codes.Internal, "reset")
+		})
+		if err != nil {
+			t.Errorf("Start: %v, want the operation of the 100th call", err)
+		}
+	})
+}
+
+func TestStartWithRequestID(t *testing.T) {
+	t.Parallel()
+	var got string
+	var recorded Started
+	c := NewClient(&fakeService{}, WithOnStart(func(_ context.Context, s Started) error { recorded = s; return nil }))
+	call := func(_ context.Context, id string, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
+		got = id
+		return running(""), nil
+	}
+	if _, err := Strings.Start(t.Context(), c, call, WithRequestID("mine")); err != nil || got != "mine" || recorded.RequestID != "mine" {
+		t.Errorf("Start: %v with request ID %q, recorded %q, want mine", err, got, recorded.RequestID)
+	}
+	if _, err := Strings.Start(t.Context(), c, call, WithoutRequestID()); err != nil || got != "" || recorded.RequestID != "" {
+		t.Errorf("Start: %v with request ID %q, recorded %q, want none", err, got, recorded.RequestID)
+	}
+	for name, opts := range map[string][]StartOption{"empty": {WithRequestID("")}, "both": {WithRequestID("a"), WithoutRequestID()}} {
+		if _, err := Strings.Start(t.Context(), c, call, opts...); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// When the service asks to be called again is read from headers and trailers too.
+func TestStartHonoursHeaders(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin, calls := time.Now(), 0
+		_, err := Strings.Start(t.Context(), NewClient(&fakeService{}), func(_ context.Context, _ string, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+			if calls++; calls > 2 {
+				return running(""), nil
+			}
+			setMetadata(opts, metadata.Pairs("retry-after", "40"), metadata.Pairs("grpc-retry-pushback-ms", "50000"))
+			return nil, unavailable(calls)
+		})
+		if took := time.Since(begin); err != nil || took != 100*time.Second {
+			t.Errorf("Start: %v after %v, want 2 pauses of 50s", err, took)
+		}
+	})
 }
 
 func TestStartEndsWithContext(t *testing.T) {
@@ -87,7 +175,7 @@ func TestStartEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		_, err := Strings.Start(ctx, NewClient(&fakeService{}), func(context.Context, string) (*longrunningpb.Operation, error) {
+		_, err := Strings.Start(ctx, NewClient(&fakeService{}), func(context.Context, string, ...grpc.CallOption) (*longrunningpb.Operation, error) {
 			return nil, unavailable(1)
 		})
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "down 1") {
@@ -100,7 +188,7 @@ func TestStartHookFails(t *testing.T) {
 	t.Parallel()
 	full := errors.New("disk full")
 	c := NewClient(&fakeService{}, WithOnStart(func(context.Context, Started) error { return full }))
-	op, err := Strings.Start(t.Context(), c, func(context.Context, string) (*longrunningpb.Operation, error) {
+	op, err := Strings.Start(t.Context(), c, func(context.Context, string, ...grpc.CallOption) (*longrunningpb.Operation, error) {
 		return running(""), nil
 	})
 	if !errors.Is(err, full) || op == nil || op.Name() != testName {

@@ -25,7 +25,7 @@ func TestTokenResumes(t *testing.T) {
 	if err != nil || again.Name() != op.Name() {
 		t.Fatalf("Resume(token) = %v, %v, want %q", again, err, op.Name())
 	}
-	if _, err := Any.Resume(c, tok); err != nil {
+	if _, err := Any().Resume(c, tok); err != nil {
 		t.Errorf("resume as Any: %v, want no error", err)
 	}
 	if _, err := Strings.Resume(NewClient(&fakeService{}), tok); err != nil {
@@ -83,7 +83,7 @@ func TestTokenBroken(t *testing.T) {
 		"lro1_", "lro1_!", "lro1_" + enc([]byte("{")), "lro1_" + enc([]byte("{}")), "lro1_" + enc([]byte(`{"o":1}`)),
 		"lro1_" + strings.Repeat("A", maxTokenBytes),
 	} {
-		if op, err := Any.Resume(NewClient(&fakeService{}), tok); err == nil {
+		if op, err := Any().Resume(NewClient(&fakeService{}), tok); err == nil {
 			t.Errorf("Resume(%.40q) = %q, want an error", tok, op.Name())
 		}
 	}

@@ -170,7 +170,7 @@ func (c *core) beginLocked() *ending {
 	if w.begun == 0 {
 		w.begun = now
 	}
-	if c.policy.Hint != nil {
+	if c.policy.NextPoll != nil {
 		w.more().hint, w.more().began = c.policy.newHint(), now
 	}
 	age := time.Duration(-1)

@@ -200,6 +200,10 @@ func (s *scheduler) pick(now time.Duration) (*call, time.Duration) {
 			at, s.full = min(at, room), true
 			continue
 		}
+		if wait := l.client.rate.wait(now); wait > 0 {
+			at = min(at, now+wait)
+			continue
+		}
 		if best == nil || key < best.first() {
 			best = l
 		}
@@ -216,6 +220,7 @@ func (s *scheduler) pick(now time.Duration) (*call, time.Duration) {
 	if s.qps > 0 {
 		s.next = max(s.next, now-burst) + s.period()
 	}
+	best.client.rate.spend(now)
 	k := &call{core: best.heap.pop(), lane: best, begun: now}
 	if s.inFlight > 0 || !k.core.wait.long {
 		k.counts = true

@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
@@ -56,8 +57,8 @@ func ExampleProto() {
 	defer stop()
 	client := lro.NewClient(lrogax.New(library.LROClient))
 
-	op, err := ExportBooks.Start(ctx, client, func(ctx context.Context, requestID string) (*longrunningpb.Operation, error) {
-		started, err := library.ExportBooks(ctx, &librarypb.ExportBooksRequest{Parent: "publishers/acme", RequestId: requestID})
+	op, err := ExportBooks.Start(ctx, client, func(ctx context.Context, requestID string, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+		started, err := library.ExportBooks(ctx, &librarypb.ExportBooksRequest{Parent: "publishers/acme", RequestId: requestID}, gax.WithGRPCOptions(opts...))
 		if err != nil {
 			return nil, err
 		}

@@ -215,8 +215,8 @@ func TestRESTTypeThatIsNotLinked(t *testing.T) {
 		fmt.Fprintf(w, `{"name": %q, "done": true, "response": {"@type": "type.googleapis.com/nobody.Knows", "a": 1}}`, testName)
 	})
 	policy := quick
-	policy.SoftErrors = 1
-	op, err := lro.Any.Resume(lro.NewClient(New(client), lro.WithPolicy(policy)), testName)
+	policy.SoftErrors, policy.SoftErrorTime = 1, -1
+	op, err := lro.Any().Resume(lro.NewClient(New(client), lro.WithPolicy(policy)), testName)
 	if err != nil {
 		t.Fatal(err)
 	}

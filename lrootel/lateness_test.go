@@ -127,7 +127,7 @@ func FuzzEndTime(f *testing.F) {
 	f.Fuzz(func(t *testing.T, typeURL string, value []byte) {
 		op := running()
 		op.Metadata = &anypb.Any{TypeUrl: typeURL, Value: value}
-		wrapped, err := lro.Any.Wrap(client, op)
+		wrapped, err := lro.Any().Wrap(client, op)
 		if err != nil {
 			t.Skip() // the type is no UTF-8, which no transport delivers
 		}

@@ -216,7 +216,9 @@ func TestTracesHangTogether(t *testing.T) {
 		r := newRig(service)
 		tracer := r.tracers.Tracer("test")
 		startCtx, startSpan := tracer.Start(t.Context(), "start")
-		op, err := Strings.Start(startCtx, r.client, func(context.Context, string) (*longrunningpb.Operation, error) { return running(), nil })
+		op, err := Strings.Start(startCtx, r.client, func(context.Context, string, ...grpc.CallOption) (*longrunningpb.Operation, error) {
+			return running(), nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -299,7 +301,9 @@ func TestNoLinkWithoutStartSpan(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(answers(succeeded()))
-		op, err := lro.Any.Start(t.Context(), r.client, func(context.Context, string) (*longrunningpb.Operation, error) { return running(), nil })
+		op, err := lro.Any().Start(t.Context(), r.client, func(context.Context, string, ...grpc.CallOption) (*longrunningpb.Operation, error) {
+			return running(), nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

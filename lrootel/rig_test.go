@@ -38,7 +38,7 @@ type (
 var Strings = lro.Method[stringValue, metadata]{Name: "test.Strings"}
 
 // eachSecond polls once a second.
-var eachSecond = lro.Policy{FirstPoll: time.Second, Multiplier: 1, MaxInterval: time.Second, Jitter: -1, SoftErrors: -1}
+var eachSecond = lro.Policy{FirstPoll: time.Second, Multiplier: 1, MaxInterval: time.Second, Jitter: -1, SoftErrors: -1, NotFoundGrace: -1}
 
 // rig records what an observer does.
 type rig struct {

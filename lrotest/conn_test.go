@@ -41,7 +41,7 @@ func TestDialRegisters(t *testing.T) {
 		if err != nil {
 			t.Fatalf("StartOperation: %v", err)
 		}
-		op, err := lro.Any.Wrap(lro.NewClientConn(conn), started)
+		op, err := lro.Any().Wrap(lro.NewClientConn(conn), started)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -197,7 +197,7 @@
 // A fake of the method that starts operations adds one to a server and returns its
 // [Script.Proto]. The empty name makes a fresh one:
 //
-//	start := func(_ context.Context, requestID string) (*longrunningpb.Operation, error) {
+//	start := func(_ context.Context, requestID string, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 //		return srv.Add("", lrotest.Succeeded(&lropb.ChecksumResponse{Digest: "c0ffee"})).Proto(), nil
 //	}
 //

@@ -141,7 +141,7 @@ func ExampleRunning() {
 // server interface, to be registered beside the operations by Dial.
 func ExampleScript_Proto() {
 	var srv lrotest.Server
-	start := func(_ context.Context, requestID string) (*longrunningpb.Operation, error) {
+	start := func(_ context.Context, requestID string, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 		return srv.Add("", lrotest.Succeeded(&lropb.ChecksumResponse{Digest: "c0ffee"})).Proto(), nil
 	}
 

@@ -330,7 +330,7 @@ func TestThroughClient(t *testing.T) {
 			lrotest.Failed(codes.DataLoss, "sector", value("detail")),
 		)
 		client := lro.NewClient(tr.connect(t, &srv))
-		op, err := lro.Any.Resume(client, name)
+		op, err := lro.Any().Resume(client, name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -360,7 +360,7 @@ func TestManyOperations(t *testing.T) {
 		var ops []lro.Handle
 		for i := range n {
 			script := srv.Add("", lrotest.Running(nil).For(time.Duration(i)*time.Second), lrotest.Succeeded(value("r")))
-			op, err := lro.Any.Wrap(client, script.Proto())
+			op, err := lro.Any().Wrap(client, script.Proto())
 			if err != nil {
 				t.Fatal(err)
 			}

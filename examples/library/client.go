@@ -29,8 +29,8 @@ func export(ctx context.Context, out io.Writer, addr, publisher string) error {
 	service := librarypb.NewLibraryClient(conn)
 	operations := lro.NewClientConn(conn)
 
-	op, err := ExportBooks.Start(ctx, operations, func(ctx context.Context, requestID string) (*longrunningpb.Operation, error) {
-		return service.ExportBooks(ctx, &librarypb.ExportBooksRequest{Parent: publisher, RequestId: requestID})
+	op, err := ExportBooks.Start(ctx, operations, func(ctx context.Context, requestID string, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+		return service.ExportBooks(ctx, &librarypb.ExportBooksRequest{Parent: publisher, RequestId: requestID}, opts...)
 	})
 	if err != nil {
 		return err

@@ -90,7 +90,7 @@ func (s *service) start(kind string, req proto.Message) string {
 // wait waits for an operation, however it ends.
 func (s *service) wait(name string) {
 	s.t.Helper()
-	op, err := lro.Any.Resume(lro.NewClientConn(s.conn), name)
+	op, err := lro.Any().Resume(lro.NewClientConn(s.conn), name)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ var resultCases = []testCase{
 	{"unknown types", func(b bench) {
 		op := responded(unknown())
 		op.Metadata = unknown()
-		future, err := lro.Any.Resume(b.client(&service{get: answers(op)}), name)
+		future, err := lro.Any().Resume(b.client(&service{get: answers(op)}), name)
 		if err != nil {
 			b.Fatal(err)
 		}

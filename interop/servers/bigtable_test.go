@@ -141,7 +141,7 @@ func TestBigtableRefusesToStart(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			op, err := updateTable.Start(long(t), client, func(ctx context.Context, _ string) (*longrunningpb.Operation, error) {
+			op, err := updateTable.Start(long(t), client, func(ctx context.Context, _ string, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
 				return tt.call(ctx)
 			})
 			if op != nil || status.Code(err) != tt.want {

@@ -243,7 +243,7 @@ func testMock(t *testing.T, addr string, over transport) {
 
 	t.Run("refused", func(t *testing.T) {
 		m.database(t, "twice")
-		_, err := createDatabase.Start(long(t), m.client, func(ctx context.Context, _ string) (*longrunningpb.Operation, error) {
+		_, err := createDatabase.Start(long(t), m.client, func(ctx context.Context, _ string, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
 			return m.admin.CreateDatabase(ctx, &databasepb.CreateDatabaseRequest{Parent: mockInstance, CreateStatement: "CREATE DATABASE twice"})
 		})
 		if status.Code(err) != codes.AlreadyExists {

@@ -112,7 +112,7 @@ func TestSpannerResponseOfAnotherType(t *testing.T) {
 			t.Errorf("Wait: %v, want a *ResultError with the response", err)
 		}
 	}
-	raw, err := lro.Any.Resume(client, name)
+	raw, err := lro.Any().Resume(client, name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,7 +108,7 @@ func (w *waiter) names(ctx context.Context, args []string) error {
 }
 
 func (w *waiter) add(arg string) error {
-	op, err := lro.Any.Resume(w.Client, arg)
+	op, err := lro.Any().Resume(w.Client, arg)
 	if err != nil {
 		return exit.AsUsage(err)
 	}

@@ -70,7 +70,7 @@ func run(ctx context.Context, f *remote.Flags, args []string) error {
 
 // cancel asks for the end of one operation and returns its state after that.
 func cancel(ctx context.Context, s *remote.Session, arg string) (*render.Operation, error) {
-	op, err := lro.Any.Resume(s.Client, arg)
+	op, err := lro.Any().Resume(s.Client, arg)
 	if err != nil {
 		return nil, exit.AsUsage(err)
 	}

@@ -70,7 +70,7 @@ func (f *Flags) Open(ctx context.Context, opts ...lro.ClientOption) (*Session, e
 // Name returns the operation's name that an argument stands for, which may be
 // a resume token.
 func (s *Session) Name(arg string) (string, error) {
-	op, err := lro.Any.Resume(s.Client, arg)
+	op, err := lro.Any().Resume(s.Client, arg)
 	if err != nil {
 		return "", exit.AsUsage(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -121,16 +122,17 @@ func (o *options) start(ctx context.Context, s *remote.Session, kind string, tex
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxStart)
 	defer cancel()
-	method := lro.Any
+	method := lro.Any()
 	method.Name = "lro.v1.Starter.StartOperation"
-	op, err := method.Start(ctx, s.Client, func(ctx context.Context, id string) (*longrunningpb.Operation, error) {
-		if o.requestID != "" {
-			id = o.requestID
-		}
+	var opts []lro.StartOption
+	if o.requestID != "" {
+		opts = append(opts, lro.WithRequestID(o.requestID))
+	}
+	op, err := method.Start(ctx, s.Client, func(ctx context.Context, id string, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 		return s.Starter.StartOperation(ctx, &lropb.StartOperationRequest{
 			Parent: o.parent, Kind: kind, Request: packed, RequestId: id,
-		})
-	})
+		}, opts...)
+	}, opts...)
 	if err != nil {
 		return nil, s.Explain(ctx, fmt.Sprintf("start operation of kind %q", kind), err)
 	}
