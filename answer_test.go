@@ -109,7 +109,9 @@ func TestPageIsNoAnswer(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			f := &fakeService{get: func(context.Context, int) (*longrunningpb.Operation, error) { return succeeded("done"), nil }}
-			f.wait = func(context.Context, int, time.Duration) (*longrunningpb.Operation, error) { return succeeded("done"), nil }
+			f.wait = func(context.Context, int, time.Duration) (*longrunningpb.Operation, error) {
+				return succeeded("done"), nil
+			}
 			client := NewClientConn(serveBehind(t, p, 4, f), WithPolicy(fast))
 			op, err := Strings.Wrap(client, running(""))
 			if err != nil {

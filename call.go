@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
@@ -105,8 +106,30 @@ func (c *Client) outgoing(ctx context.Context, name string) context.Context {
 			kv = append(kv, k, v)
 		}
 	}
-	kv = append(kv, "x-goog-request-params", "name="+url.QueryEscape(name))
+	if len(c.config.metadata[routingHeader]) > 0 {
+		return c.mergeRouting(metadata.AppendToOutgoingContext(ctx, kv...), name)
+	}
+	if md, ok := metadata.FromOutgoingContext(ctx); ok && len(md[routingHeader]) > 0 {
+		return c.mergeRouting(metadata.AppendToOutgoingContext(ctx, kv...), name)
+	}
+	kv = append(kv, routingHeader, "name="+url.QueryEscape(name))
 	return metadata.AppendToOutgoingContext(ctx, kv...)
+}
+
+// routingHeader tells a service by what to route a call, as the parameters of a
+// query (AIP-4222).
+const routingHeader = "x-goog-request-params"
+
+// mergeRouting makes one routing header of the caller's own and of ours, which
+// gives way where the caller's has the same parameter.
+func (c *Client) mergeRouting(ctx context.Context, name string) context.Context {
+	md, _ := metadata.FromOutgoingContext(ctx) // a copy
+	params := strings.Join(md[routingHeader], "&")
+	if !strings.HasPrefix(params, "name=") && !strings.Contains(params, "&name=") {
+		params += "&name=" + url.QueryEscape(name)
+	}
+	md[routingHeader] = []string{params}
+	return metadata.NewOutgoingContext(ctx, md)
 }
 
 // hintOf returns when a service asked to be called again: RetryInfo in the
@@ -130,13 +153,24 @@ func hintOf(err error, header, trailer metadata.MD, now time.Time) time.Duration
 			}
 		}
 		if v := md.Get("retry-after"); len(v) > 0 {
-			return clampHint(parseRetryAfter(v[0], now))
+			return clampHint(parseRetryAfter(v[0], dateOf(md, now)))
 		}
 	}
 	return 0
 }
 
 func clampHint(d time.Duration) time.Duration { return min(max(d, 0), MaxHint) }
+
+// dateOf returns the time at the service when it answered, by the Date header
+// where there is one: its clock and ours may differ. now is ours.
+func dateOf(md metadata.MD, now time.Time) time.Time {
+	if v := md.Get("date"); len(v) > 0 {
+		if t, err := http.ParseTime(v[0]); err == nil {
+			return t
+		}
+	}
+	return now
+}
 
 // parseRetryAfter reads the value of a Retry-After header; 0 when it is none.
 func parseRetryAfter(v string, now time.Time) time.Duration {

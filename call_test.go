@@ -39,6 +39,7 @@ func TestHint(t *testing.T) {
 		{"seconds in header", nil, metadata.Pairs("retry-after", "7"), nil, 7 * time.Second},
 		{"seconds in trailer", nil, nil, metadata.Pairs("retry-after", "7"), 7 * time.Second},
 		{"date", nil, metadata.Pairs("retry-after", now.Add(time.Minute).Format(http.TimeFormat)), nil, time.Minute},
+		{"date, by the service's clock", nil, metadata.Pairs("date", now.Add(-time.Hour).Format(http.TimeFormat), "retry-after", now.Add(time.Minute-time.Hour).Format(http.TimeFormat)), nil, time.Minute},
 		{"past date", nil, metadata.Pairs("retry-after", now.Add(-time.Minute).Format(http.TimeFormat)), nil, 0},
 		{"huge seconds", nil, metadata.Pairs("retry-after", "9223372036854775807"), nil, MaxHint},
 		{"negative seconds", nil, metadata.Pairs("retry-after", "-5"), nil, 0},
@@ -117,4 +118,29 @@ func TestCallMetadata(t *testing.T) {
 			t.Errorf("made %d polls, want 4", len(r.md))
 		}
 	})
+}
+
+// A routing header of the caller's is merged with ours: services read one.
+func TestRoutingHeaderIsMerged(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	for _, test := range []struct {
+		client []ClientOption
+		ctx    context.Context
+		want   string
+	}{
+		{nil, ctx, "name=operations%2Ftest"},
+		{[]ClientOption{WithMetadata(metadata.Pairs(routingHeader, "region=eu"))}, ctx, "region=eu&name=operations%2Ftest"},
+		{nil, metadata.AppendToOutgoingContext(ctx, "X-Goog-Request-Params", "region=eu"), "region=eu&name=operations%2Ftest"},
+		{nil, metadata.AppendToOutgoingContext(ctx, routingHeader, "region=eu&name=mine"), "region=eu&name=mine"},
+		{[]ClientOption{WithMetadata(metadata.Pairs(routingHeader, "a=1"))}, metadata.AppendToOutgoingContext(ctx, routingHeader, "b=2"), "b=2&a=1&name=operations%2Ftest"},
+	} {
+		r := &recorder{}
+		if _, err := resume(t, r, test.client...).Poll(test.ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.md[0].Get(routingHeader); len(got) != 1 || got[0] != test.want {
+			t.Errorf("%s = %q, want %q", routingHeader, got, test.want)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package lro
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // unmarshal keeps what it does not know: a newer service may send more.
@@ -65,13 +67,30 @@ func decodeAny[T proto.Message](src *anypb.Any) (T, error) {
 		return decodeRegistered[T](src)
 	}
 	if got, want := src.MessageName(), md.FullName(); got != want {
-		return zero, fmt.Errorf("type is %q, not %q", src.GetTypeUrl(), want)
+		return zero, fmt.Errorf("type is %q, not %q", sentType(src), want)
 	}
 	m := newMessage[T]()
 	if err := unmarshal.Unmarshal(src.GetValue(), m); err != nil {
 		return zero, fmt.Errorf("decode %q: %w", md.FullName(), err)
 	}
 	return m, nil
+}
+
+// sentType returns the type URL that the service sent. Package lrohttp keeps an
+// Any of a type that is not linked, whose JSON it cannot encode, as an Any of
+// the JSON in an Any.
+func sentType(a *anypb.Any) string {
+	inner, text := &anypb.Any{}, &wrapperspb.StringValue{}
+	if a.UnmarshalTo(inner) != nil || inner.UnmarshalTo(text) != nil {
+		return a.GetTypeUrl()
+	}
+	var sent struct {
+		TypeURL string `json:"@type"`
+	}
+	if json.Unmarshal([]byte(text.GetValue()), &sent) != nil || sent.TypeURL == "" {
+		return a.GetTypeUrl()
+	}
+	return sent.TypeURL
 }
 
 func decodeRegistered[T proto.Message](src *anypb.Any) (T, error) {

@@ -39,8 +39,17 @@
 //
 // # REST
 //
-// Clients made by NewXxxRESTClient work too, with these differences, which come
-// from the generated code (cloud.google.com/go/longrunning v1.5.0):
+// Clients made by NewXxxRESTClient leave their field LROClient nil
+// (gapic-generator-go sets it in the internal client only), so that [New] cannot
+// wait through it: every call fails and says so. Make the client of the
+// operations beside it:
+//
+//	operations, err := lroauto.NewOperationsRESTClient(ctx, option.WithEndpoint("https://redis.googleapis.com"))
+//	...
+//	client := lro.NewClient(lrogax.New(operations))
+//
+// It differs from one over gRPC in what comes from the generated code
+// (cloud.google.com/go/longrunning v1.5.0):
 //
 //   - Its WaitOperation sends GET / instead of POST /v1/{name}:wait. It is never
 //     called; operations are polled.

@@ -19,12 +19,18 @@ import (
 // of google.longrunning.Operations; over REST all but WaitOperation, which the
 // generated code cannot call.
 //
+// The REST clients of Google's services leave their field LROClient nil. Every
+// call of a service made of nil fails with FAILED_PRECONDITION and says what to
+// do: make the client of the operations by lroauto.NewOperationsRESTClient, with
+// the options of the other and the endpoint of its service, or use package
+// lrohttp.
+//
 // The client must stay open while the service is used; closing it is the
-// business of who opened it. New makes no call, and panics when c is nil. The
-// service is safe for concurrent use.
+// business of its owner. New makes no call and does not fail. The service is
+// safe for concurrent use.
 func New(c *lroauto.OperationsClient, opts ...Option) lro.Service {
 	if c == nil {
-		panic("lrogax: New: client is nil")
+		return noClient{}
 	}
 	s := service{client: c}
 	for _, opt := range opts {

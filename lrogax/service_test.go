@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -274,12 +275,23 @@ func TestList(t *testing.T) {
 	}
 }
 
+// The exported LROClient of every REST client that Google generates is nil.
 func TestNewOfNil(t *testing.T) {
 	t.Parallel()
-	defer func() {
-		if recover() == nil {
-			t.Error("New(nil) returned, want a panic")
+	client := lro.NewClient(New(nil))
+	op, err := Strings.Resume(client, testName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, waited := op.Wait(t.Context())
+	_, cancelled := op.Cancel(t.Context())
+	var listed error
+	for _, err := range client.List(t.Context(), &longrunningpb.ListOperationsRequest{}) {
+		listed = err
+	}
+	for call, err := range map[string]error{"Wait": waited, "Cancel": cancelled, "Delete": op.Delete(t.Context()), "List": listed} {
+		if status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), "autogen.NewOperationsRESTClient") {
+			t.Errorf("%s: %v, want FAILED_PRECONDITION that says what to do", call, err)
 		}
-	}()
-	New(nil)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/googleapis/gax-go/v2"
 	"github.com/googleapis/gax-go/v2/apierror"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -43,8 +44,8 @@ func Wrap[R, M proto.Message](m lro.Method[R, M], c *lro.Client, op Generated[M]
 // in use elsewhere.
 //
 // Metadata that is not an M is left out, and a done operation whose result is
-// not an R counts as running: the first poll brings both as the service sends
-// them.
+// not an R, or an error of code 0, counts as running: the first poll brings both
+// as the service sends them.
 //
 // It fails when op is nil, and when op is an operation of another method, whose
 // response is not an R.
@@ -101,12 +102,13 @@ func pollOf[R proto.Message](op any) (pollFunc, error) {
 // setResult makes p a done operation with what Poll returned, unless that says
 // nothing about the operation.
 func setResult(p *longrunningpb.Operation, response proto.Message, err error) error {
-	if failed, ok := errors.AsType[*apierror.APIError](err); ok {
-		st := &spb.Status{} // what the nil *APIError means that an error of code 0 becomes
-		if failed != nil {
-			st = failed.GRPCStatus().Proto()
-		}
-		p.Done, p.Result = true, &longrunningpb.Operation_Error{Error: st}
+	if failed, ok := errors.AsType[*apierror.APIError](err); ok && failed != nil {
+		p.Done, p.Result = true, &longrunningpb.Operation_Error{Error: failed.GRPCStatus().Proto()}
+		return nil
+	} else if ok && p.GetName() != "" {
+		return nil // an error of code 0, whose message is lost: a poll brings it
+	} else if ok {
+		p.Done, p.Result = true, &longrunningpb.Operation_Error{Error: &spb.Status{Code: int32(codes.Unknown), Message: "an error of code 0"}}
 		return nil
 	}
 	if err != nil {

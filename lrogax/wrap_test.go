@@ -52,7 +52,7 @@ func TestProto(t *testing.T) {
 		{
 			"failed with code 0",
 			&longrunningpb.Operation{Name: "operations/1", Done: true, Result: &longrunningpb.Operation_Error{Error: &spb.Status{Message: "lost by gax"}}},
-			&longrunningpb.Operation{Name: "operations/1", Done: true, Result: &longrunningpb.Operation_Error{Error: &spb.Status{}}},
+			&longrunningpb.Operation{Name: "operations/1"},
 		},
 		{
 			"done with nothing",

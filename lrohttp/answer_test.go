@@ -59,9 +59,9 @@ func TestErrorAnswers(t *testing.T) {
 		{"grpc-gateway", answer{404, jsonType, `{"code":5,"message":"m","details":[]}`}, codes.NotFound, "m"},
 		{"grpc-gateway, odd status", answer{500, jsonType, `{"code":9,"message":"m","details":[]}`}, codes.FailedPrecondition, "m"},
 		{"foreign code", answer{500, jsonType, `{"code":1,"message":"m"}`}, codes.Internal, "m"},
-		{"OAuth", answer{401, jsonType, `{"error":"invalid_token","error_description":"token has expired"}`}, codes.Unauthenticated, "token has expired"},
-		{"error is a text", answer{400, jsonType, `{"error":"bad"}`}, codes.InvalidArgument, "bad"},
-		{"problem details", answer{422, "application/problem+json", `{"type":"about:blank","title":"Bad","detail":"field x"}`}, codes.InvalidArgument, "field x"},
+		{"OAuth", answer{401, jsonType, `{"error":"invalid_token","error_description":"token has expired"}`}, codes.Unknown, "token has expired"},
+		{"error is a text", answer{400, jsonType, `{"error":"bad"}`}, codes.Unknown, "bad"},
+		{"problem details", answer{422, "application/problem+json", `{"type":"about:blank","title":"Bad","detail":"field x"}`}, codes.Unknown, "field x"},
 		{"framework", answer{500, jsonType, `{"timestamp":1,"status":500,"error":"Internal Server Error","path":"/"}`}, codes.Internal, "Internal Server Error"},
 		{"other object", answer{500, jsonType, `{"ok":false}`}, codes.Internal, `{"ok":false}`},
 		{"null", answer{502, jsonType, `null`}, codes.Unavailable, "null"},
@@ -71,14 +71,19 @@ func TestErrorAnswers(t *testing.T) {
 		{"not UTF-8", answer{503, "text/plain", "\xff\xfe"}, codes.Unavailable, "\ufffd"},
 		{"HTML", answer{502, htmlType, "<!DOCTYPE html>\n<html><head><TITLE>502\nBad Gateway</title></head>" + strings.Repeat("<br>", 1<<16)}, codes.Unavailable, `page titled "502 Bad Gateway"`},
 		{"HTML without title", answer{504, htmlType, "<html>"}, codes.DeadlineExceeded, "page of HTML"},
+		{"default backend", answer{404, "text/plain; charset=utf-8", "default backend - 404"}, codes.Unknown, "default backend - 404"},
+		{"traefik", answer{404, "text/plain; charset=utf-8", "404 page not found\n"}, codes.Unknown, "404 page not found"},
+		{"nginx", answer{404, htmlType, "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>nginx</body></html>"}, codes.Unknown, "404 Not Found"},
+		{"no body", answer{404, "", ""}, codes.Unknown, "no body"},
+		{"sign-in", answer{403, htmlType, "<html><title>Sign in</title>"}, codes.Unknown, "Sign in"},
 		{"empty", answer{503, "", ""}, codes.Unavailable, "no body"},
 		{"blank", answer{500, jsonType, " \n"}, codes.Internal, "no body"},
-		{"gone", answer{410, "", ""}, codes.NotFound, ""},
-		{"teapot", answer{418, "", ""}, codes.FailedPrecondition, ""},
+		{"gone", answer{410, "", ""}, codes.Unknown, ""},
+		{"teapot", answer{418, "", ""}, codes.Unknown, ""},
 		{"proxy", answer{511, "", ""}, codes.Internal, ""},
-		{"cut off JSON", answer{400, jsonType, `{"error":{"code":400,"mess`}, codes.InvalidArgument, `{"error"`},
-		{"deep", answer{400, jsonType, strings.Repeat("[", 20_000)}, codes.InvalidArgument, "[["},
-		{"huge", answer{400, jsonType, `{"error":{"status":"ABORTED","message":"` + strings.Repeat("x", 2<<20) + `"}}`}, codes.InvalidArgument, "xxx"},
+		{"cut off JSON", answer{400, jsonType, `{"error":{"code":400,"mess`}, codes.Unknown, `{"error"`},
+		{"deep", answer{400, jsonType, strings.Repeat("[", 20_000)}, codes.Unknown, "[["},
+		{"huge", answer{400, jsonType, `{"error":{"status":"ABORTED","message":"` + strings.Repeat("x", 2<<20) + `"}}`}, codes.Unknown, "xxx"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -143,10 +148,14 @@ func TestSuccessThatIsNone(t *testing.T) {
 		{"two values", answer{200, jsonType, `{"name":"a"}{"name":"b"}`}, codes.Internal},
 		{"cut off", answer{200, jsonType, `{"name":"a"`}, codes.Internal},
 		{"other object", answer{200, jsonType, `{"status":"ok"}`}, codes.Internal},
-		{"error of a gateway", answer{200, jsonType, `{"error":{"code":404,"status":"NOT_FOUND","message":"m"}}`}, codes.NotFound},
+		{"error of a gateway", answer{200, jsonType, `{"error":{"code":404,"status":"NOT_FOUND","message":"m"}}`}, codes.Unknown},
+		{"error of a gateway, number only", answer{200, jsonType, `{"error":{"code":500,"message":"m"}}`}, codes.Internal},
+		{"error of a gateway, busy", answer{200, jsonType, `{"error":{"code":503,"status":"UNAVAILABLE"}}`}, codes.Unavailable},
+		{"error of a gateway, text", answer{200, jsonType, `{"error":"backend is away"}`}, codes.Internal},
+		{"empty object", answer{200, jsonType, `{}`}, codes.Internal},
 		{"wrong kind", answer{200, jsonType, `{"name":"a","done":"yes"}`}, codes.Internal},
-		{"redirect", answer{302, htmlType, "<a>"}, codes.FailedPrecondition},
-		{"not modified", answer{304, "", ""}, codes.FailedPrecondition},
+		{"redirect", answer{302, htmlType, "<a>"}, codes.Unknown},
+		{"not modified", answer{304, "", ""}, codes.Unknown},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -176,9 +185,9 @@ func TestEmptyAnswers(t *testing.T) {
 		{answer{200, jsonType, `{"done":true}`}, codes.OK},
 		{answer{200, jsonType, `null`}, codes.OK},
 		{answer{200, htmlType, "<html>"}, codes.Internal},
-		{answer{200, jsonType, `{"error":{"code":403,"status":"PERMISSION_DENIED"}}`}, codes.PermissionDenied},
-		{answer{301, "", ""}, codes.FailedPrecondition},
-		{answer{404, htmlType, "<html>"}, codes.NotFound},
+		{answer{200, jsonType, `{"error":{"code":403,"status":"PERMISSION_DENIED"}}`}, codes.Unknown},
+		{answer{301, "", ""}, codes.Unknown},
+		{answer{404, htmlType, "<html>"}, codes.Unknown},
 		{answer{405, "", ""}, codes.Unimplemented},
 	}
 	for _, tt := range tests {
@@ -210,7 +219,7 @@ func TestMissingWait(t *testing.T) {
 		{answer{404, jsonType, `{"error":{"code":404,"status":"NOT_FOUND"}}`}, codes.NotFound},
 		{answer{404, jsonType, `{"error":{"code":404,"message":"m"}}`}, codes.NotFound},
 		{answer{404, jsonType, `{"code":5,"message":"Not Found","details":[]}`}, codes.NotFound},
-		{answer{410, "", ""}, codes.NotFound},
+		{answer{410, "", ""}, codes.Unknown},
 	}
 	for _, tt := range tests {
 		client := dial(t, tt.answer)
@@ -218,5 +227,15 @@ func TestMissingWait(t *testing.T) {
 		if status.Code(err) != tt.want {
 			t.Errorf("WaitOperation answered %+v: got %v, want %v", tt.answer, err, tt.want)
 		}
+	}
+}
+
+// A byte order mark in front of an answer, which RFC 8259 lets readers ignore.
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	client := dial(t, answer{200, jsonType, "\ufeff" + `{"name":"operations/x","done":true}`})
+	op, err := client.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: "operations/x"})
+	if err != nil || !op.GetDone() {
+		t.Errorf("GetOperation = %v, %v, want the operation", op, err)
 	}
 }

@@ -78,10 +78,14 @@ func (c codec) keepMessage(text json.RawMessage, md protoreflect.MessageDescript
 		return text
 	}
 	c.keepFields(o, md, depth)
-	if md.FullName() == "google.longrunning.Operation" && o["error"] != nil && !isNull(o["error"]) {
+	if md.FullName() == "google.longrunning.Operation" && o["error"] != nil && o["response"] != nil {
 		// Some services send both. The message can hold only one, and a failure
-		// must not turn into a success.
-		delete(o, "response")
+		// must not turn into a success. An empty error is none.
+		if failure, ok := objectOf(o["error"]); isNull(o["error"]) || ok && len(failure) == 0 {
+			delete(o, "error")
+		} else {
+			delete(o, "response")
+		}
 	}
 	return o.text(text)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -155,7 +156,7 @@ func (c *Client) authorize(ctx context.Context, r *http.Request, creds credentia
 		if st, ok := status.FromError(err); ok {
 			return &Error{status: st, cause: err}
 		}
-		return &Error{status: status.Newf(codes.Unauthenticated, "credentials of the call: %v", err), cause: err}
+		return &Error{status: status.Newf(codes.Unavailable, "could not get credentials: %v", err), cause: err}
 	}
 	if err := addMetadata(r.Header, metadata.New(secrets)); err != nil {
 		return newError(codes.Unauthenticated, "credentials of the call: %v", err)
@@ -186,7 +187,9 @@ func (c *Client) do(ctx context.Context, r *http.Request, m *method, resp proto.
 	case int64(len(body)) > o.maxBody && ok:
 		return &Error{
 			StatusCode: answer.StatusCode,
-			status:     status.Newf(codes.ResourceExhausted, "answer is larger than the limit of %d bytes", o.maxBody),
+			permanent:  true,
+			status: status.Newf(codes.ResourceExhausted,
+				"answer is larger than the limit of %d bytes; raise it with lrohttp.WithMaxBody or grpc.MaxCallRecvMsgSize", o.maxBody),
 		}
 	case !ok:
 		return c.failure(answer, m, body)
@@ -197,22 +200,39 @@ func (c *Client) do(ctx context.Context, r *http.Request, m *method, resp proto.
 	return nil
 }
 
-// failure makes an error of an answer that is not a success.
+// failure makes an error of an answer that is not a success. One without a
+// status of the service is the page of something in between, which knows
+// nothing about operations.
 func (c *Client) failure(answer *http.Response, m *method, body []byte) *Error {
 	st, proper := c.codec.decodeError(answer.StatusCode, body)
-	if m == operations["WaitOperation"] && missingRoute(answer.StatusCode, proper) {
+	switch {
+	case proper:
+	case m == operations["WaitOperation"] && answer.StatusCode == http.StatusNotFound:
 		st.Code = int32(codes.Unimplemented)
+	case m != operations["GetOperation"] && codes.Code(st.GetCode()) == codes.Unimplemented:
+	default:
+		st.Code = int32(unbelieved(codes.Code(st.GetCode())))
 	}
 	if to := answer.Header.Get("Location"); to != "" && answer.StatusCode < 400 {
-		st.Message = fmt.Sprintf("the service redirects to %q, which is not followed", clip(to))
+		st.Message = fmt.Sprintf("the service redirects to %q, which is not followed", clip(withoutQuery(to)))
 	}
 	return &Error{StatusCode: answer.StatusCode, status: status.FromProto(st)}
+}
+
+// unbelieved returns the code of an answer that is not the service's: one that
+// says nothing about the operation is kept, every other is UNKNOWN.
+func unbelieved(code codes.Code) codes.Code {
+	switch code {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Internal, codes.Aborted, codes.Canceled:
+		return code
+	}
+	return codes.Unknown
 }
 
 // decode reads the body of a success.
 func (c *Client) decode(answer *http.Response, body []byte, resp proto.Message) *Error {
 	_, isEmpty := resp.(*emptypb.Empty)
-	body = bytes.TrimSpace(body)
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte(byteOrderMark)))
 	if len(body) == 0 && isEmpty {
 		return nil
 	}
@@ -243,21 +263,22 @@ func (c *Client) decode(answer *http.Response, body []byte, resp proto.Message) 
 // hiddenError finds the error of a gateway that answers 200 with one: read as
 // an operation, it would be one that never ends.
 func (c *Client) hiddenError(answer *http.Response, body []byte) *Error {
-	if !bytes.Contains(body, []byte(`"status"`)) {
+	if !bytes.Contains(body, []byte(`"error"`)) {
 		return nil
 	}
 	if o, _ := objectOf(body); len(o) != 1 || o["error"] == nil {
 		return nil
 	}
-	st, proper := c.codec.decodeError(http.StatusInternalServerError, body)
-	if !proper {
-		return nil
-	}
+	st, _ := c.codec.decodeError(http.StatusInternalServerError, body)
+	code := codes.Code(st.GetCode())
+	st.Message = fmt.Sprintf("answer of HTTP status %d holds an error: %s: %s", answer.StatusCode, codeName(code), st.GetMessage())
+	st.Code = int32(unbelieved(code))
 	return &Error{StatusCode: answer.StatusCode, status: status.FromProto(st)}
 }
 
 // foreign reports whether a JSON object that was read as resp has nothing of
-// it. It would be an operation that never ends, or the end of a list.
+// it. It would be an operation that never ends, or the end of a list. Only a
+// list may be empty.
 func foreign(body []byte, resp proto.Message) bool {
 	if proto.Size(resp) > 0 {
 		return false
@@ -269,5 +290,6 @@ func foreign(body []byte, resp proto.Message) bool {
 			return false
 		}
 	}
-	return len(o) > 0
+	_, isOperation := resp.(*longrunningpb.Operation)
+	return len(o) > 0 || isOperation
 }

@@ -176,6 +176,19 @@ func withoutSecrets(u *url.URL) string {
 	return shown.String()
 }
 
+// withoutQuery returns the text of a URL without what may hold secrets: user,
+// query and fragment.
+func withoutQuery(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		text, _, _ = strings.Cut(text, "?")
+		return text
+	}
+	shown := *u
+	shown.User, shown.RawQuery, shown.ForceQuery, shown.Fragment, shown.RawFragment = nil, "", false, "", ""
+	return shown.String()
+}
+
 // join returns the URL of an escaped path below the base.
 func (c *Client) join(path, query string) (*url.URL, error) {
 	u := *c.base

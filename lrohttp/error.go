@@ -14,8 +14,10 @@ import (
 
 // Error is what every failed call of a [Client] returns. It has a gRPC status,
 // which status.FromError, status.Code and lro.Detail find: the service's own
-// where the body of the answer holds one, else one made of the HTTP status and
-// what the body says.
+// where the body of the answer holds one, in the form of AIP-193 or as the
+// google.rpc.Status of grpc-gateway. An answer without one, such as the page of
+// a proxy, is not believed to be the service's: its code is UNKNOWN, unless the
+// HTTP status says that a repetition may help, and the message quotes the body.
 type Error struct {
 	// Method and URL are those of the request, the URL without password and
 	// query. Empty when none could be made.
@@ -23,8 +25,9 @@ type Error struct {
 	// StatusCode is the HTTP status; 0 when there was no answer.
 	StatusCode int
 
-	status *status.Status
-	cause  error
+	status    *status.Status
+	cause     error
+	permanent bool
 }
 
 // Error names the request, the HTTP status, the code and the message.
@@ -45,6 +48,10 @@ func (e *Error) Error() string {
 
 // GRPCStatus returns the status; its code is never OK.
 func (e *Error) GRPCStatus() *status.Status { return e.status }
+
+// Permanent reports whether the call would fail again however often it is
+// repeated: the answer is larger than the client takes. Waiting ends with it.
+func (e *Error) Permanent() bool { return e.permanent }
 
 // Unwrap returns why there was no answer, such as the error of the network or
 // of ctx; nil when there was one.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"unicode/utf8"
 
@@ -49,7 +48,7 @@ func (c codec) encodeError(st *spb.Status, httpCode int) (int, []byte) {
 // forms, as opposed to the page of a proxy or framework.
 func (c codec) decodeError(httpCode int, body []byte) (st *spb.Status, proper bool) {
 	st = &spb.Status{Code: int32(codeOfHTTP(httpCode))}
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte(byteOrderMark)))
 	if len(body) == 0 {
 		st.Message = "the answer has no body"
 		return st, false
@@ -173,8 +172,5 @@ func isJSON(contentType string) bool {
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
-// missingRoute reports whether an error means that the service has no such path
-// at all, rather than no such operation.
-func missingRoute(httpCode int, proper bool) bool {
-	return httpCode == http.StatusNotFound && !proper
-}
+// byteOrderMark begins what some servers send, though RFC 8259 forbids it.
+const byteOrderMark = "\ufeff"

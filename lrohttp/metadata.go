@@ -51,6 +51,9 @@ func toMetadata(h http.Header) metadata.MD {
 			}
 		}
 	}
+	if date := h.Values("Date"); md["retry-after"] != nil && len(date) > 0 {
+		md["date"] = date // by which a date in retry-after counts
+	}
 	return md
 }
 

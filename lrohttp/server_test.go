@@ -190,6 +190,9 @@ func TestSameAsGRPC(t *testing.T) {
 	}}
 	overHTTP, overGRPC := serve(t, srv, nil, nil), serveGRPC(t, srv)
 	for _, op = range someOperations(t) {
+		if proto.Size(op) == 0 {
+			continue // {} is not believed to be an operation
+		}
 		want, err := overGRPC.GetOperation(t.Context(), getRequest)
 		if err != nil {
 			t.Fatalf("GetOperation of %v over gRPC: %v", op, err)

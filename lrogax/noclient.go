@@ -1,0 +1,35 @@
+package lrogax
+
+import (
+	"context"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// errNoClient is what every call of a service without a client returns.
+var errNoClient = status.Error(codes.FailedPrecondition,
+	"lrogax: the client of the operations is nil, as LROClient of a generated REST client is: "+
+		"make one with autogen.NewOperationsRESTClient of cloud.google.com/go/longrunning and the service's endpoint, or use package lrohttp")
+
+// noClient is the service of a nil client.
+type noClient struct{}
+
+func (noClient) GetOperation(context.Context, *longrunningpb.GetOperationRequest, ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	return nil, errNoClient
+}
+
+func (noClient) CancelOperation(context.Context, *longrunningpb.CancelOperationRequest, ...grpc.CallOption) (*emptypb.Empty, error) {
+	return nil, errNoClient
+}
+
+func (noClient) DeleteOperation(context.Context, *longrunningpb.DeleteOperationRequest, ...grpc.CallOption) (*emptypb.Empty, error) {
+	return nil, errNoClient
+}
+
+func (noClient) ListOperations(context.Context, *longrunningpb.ListOperationsRequest, ...grpc.CallOption) (*longrunningpb.ListOperationsResponse, error) {
+	return nil, errNoClient
+}
