@@ -30,7 +30,7 @@ import (
 )
 
 // dial serves with register on loopback and returns a connection to it.
-func dial(b *testing.B, register func(*grpc.Server)) *grpc.ClientConn {
+func dial(b testing.TB, register func(*grpc.Server)) *grpc.ClientConn {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -141,7 +141,7 @@ func (c constant) GetOperation(context.Context, *longrunningpb.GetOperationReque
 	return c.op, nil
 }
 
-func runningWith(b *testing.B, name string, size int) *longrunningpb.Operation {
+func runningWith(b testing.TB, name string, size int) *longrunningpb.Operation {
 	md, err := anypb.New(wrapperspb.String(strings.Repeat("m", size)))
 	if err != nil {
 		b.Fatal(err)

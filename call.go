@@ -30,27 +30,38 @@ type answer struct {
 // error.
 var errNoAnswer = errors.New("service returned no operation and no error")
 
+// poll is what one call for the state needs, in one allocation.
+type poll struct {
+	hints
+	get  longrunningpb.GetOperationRequest
+	wait longrunningpb.WaitOperationRequest
+	opts [4]grpc.CallOption
+}
+
 // get calls GetOperation with its own time limit, whatever ctx has.
 func (c *Client) get(ctx context.Context, name string, timeout time.Duration) answer {
-	return c.ask(ctx, name, timeout, func(ctx context.Context, opts []grpc.CallOption) (*longrunningpb.Operation, error) {
-		return c.service.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name}, opts...)
-	})
+	ctx, cancel := context.WithTimeout(c.outgoing(ctx, name), timeout)
+	defer cancel()
+	p := &poll{}
+	p.get.Name = name
+	begin := time.Now()
+	op, err := c.service.GetOperation(ctx, &p.get, p.options(p.opts[:0], c.config.callOptions)...)
+	return c.answer(name, &p.hints, begin, op, err)
 }
 
 // wait calls WaitOperation, asking for wait, and gives up slack later.
 func (c *Client) wait(ctx context.Context, name string, wait, slack time.Duration) answer {
-	req := &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(wait)}
-	return c.ask(ctx, name, wait+slack, func(ctx context.Context, opts []grpc.CallOption) (*longrunningpb.Operation, error) {
-		return c.waiter.WaitOperation(ctx, req, opts...)
-	})
+	ctx, cancel := context.WithTimeout(c.outgoing(ctx, name), wait+slack)
+	defer cancel()
+	p := &poll{}
+	p.wait.Name, p.wait.Timeout = name, durationpb.New(wait)
+	begin := time.Now()
+	op, err := c.waiter.WaitOperation(ctx, &p.wait, p.options(p.opts[:0], c.config.callOptions)...)
+	return c.answer(name, &p.hints, begin, op, err)
 }
 
-func (c *Client) ask(ctx context.Context, name string, timeout time.Duration, call func(context.Context, []grpc.CallOption) (*longrunningpb.Operation, error)) answer {
-	ctx, cancel := context.WithTimeout(c.outgoing(ctx, name), timeout)
-	defer cancel()
-	var h hints
-	begin := time.Now()
-	op, err := call(ctx, h.options(c.config.callOptions))
+// answer makes an answer of what a call begun at begin returned.
+func (c *Client) answer(name string, h *hints, begin time.Time, op *longrunningpb.Operation, err error) answer {
 	end := time.Now()
 	a := answer{took: end.Sub(begin), err: err}
 	if err == nil && op == nil {
@@ -100,7 +111,8 @@ func (c *core) ask(ctx context.Context, decodes func(view) bool, d decision, num
 // outgoing adds the client's metadata and the routing header
 // (AIP-4222) to ctx.
 func (c *Client) outgoing(ctx context.Context, name string) context.Context {
-	kv := make([]string, 0, 2+2*len(c.config.metadata))
+	var few [8]string
+	kv := few[:0]
 	for k, vs := range c.config.metadata {
 		for _, v := range vs {
 			kv = append(kv, k, v)
@@ -112,7 +124,7 @@ func (c *Client) outgoing(ctx context.Context, name string) context.Context {
 	if md, ok := metadata.FromOutgoingContext(ctx); ok && len(md[routingHeader]) > 0 {
 		return c.mergeRouting(metadata.AppendToOutgoingContext(ctx, kv...), name)
 	}
-	kv = append(kv, routingHeader, "name="+url.QueryEscape(name))
+	kv = append(kv, routingHeader, routing(name))
 	return metadata.AppendToOutgoingContext(ctx, kv...)
 }
 
@@ -120,13 +132,32 @@ func (c *Client) outgoing(ctx context.Context, name string) context.Context {
 // query (AIP-4222).
 const routingHeader = "x-goog-request-params"
 
+// routing returns the routing header of a call for an operation.
+func routing(name string) string {
+	const param = "name="
+	var b strings.Builder
+	b.Grow(len(param) + len(name) + 2*strings.Count(name, "/"))
+	b.WriteString(param)
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '/':
+			b.WriteString("%2F")
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.', c == '~':
+			b.WriteByte(c)
+		default:
+			return param + url.QueryEscape(name)
+		}
+	}
+	return b.String()
+}
+
 // mergeRouting makes one routing header of the caller's own and of ours, which
 // gives way where the caller's has the same parameter.
 func (c *Client) mergeRouting(ctx context.Context, name string) context.Context {
 	md, _ := metadata.FromOutgoingContext(ctx) // a copy
 	params := strings.Join(md[routingHeader], "&")
 	if !strings.HasPrefix(params, "name=") && !strings.Contains(params, "&name=") {
-		params += "&name=" + url.QueryEscape(name)
+		params += "&" + routing(name)
 	}
 	md[routingHeader] = []string{params}
 	return metadata.NewOutgoingContext(ctx, md)

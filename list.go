@@ -138,7 +138,7 @@ func (c *Client) call(ctx context.Context, what, name string, timeout time.Durat
 	ctx, cancel := context.WithTimeout(c.outgoing(ctx, name), timeout)
 	defer cancel()
 	var h hints
-	if err := do(ctx, h.options(c.config.callOptions)); err != nil {
+	if err := do(ctx, h.options(nil, c.config.callOptions)); err != nil {
 		return h.of(err), fmt.Errorf("%s %q: %w", what, name, h.judge(err))
 	}
 	return 0, nil

@@ -41,11 +41,9 @@ type hints struct {
 	header, trailer metadata.MD
 }
 
-// options are those of the call: opts, and what fills h.
-func (h *hints) options(opts []grpc.CallOption) []grpc.CallOption {
-	all := make([]grpc.CallOption, 0, len(opts)+2)
-	all = append(all, opts...)
-	return append(all, grpc.HeaderCallOption{HeaderAddr: &h.header}, grpc.TrailerCallOption{TrailerAddr: &h.trailer})
+// options appends the options of the call to buf: opts, and what fills h.
+func (h *hints) options(buf, opts []grpc.CallOption) []grpc.CallOption {
+	return append(append(buf, opts...), grpc.HeaderCallOption{HeaderAddr: &h.header}, grpc.TrailerCallOption{TrailerAddr: &h.trailer})
 }
 
 // of returns when the service asked to be called again; 0 for no word.

@@ -117,7 +117,7 @@ func (p *Policy) start(ctx context.Context, id string, call StartFunc) (*longrun
 	for {
 		var h hints
 		attempt, cancel := context.WithTimeout(ctx, p.AttemptTimeout)
-		op, err := call(attempt, id, h.options(nil)...)
+		op, err := call(attempt, id, h.options(nil, nil)...)
 		cancel()
 		if err == nil && op == nil {
 			err = errNoAnswer
