@@ -29,7 +29,7 @@ func TestAimByProgressReads(t *testing.T) {
 	client := lro.NewClient((&lrotest.Server{}).Stub())
 	policy := lro.Policy{FirstPoll: time.Second, Multiplier: 1.3, MaxInterval: time.Minute}
 	hint := func(metadata *anypb.Any) time.Duration {
-		op, err := lro.Any.Wrap(client, &longrunningpb.Operation{Name: "operations/x", Metadata: metadata})
+		op, err := lro.Any().Wrap(client, &longrunningpb.Operation{Name: "operations/x", Metadata: metadata})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -124,7 +124,7 @@ func TestDial(t *testing.T) {
 			t.Fatalf("StartOperation = %v, %v, want an operation of projects/p", started, err)
 		}
 		client := lro.NewClientConn(conn)
-		op, err := lro.Any.Wrap(client, started)
+		op, err := lro.Any().Wrap(client, started)
 		if err != nil {
 			t.Fatal(err)
 		}
