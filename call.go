@@ -190,7 +190,7 @@ func hintOf(err error, header, trailer metadata.MD, now time.Time) time.Duration
 	return 0
 }
 
-func clampHint(d time.Duration) time.Duration { return min(max(d, 0), MaxHint) }
+func clampHint(d time.Duration) time.Duration { return min(max(d, 0), maxHint) }
 
 // dateOf returns the time at the service when it answered, by the Date header
 // where there is one: its clock and ours may differ. now is ours.
@@ -206,7 +206,7 @@ func dateOf(md metadata.MD, now time.Time) time.Time {
 // parseRetryAfter reads the value of a Retry-After header; 0 when it is none.
 func parseRetryAfter(v string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseInt(v, 10, 64); err == nil {
-		return time.Duration(min(max(seconds, 0), int64(MaxHint/time.Second))) * time.Second
+		return time.Duration(min(max(seconds, 0), int64(maxHint/time.Second))) * time.Second
 	}
 	if t, err := http.ParseTime(v); err == nil {
 		return t.Sub(now)

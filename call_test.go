@@ -33,7 +33,7 @@ func TestHint(t *testing.T) {
 	}{
 		{"nothing", nil, nil, nil, 0},
 		{"RetryInfo", retryInfo(3 * time.Second), nil, nil, 3 * time.Second},
-		{"RetryInfo of a century", retryInfo(100 * 365 * 24 * time.Hour), nil, nil, MaxHint},
+		{"RetryInfo of a century", retryInfo(100 * 365 * 24 * time.Hour), nil, nil, maxHint},
 		{"negative RetryInfo", retryInfo(-time.Second), nil, nil, 0},
 		{"RetryInfo before header", retryInfo(time.Second), metadata.Pairs("retry-after", "9"), nil, time.Second},
 		{"seconds in header", nil, metadata.Pairs("retry-after", "7"), nil, 7 * time.Second},
@@ -41,7 +41,7 @@ func TestHint(t *testing.T) {
 		{"date", nil, metadata.Pairs("retry-after", now.Add(time.Minute).Format(http.TimeFormat)), nil, time.Minute},
 		{"date, by the service's clock", nil, metadata.Pairs("date", now.Add(-time.Hour).Format(http.TimeFormat), "retry-after", now.Add(time.Minute-time.Hour).Format(http.TimeFormat)), nil, time.Minute},
 		{"past date", nil, metadata.Pairs("retry-after", now.Add(-time.Minute).Format(http.TimeFormat)), nil, 0},
-		{"huge seconds", nil, metadata.Pairs("retry-after", "9223372036854775807"), nil, MaxHint},
+		{"huge seconds", nil, metadata.Pairs("retry-after", "9223372036854775807"), nil, maxHint},
 		{"negative seconds", nil, metadata.Pairs("retry-after", "-5"), nil, 0},
 		{"nonsense", nil, metadata.Pairs("retry-after", "soon"), nil, 0},
 		{"pushback", nil, nil, metadata.Pairs("grpc-retry-pushback-ms", "250"), 250 * time.Millisecond},
@@ -60,8 +60,8 @@ func FuzzRetryAfter(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, v string) {
-		if got := hintOf(nil, metadata.Pairs("retry-after", v), nil, now); got < 0 || got > MaxHint {
-			t.Errorf("retry-after %q: %v, want within [0, %v]", v, got, MaxHint)
+		if got := hintOf(nil, metadata.Pairs("retry-after", v), nil, now); got < 0 || got > maxHint {
+			t.Errorf("retry-after %q: %v, want within [0, %v]", v, got, maxHint)
 		}
 	})
 }

@@ -12,10 +12,10 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// DefaultLongPolls is how many WaitOperation calls a client has open at once
+// defaultLongPolls is how many WaitOperation calls a client has open at once
 // unless [WithLongPolls] says otherwise: few enough that a connection's
 // streams stay free for other calls.
-const DefaultLongPolls = 32
+const defaultLongPolls = 32
 
 // Client is what the operations of one service share: how it is called, what
 // it has turned out to offer, and the default [Policy]. It is safe for
@@ -74,7 +74,7 @@ func WithMetadata(md metadata.MD) ClientOption {
 }
 
 // WithLongPolls sets how many WaitOperation calls may be open at once; the
-// operations beyond are polled. Default [DefaultLongPolls]; 0 or less means
+// operations beyond are polled. Default 32; 0 or less means
 // never to use WaitOperation.
 func WithLongPolls(n int) ClientOption {
 	return func(c *clientConfig) { c.longPolls = n }
@@ -98,7 +98,7 @@ func NewClient(service Service, opts ...ClientOption) *Client {
 	if service == nil {
 		panic("lro: NewClient: service is nil")
 	}
-	c := &Client{service: service, config: clientConfig{longPolls: DefaultLongPolls, policy: &defaultPolicy}}
+	c := &Client{service: service, config: clientConfig{longPolls: defaultLongPolls, policy: &defaultPolicy}}
 	for _, opt := range opts {
 		opt(&c.config)
 	}

@@ -12,6 +12,9 @@ import (
 // and the zero Policy is the default one. A Policy must not be modified once a
 // client or method has it.
 //
+// When the service asks to be called again later, by RetryInfo, retry-after or
+// grpc-retry-pushback-ms, that wins over the schedule, up to 10 minutes.
+//
 // There is no limit on the whole wait: that is what ctx is for. Tests need no
 // Policy of their own: in a bubble of testing/synctest waiting takes no time.
 type Policy struct {
@@ -73,9 +76,9 @@ type Policy struct {
 // not overflow.
 const maxPolicyDuration = 1 << 61
 
-// MaxHint is the longest that a service may ask to stay away with RetryInfo,
+// maxHint is the longest that a service may ask to stay away with RetryInfo,
 // retry-after or grpc-retry-pushback-ms; a longer hint counts as this.
-const MaxHint = 10 * time.Minute
+const maxHint = 10 * time.Minute
 
 var defaultPolicy = Policy{
 	FirstPoll:      100 * time.Millisecond,

@@ -17,6 +17,17 @@ import (
 // the value has them. A method that answers UNIMPLEMENTED is treated as if it
 // were not there.
 //
+// A wrapper of a service must have the same methods: those of a value inside
+// that it does not have are not found. One that embeds
+// longrunningpb.OperationsClient, or a *lrohttp.Client, has them all.
+//
+// An error is judged by its gRPC status, and one without a status is UNKNOWN;
+// see [Policy] for what each code means. An error that has, or wraps one that
+// has, a method Permanent() bool that returns true ends waiting at once whatever
+// its code: repeating the call would not help. What a service returns is
+// believed, but for the codes that package grpc makes by itself of an answer that
+// is not the service's.
+//
 // A service must be safe for concurrent use and should return soon after its
 // ctx ends. It must not change a message it has returned.
 type Service interface {

@@ -4,7 +4,7 @@
 //
 // A line is a name with its type; fields and methods stand below their type:
 //
-//	const DefaultLongPolls untyped int = 32
+//	const DefaultGroupInFlight untyped int = 100
 //	func NewClient(service Service, opts ...ClientOption) *Client
 //	type Client struct
 //		method (*Client) Cancel(ctx context.Context, name string) error

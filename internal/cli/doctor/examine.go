@@ -17,7 +17,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/internal/cli/dial"
 	"github.com/go-lro/lro/internal/cli/remote"
 	"github.com/go-lro/lro/lropb"
@@ -232,7 +231,7 @@ func mode(get, wait string) *waiting {
 	case wait == yes:
 		return &waiting{
 			"long poll with WaitOperation: the end is seen at once, with up to 30s between two calls",
-			fmt.Sprintf("the service offers it; beyond %d operations at once the others are polled", lro.DefaultLongPolls),
+			"the service offers it; beyond 32 operations at once the others are polled",
 		}
 	case wait == refused:
 		return &waiting{polling, "WaitOperation is refused; it is tried again every 10m"}
