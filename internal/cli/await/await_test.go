@@ -165,7 +165,7 @@ func TestTroubleIsNamed(t *testing.T) {
 	for code, want := range map[codes.Code]string{
 		codes.Unavailable:       "no answer at SERVICE: UNAVAILABLE: why; trying again\nSERVICE answers again\n",
 		codes.Internal:          "no state at SERVICE: INTERNAL: why; trying again\nSERVICE answers again\n",
-		codes.ResourceExhausted: "no state at SERVICE: RESOURCE_EXHAUSTED: why; trying again\nSERVICE answers again\n",
+		codes.ResourceExhausted: "no state at SERVICE: RESOURCE_EXHAUSTED: why; trying again\n2s  no state, trying again\nSERVICE answers again\n",
 		codes.NotFound:          "",
 	} {
 		bubble(t, func(t *testing.T) {
