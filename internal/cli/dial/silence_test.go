@@ -147,7 +147,7 @@ func TestTooManyPings(t *testing.T) {
 			}
 		}}
 		client := lro.NewClientConn(conn, lro.WithObserver(observer), lro.WithPolicy(lro.Policy{LongPoll: time.Hour}))
-		op, err := lro.Any.Resume(client, "operations/x")
+		op, err := lro.Any().Resume(client, "operations/x")
 		if err != nil {
 			t.Fatal(err)
 		}
