@@ -29,13 +29,12 @@ func CancelOnEnd(grace time.Duration) WaitOption {
 	return func(c *waitConfig) { c.cancelGrace = grace }
 }
 
-// waitWith waits as the options say.
-func (o *Operation[R, M]) waitWith(ctx context.Context, opts []WaitOption) error {
+// ended is what waiting ended with, as the options say, after err.
+func (o *Operation[R, M]) ended(ctx context.Context, err error, opts []WaitOption) error {
 	var c waitConfig
 	for _, opt := range opts {
 		opt(&c)
 	}
-	err := o.await(ctx)
 	stopped, ok := err.(*WaitError)
 	if !ok || ctx.Err() == nil || c.cancelGrace <= 0 {
 		return err

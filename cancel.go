@@ -24,7 +24,9 @@ func (o *Operation[R, M]) Cancel(ctx context.Context) (bool, error) {
 // cancel is Cancel of an operation that is not known to be done. hint is when
 // the service asked to be called again; 0 for no word.
 func (o *Operation[R, M]) cancel(ctx context.Context) (sent bool, hint time.Duration, err error) {
+	end := o.giveWay()
 	hint, err = o.client.cancel(ctx, o.name, o.policy.AttemptTimeout)
+	end()
 	if err == nil {
 		o.mu.Lock()
 		defer o.mu.Unlock()

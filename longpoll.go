@@ -29,13 +29,19 @@ func (c *Client) longPollUsable() bool {
 	return resume == 0 || resume != math.MaxInt64 && time.Now().UnixNano() >= resume
 }
 
-// pauseLongPoll keeps WaitOperation from being used for d, or for good.
+// pauseLongPoll keeps WaitOperation from being used for d, or for good,
+// which no later pause shortens.
 func (c *Client) pauseLongPoll(d time.Duration) {
 	if d == forever {
 		c.longPollResume.Store(math.MaxInt64)
 		return
 	}
-	c.longPollResume.CompareAndSwap(c.longPollResume.Load(), time.Now().Add(d).UnixNano())
+	for {
+		old := c.longPollResume.Load()
+		if old == math.MaxInt64 || c.longPollResume.CompareAndSwap(old, time.Now().Add(d).UnixNano()) {
+			return
+		}
+	}
 }
 
 // longPollSlot is one of a client's open WaitOperation calls, held or not.

@@ -70,7 +70,7 @@ func (o *Operation[R, M]) Poll(ctx context.Context) (Snapshot[R, M], error) {
 // its deadline the state is asked for a last time. [CancelOnEnd] makes the end
 // of ctx cancel the operation.
 func (o *Operation[R, M]) Wait(ctx context.Context, opts ...WaitOption) (R, error) {
-	if err := o.waitWith(ctx, opts); err != nil {
+	if err := o.ended(ctx, o.await(ctx), opts); err != nil {
 		var zero R
 		return zero, err
 	}
@@ -85,21 +85,26 @@ func (o *Operation[R, M]) Wait(ctx context.Context, opts ...WaitOption) (R, erro
 // operation failed.
 //
 // When waiting ends before the operation does, the last known state comes
-// with the [*WaitError] that Wait would return. The iterator may be used again.
+// with the [*WaitError] that Wait would return with the same options; with
+// [CancelOnEnd], the done state comes if the operation ends within its grace. The iterator may be used again.
 //
 // Between two states the loop sleeps by the operation's [Policy]; set
 // MaxInterval to see progress more often. Where the service offers
 // WaitOperation, the end is seen at once all the same.
-func (o *Operation[R, M]) Progress(ctx context.Context) iter.Seq2[Snapshot[R, M], error] {
+func (o *Operation[R, M]) Progress(ctx context.Context, opts ...WaitOption) iter.Seq2[Snapshot[R, M], error] {
 	return func(yield func(Snapshot[R, M], error) bool) {
 		shown := o.known()
 		show := func(v view) bool { return yield(Snapshot[R, M]{o.name, v}, nil) }
 		if shown.at != 0 && !show(shown) || shown.done {
 			return
 		}
-		if err := o.watch(ctx, shown, show); err != nil {
-			yield(o.Snapshot(), err)
+		err := o.watch(ctx, shown, show)
+		if err == nil {
+			return
 		}
+		// The options may have made the operation end.
+		err = o.ended(ctx, err, opts)
+		yield(o.Snapshot(), err)
 	}
 }
 

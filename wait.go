@@ -270,6 +270,21 @@ func (c *core) pollSoonLocked() {
 	w.lane.put(c, c.keyLocked(clock()))
 }
 
+// giveWay keeps the streams of the connection free for a request to cancel the
+// operation: its own WaitOperation gives way at once, and all that the client's
+// callers wait by do where the request is not answered soon. The returned
+// function ends that.
+func (c *core) giveWay() (end func()) {
+	c.mu.Lock()
+	if l := c.wait.lane; l != nil && l.scheduler.bubble == bubble() {
+		c.cutLocked()
+	}
+	c.mu.Unlock()
+	const soon = time.Second
+	later := time.AfterFunc(soon, c.client.giveWay)
+	return func() { later.Stop() }
+}
+
 // cutLocked gives up a WaitOperation under way, for a GetOperation.
 func (c *core) cutLocked() {
 	if x := c.wait.extra; x != nil && x.call != nil && x.call.long {
@@ -285,6 +300,9 @@ func (c *core) keyLocked(now time.Duration) time.Duration {
 	key := forever
 	if w.phase == pausing {
 		key = w.due
+	}
+	if x := w.extra; w.phase == calling && x.call.long && w.watched() {
+		key = min(key, c.overstaysAt(x.call))
 	}
 	before := func(deadline, margin time.Duration) {
 		if at := deadline - maxLastPollMargin; at > now {
@@ -304,6 +322,12 @@ func (c *core) keyLocked(now time.Duration) time.Duration {
 		}
 	}
 	return key
+}
+
+// overstaysAt is when a WaitOperation that should show progress is given up: a
+// service that ignores the timeout must not keep progress from those who watch.
+func (c *core) overstaysAt(k *call) time.Duration {
+	return k.begun + k.decision.timeout + c.client.lastPollMargin()
 }
 
 // serveDeadlinesLocked reports whether a last poll is to be made now, before the

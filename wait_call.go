@@ -47,10 +47,15 @@ func (c *core) open(k *call) bool {
 		e.tell()
 		return false
 	case w.phase == calling:
-		if c.serveDeadlinesLocked(now) {
+		x := w.extra
+		if c.serveDeadlinesLocked(now) || x.call.long && w.watched() && now >= c.overstaysAt(x.call) {
 			c.cutLocked()
 		}
-		k.lane.put(c, c.keyLocked(now))
+		if x.call.cut.Load() {
+			k.lane.put(c, forever)
+		} else {
+			k.lane.put(c, c.keyLocked(now))
+		}
 		c.mu.Unlock()
 		return false
 	case now < w.due:

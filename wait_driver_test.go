@@ -335,12 +335,15 @@ func TestClientInAndOutOfBubbles(t *testing.T) {
 func TestWaitersComeAndGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const operations, waiters = 500, 10_000
+		operations, waiters := 500, 10_000
+		if testing.Short() {
+			waiters = 1000
+		}
 		begin := time.Now()
 		f := &fleet{begin: begin, took: 5 * time.Millisecond, end: func(name string) time.Duration {
 			var i int
 			fmt.Sscanf(name, "operations/%d", &i)
-			return time.Duration(i) * time.Minute / operations
+			return time.Duration(i) * time.Minute / time.Duration(operations)
 		}}
 		var log waitCount
 		ops := handles(t, NewClient(f, WithObserver(log.observer())), operations)
@@ -431,4 +434,129 @@ func (l *waitCount) check(t *testing.T) {
 	if l.open != 0 || len(l.faults) > 0 {
 		t.Errorf("%d waits have not ended for the observer; %d faults, such as %q", l.open, len(l.faults), append(l.faults, "")[0])
 	}
+}
+
+// A service that ignores the timeout of WaitOperation keeps no progress from
+// those who watch.
+func TestProgressBesideALongPollThatOverstays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		f := &fakeService{wait: func(ctx context.Context, n int, _ time.Duration) (*longrunningpb.Operation, error) {
+			return waitsUntil(14*time.Second)(ctx, n, time.Hour)
+		}}
+		f.get = func(context.Context, int) (*longrunningpb.Operation, error) {
+			if time.Since(begin) >= 14*time.Second {
+				return succeeded("done"), nil
+			}
+			return running(time.Since(begin).Truncate(time.Second).String()), nil
+		}
+		shown := 0
+		for _, err := range wrap(t, f, WithPolicy(Policy{MaxInterval: time.Second})).Progress(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown++
+		}
+		if shown < 13 {
+			t.Errorf("Progress showed %d states in 14 s, want nearly all 14", shown)
+		}
+	})
+}
+
+// A connection has fewer streams than the client has long polls open: a request
+// to cancel gets one all the same.
+func TestCancelGetsAStream(t *testing.T) {
+	t.Parallel()
+	for _, streams := range []int{1, 2} {
+		t.Run(fmt.Sprint(streams), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				// Callers of a full channel are served in the order they came, as
+				// those who wait for a stream are.
+				open := make(chan struct{}, streams)
+				stream := func(ctx context.Context, call func() (*longrunningpb.Operation, error)) (*longrunningpb.Operation, error) {
+					select {
+					case open <- struct{}{}:
+						defer func() { <-open }()
+						return call()
+					case <-ctx.Done():
+						return nil, status.FromContextError(ctx.Err()).Err()
+					}
+				}
+				f := &fakeService{}
+				f.get = func(ctx context.Context, _ int) (*longrunningpb.Operation, error) {
+					return stream(ctx, func() (*longrunningpb.Operation, error) { return running(""), nil })
+				}
+				wait := waitsUntil(time.Hour)
+				f.wait = func(ctx context.Context, n int, timeout time.Duration) (*longrunningpb.Operation, error) {
+					return stream(ctx, func() (*longrunningpb.Operation, error) { return wait(ctx, n, timeout) })
+				}
+				f.cancel = func(ctx context.Context) error {
+					_, err := stream(ctx, func() (*longrunningpb.Operation, error) { return nil, nil })
+					return err
+				}
+				c := NewClient(f)
+				ctx, leave := context.WithCancel(t.Context())
+				var wg sync.WaitGroup
+				defer wg.Wait()
+				defer leave()
+				var last *Operation[stringValue, stringValue]
+				for range 2 * streams {
+					op, err := Strings.Wrap(c, running(""))
+					if err != nil {
+						t.Fatal(err)
+					}
+					last = op
+					wg.Go(func() { _, _ = op.Wait(ctx) })
+					synctest.Wait()
+				}
+				begin := time.Now()
+				if _, err := last.Cancel(t.Context()); err != nil || time.Since(begin) > 2*time.Second {
+					t.Errorf("Cancel: %v after %v, want success within 2s", err, time.Since(begin))
+				}
+			})
+		})
+	}
+}
+
+// Progress takes the options of Wait.
+func TestProgressCancelsOnEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var cancelled atomic.Bool
+		f := &fakeService{cancel: func(context.Context) error { cancelled.Store(true); return nil }}
+		f.get = func(context.Context, int) (*longrunningpb.Operation, error) {
+			if cancelled.Load() {
+				return failed(codes.Canceled, "cancelled"), nil
+			}
+			return running(""), nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var last Snapshot[stringValue, stringValue]
+		for s, err := range wrap(t, f).Progress(ctx, CancelOnEnd(time.Minute)) {
+			if err != nil {
+				t.Fatalf("Progress: %v, want the end of the cancelled operation", err)
+			}
+			last = s
+		}
+		if !last.Cancelled() {
+			t.Error("the last state is not that of a cancelled operation")
+		}
+	})
+}
+
+// No later pause shortens "never again".
+func TestLongPollsPausedForGood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := NewClient(&fakeService{})
+		c.pauseLongPoll(forever)
+		c.pauseLongPoll(time.Minute)
+		time.Sleep(time.Hour) // sleep: in a bubble
+		if c.longPollUsable() {
+			t.Error("WaitOperation is used again")
+		}
+	})
 }

@@ -38,7 +38,7 @@ type scheduler struct {
 	taken   int     // of fresh
 	waits   int
 	open    int           // calls
-	longs   []*call       // WaitOperation calls of a group, the oldest first
+	longs   []*call       // WaitOperation calls that are open, the oldest first
 	next    time.Duration // before which qps allows no call
 	stopped bool          // makes no more calls
 	turn    bool          // waits that begin have it, before calls that are due
@@ -281,18 +281,34 @@ func (s *scheduler) discount(k *call) {
 	}
 }
 
-// giveWay makes a long poll of a group poll instead, where calls wait for it.
-func (s *scheduler) giveWay() {
-	if len(s.longs) > 0 {
-		s.longs[0].cut.Store(true)
-		s.longs[0].cancel(errNoCaller)
-		s.longs = s.longs[1:]
+// giveWay makes the oldest of the long polls that are open poll instead, if there
+// is one.
+func (s *scheduler) giveWay() bool {
+	if len(s.longs) == 0 {
+		return false
+	}
+	s.longs[0].cut.Store(true)
+	s.longs[0].cancel(errNoCaller)
+	s.longs = s.longs[1:]
+	return true
+}
+
+// giveWay makes all long polls of the client's callers poll instead.
+func (c *Client) giveWay() {
+	b := bubble()
+	c.schedulersMu.Lock()
+	defer c.schedulersMu.Unlock()
+	for _, s := range c.schedulers {
+		s.mu.Lock()
+		for s.bubble == b && s.giveWay() {
+		}
+		s.mu.Unlock()
 	}
 }
 
 // opened notes a call that is made.
 func (s *scheduler) opened(k *call) {
-	if !k.long || s.inFlight == 0 {
+	if !k.long {
 		return
 	}
 	s.mu.Lock()

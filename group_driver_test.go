@@ -1,0 +1,264 @@
+package lro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// A service that answers when its ctx ends: the operation has not ended for a
+// caller whose ctx did, or has failed, but never succeeded.
+func TestWaitAllWhenTheAnswerComesWithTheDeadline(t *testing.T) {
+	t.Parallel()
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fakeService{get: func(ctx context.Context, _ int) (*longrunningpb.Operation, error) {
+				<-ctx.Done()
+				return failed(codes.Aborted, "broke"), nil
+			}}
+			for _, wait := range []func(context.Context, Handle) error{
+				func(ctx context.Context, op Handle) error { return WaitAll(ctx, op) },
+				func(ctx context.Context, op Handle) error { _, err := WaitAny(ctx, op); return err },
+			} {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				op := resume(t, f.pollOnly())
+				err := wait(ctx, op)
+				cancel()
+				_, failed := errors.AsType[*OperationError](err)
+				_, stopped := errors.AsType[*WaitError](err)
+				if !failed && !stopped && !(err == nil && op.Done()) || err == nil && op.Err() == nil {
+					t.Fatalf("waiting for an operation that failed: %v, want its error or that of ctx", err)
+				}
+			}
+			op := resume(t, f.pollOnly())
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if err := WaitAll(ctx, op); err == nil {
+				t.Fatal("WaitAll for an operation that failed: no error")
+			}
+		})
+	}
+}
+
+// What is known of the operations that ended comes before the list of the rest.
+func TestCompletedDrainsBeforeTheRest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{begin: time.Now(), end: func(name string) time.Duration {
+			if name == "operations/0" {
+				return time.Second
+			}
+			return time.Hour
+		}}
+		ops := handles(t, NewClient(f), 3)
+		var g Group
+		g.Add(ops...)
+		ctx, cancel := context.WithCancel(t.Context())
+		var got []string
+		time.AfterFunc(5*time.Second, cancel)
+		for op, err := range g.Completed(ctx) {
+			got = append(got, fmt.Sprint(op.Name(), " ", err == nil))
+			if err == nil {
+				<-ctx.Done() // ends while this is handled
+				if _, err := ops[1].(*Operation[stringValue, stringValue]).Poll(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if len(got) != 3 || got[0] != "operations/0 true" {
+			t.Errorf("Completed yields %q, want what has ended first", got)
+		}
+	})
+}
+
+// A done answer of WaitOperation that GetOperation has not confirmed is nothing
+// that another caller may take for the end.
+func TestGroupWaitsForConfirmation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{get: endsAt(20 * time.Second)}
+		f.wait = func(context.Context, int, time.Duration) (*longrunningpb.Operation, error) {
+			return succeeded("a lie"), nil
+		}
+		slow := f.get
+		f.get = func(ctx context.Context, n int) (*longrunningpb.Operation, error) {
+			time.Sleep(time.Second) // sleep: in a bubble
+			return slow(ctx, n)
+		}
+		op := wrap(t, f)
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				var g Group
+				g.Add(op)
+				for op, err := range g.Completed(t.Context()) {
+					if err != nil || !op.Done() || op.Err() != nil {
+						t.Errorf("Completed yields %v, done %v, %v", err, op.Done(), op.Err())
+					}
+				}
+			})
+			wg.Go(func() {
+				got, err := op.Wait(t.Context())
+				if err != nil || got.GetValue() != "done" {
+					t.Errorf("Wait: %v, %v, want done", got, err)
+				}
+			})
+			time.Sleep(100 * time.Millisecond)
+		}
+		wg.Wait()
+	})
+}
+
+func TestGroupPollsALastTimeBeforeTheDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{begin: time.Now(), end: func(string) time.Duration { return 59 * time.Second }, took: time.Millisecond}
+		ops := handles(t, NewClient(f, WithPolicy(Policy{MaxInterval: 50 * time.Second, Multiplier: 40})), 400)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := WaitAll(ctx, ops...); err != nil {
+			t.Errorf("WaitAll: %v, want that what ended a second before the deadline is found", err)
+		}
+	})
+}
+
+// Adding an operation that another caller finds done at the same time loses no
+// long poll.
+func TestGroupAddLosesNoLongPoll(t *testing.T) {
+	t.Parallel()
+	service := &fakeService{get: endsAt(0), wait: waitsUntil(0)}
+	c := NewClient(service)
+	c.longPollTrust.Store(true)
+	for range 500 {
+		op, err := Strings.Wrap(c, running(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var g Group
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = op.Poll(t.Context()) })
+		wg.Go(func() { _, _ = op.Wait(t.Context()) })
+		g.Add(op)
+		for _, err := range g.Completed(t.Context()) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		wg.Wait()
+	}
+	if open := c.longPolls.Load(); open != 0 {
+		t.Errorf("%d long polls still count as open", open)
+	}
+}
+
+// One service whose calls hang has its share of a group's limits, and no more.
+func TestGroupSharesItsLimits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hole := NewClient(GetFunc(func(ctx context.Context, _ string) (*longrunningpb.Operation, error) {
+			<-ctx.Done()
+			return nil, status.FromContextError(ctx.Err()).Err()
+		}))
+		healthy := &fleet{begin: time.Now(), end: func(string) time.Duration { return 10 * time.Second }, took: 10 * time.Millisecond}
+		var g Group
+		g.Add(handles(t, hole, 300)...)
+		g.Add(handles(t, NewClient(healthy), 50)...)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		left := 50
+		for op, err := range g.Completed(ctx) {
+			if err != nil {
+				break
+			}
+			if left--; left == 0 {
+				if took := time.Since(healthy.begin); took > 14*time.Second {
+					t.Errorf("%s and the other healthy ones were found done after %v, want 30%% late at most", op.Name(), took)
+				}
+				cancel()
+			}
+		}
+		if left != 0 {
+			t.Errorf("%d healthy operations were not found done", left)
+		}
+	})
+}
+
+// Long polls that fill a group's limits give way to operations that are added.
+func TestGroupLongPollsGiveWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := &fakeService{get: endsAt(time.Hour), wait: waitsUntil(time.Hour)}
+		c := NewClient(slow)
+		g := Group{InFlight: 4}
+		for range 4 {
+			op, err := Strings.Wrap(c, running(""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.Add(op)
+		}
+		begin := time.Now()
+		added := &fleet{begin: begin, end: func(string) time.Duration { return 5 * time.Second }}
+		more := NewClient(added)
+		time.AfterFunc(3*time.Second, func() { g.Add(handles(t, more, 20)...) })
+		left := 20
+		for op, err := range g.Completed(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if op.Err() != nil {
+				t.Errorf("%s: %v", op.Name(), op.Err())
+			}
+			if left--; left == 0 {
+				break
+			}
+		}
+		if took := time.Since(begin); took > 7*time.Second {
+			t.Errorf("operations that ended after 5s were found done after %v", took)
+		}
+	})
+}
+
+// A group makes use of unused time for no more than a burst of calls.
+func TestGroupKeepsItsRate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{begin: time.Now(), end: func(string) time.Duration { return 10 * time.Second }}
+		c := NewClient(f, WithPolicy(Policy{FirstPoll: 5 * time.Second, MaxInterval: 5 * time.Second, Jitter: -1}))
+		var ops []Handle
+		for i := range 500 {
+			op, err := Strings.Wrap(c, &longrunningpb.Operation{Name: fmt.Sprintf("operations/%d", i)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ops = append(ops, op)
+		}
+		var g Group
+		g.QPS = 100
+		g.Add(ops...)
+		for _, err := range g.Completed(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		// All become due at once after 5 s without calls.
+		const within = 100 * time.Millisecond
+		for i := range f.calls {
+			n := 0
+			for j := i; j < len(f.calls) && f.calls[j].Sub(f.calls[i]) < within; j++ {
+				n++
+			}
+			if n > 12 {
+				t.Fatalf("%d calls within %v at 100 a second, want at most 10 and a burst of 10ms", n, within)
+			}
+		}
+	})
+}
