@@ -26,6 +26,7 @@ type Client struct {
 	config  clientConfig
 
 	longPolls      atomic.Int64 // open now
+	longPollDoubts atomic.Int64 // operations in a row that WaitOperation did not know
 	longPollTrust  atomic.Bool  // a done answer of WaitOperation was confirmed
 	longPollResume atomic.Int64 // Unix nanoseconds before which WaitOperation is not used
 	policies       sync.Map     // *Policy of a Method to *Policy with defaults

@@ -26,6 +26,7 @@ type pollState struct {
 	seen    bool // the service has answered for it
 	confirm bool // WaitOperation said done, GetOperation is to confirm
 	suspect bool // WaitOperation was refused, GetOperation is to tell why
+	missed  bool // WaitOperation said NOT_FOUND; it is not used for this operation again
 }
 
 // streak is a row of failed polls of one kind. Any other outcome ends it.
@@ -96,6 +97,9 @@ type decision struct {
 	// noLongPoll tells the client that WaitOperation is of no use, for this
 	// long; forever where it will not change.
 	noLongPoll time.Duration
+	// doubt tells the client that WaitOperation does not know an operation that
+	// GetOperation knows.
+	doubt bool
 }
 
 const (
@@ -103,6 +107,10 @@ const (
 	// longPollPause is for how long a service whose WaitOperation is refused
 	// (PERMISSION_DENIED and the like) is polled before it is tried again.
 	longPollPause = 10 * time.Minute
+	// longPollDoubts is how many operations in a row WaitOperation may not know
+	// before it is taken for refused: that is also what a server without the
+	// method may answer.
+	longPollDoubts = 3
 	// usefulWait is how long a WaitOperation that returns early must have
 	// taken to be worth repeating without a pause.
 	usefulWait = time.Second
@@ -114,6 +122,7 @@ const (
 
 // next decides what follows o.
 func (p *Policy) next(s pollState, o observation) (pollState, decision) {
+	o.longPoll = o.longPoll && !s.missed
 	switch {
 	case o.call == beginOfWait:
 		return p.afterBegin(s, o)
@@ -162,6 +171,11 @@ func (p *Policy) afterPending(s pollState, o observation) (pollState, decision) 
 		}
 		if s.suspect {
 			s.suspect = false
+			if s.missed {
+				// Not a reason to poll all others too: the replica that was asked
+				// may lag.
+				return s, decision{action: doGet, after: p.delay(o), doubt: true}
+			}
 			return s, decision{action: doGet, after: p.delay(o), noLongPoll: longPollPause}
 		}
 		if o.longPoll && o.hint == 0 {
@@ -215,7 +229,7 @@ func (p *Policy) afterWaitError(s pollState, o observation) (pollState, decision
 	}
 	// Either the operation is the problem or the method is: GetOperation
 	// tells.
-	s.suspect = true
+	s.suspect, s.missed = true, code == codes.NotFound
 	return s, decision{action: doGet}
 }
 
@@ -223,7 +237,7 @@ func (p *Policy) afterGetError(s pollState, o observation) (pollState, decision)
 	kind := failureOf(o.err)
 	count, over := s.failing.add(kind, o.elapsed)
 	switch {
-	case kind == final, kind == missing && s.confirm:
+	case kind == final, kind == missing && s.confirm, kind == transient && s.confirm && p.softExceeded(count, over):
 		return p.fail(s, o.err)
 	case kind == soft && p.softExceeded(count, over):
 		return p.fail(s, o.err)

@@ -54,6 +54,7 @@ func (c *core) heard(a answer) {
 		c.mu.Unlock()
 		return
 	}
+	c.wait.calls++
 	e := c.tookLocked(obs, a, nil)
 	c.mu.Unlock()
 	e.tell()

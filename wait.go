@@ -211,9 +211,17 @@ func (c *core) decideLocked(obs observation, a answer, from context.Context, now
 	obs.longPoll, obs.watched = w.slot.held, w.watched()
 	obs.trusted = c.client.longPollTrust.Load()
 	obs.elapsed = elapsedSince(w.begun, now)
+	obs.polls = int(w.calls)
 	obs.jitter = 2*rand.Float64() - 1
 	s, d := c.policy.next(w.poll, obs)
 	w.poll = s
+	if obs.call == calledWait && obs.err == nil {
+		c.client.longPollDoubts.Store(0)
+	}
+	if d.doubt && c.client.longPollDoubts.Add(1) >= longPollDoubts {
+		d.noLongPoll = longPollPause
+		c.client.longPollDoubts.Store(0)
+	}
 	if d.noLongPoll > 0 {
 		c.client.pauseLongPoll(d.noLongPoll)
 	}
@@ -356,7 +364,7 @@ func (c *core) serveDeadlinesLocked(now time.Duration) bool {
 // core.mu is free. It is nil where there was no wait.
 func (c *core) endLocked(err error) *ending {
 	w := &c.wait
-	w.poll.confirm, w.poll.suspect = false, false
+	w.poll.confirm, w.poll.suspect, w.poll.missed = false, false, false
 	if w.phase == idle {
 		return nil
 	}

@@ -68,6 +68,16 @@ func (c *core) leave(k *caller) error {
 		return k.ended.waitError(time.Since(k.began))
 	}
 	var err error
+	if w := &c.wait; !c.view.done && w.poll.confirm && w.poll.failing.count > 0 {
+		// WaitOperation has told how the operation ended; only the confirmation
+		// could not be had.
+		c.learnLocked(w.extra.held)
+		w.unlink(k)
+		e := c.endLocked(nil)
+		c.mu.Unlock()
+		e.tell()
+		return nil
+	}
 	if !c.view.done && k.ctx.Err() != nil {
 		err = c.errorLocked(k.began, contextCauses(k.ctx))
 	}

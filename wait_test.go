@@ -98,7 +98,7 @@ func TestWaitUsesLongPoll(t *testing.T) {
 
 func TestWaitFallsBackWithoutWaitOperation(t *testing.T) {
 	t.Parallel()
-	for _, code := range []codes.Code{codes.Unimplemented, codes.PermissionDenied, codes.InvalidArgument, codes.NotFound} {
+	for _, code := range []codes.Code{codes.Unimplemented, codes.PermissionDenied, codes.InvalidArgument} {
 		t.Run(code.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -126,6 +126,56 @@ func TestWaitFallsBackWithoutWaitOperation(t *testing.T) {
 
 // An operation that the service does not know says nothing about whether
 // WaitOperation works.
+// One operation that WaitOperation does not know, as a replica that lags may
+// not, is polled, and says nothing about the others.
+func TestWaitUnknownToWaitOperation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{get: endsAt(time.Minute)}
+		f.wait = func(context.Context, int, time.Duration) (*longrunningpb.Operation, error) {
+			return nil, status.Error(codes.NotFound, "not here")
+		}
+		c := NewClient(f)
+		var wg sync.WaitGroup
+		for n := 1; n <= longPollDoubts; n++ {
+			op, err := Strings.Wrap(c, running(""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			wg.Go(func() { _, _ = op.Wait(t.Context()) })
+			time.Sleep(10 * time.Second)
+			if _, waits := f.counts(); waits != n {
+				t.Errorf("%d operations: WaitOperation was called %d times, want once for each", n, waits)
+			}
+			if got, want := c.longPollUsable(), n < longPollDoubts; got != want {
+				t.Errorf("%d operations: WaitOperation is used: %v, want %v", n, got, want)
+			}
+		}
+		wg.Wait()
+	})
+}
+
+// The end that WaitOperation told is reported when it cannot be confirmed.
+func TestWaitReportsWhatCannotBeConfirmed(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []time.Duration{time.Hour, 10 * time.Second} {
+		t.Run(limit.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeService{get: func(_ context.Context, n int) (*longrunningpb.Operation, error) { return nil, unavailable(n) }, wait: waitsUntil(time.Second)}
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				begin := time.Now()
+				got, err := wrap(t, f).Wait(ctx)
+				wantValue(t, got, err, "done")
+				if took := time.Since(begin); took > time.Minute {
+					t.Errorf("Wait took %v, want about the time for which errors are tolerated", took)
+				}
+			})
+		})
+	}
+}
+
 func TestWaitUnknownOperationKeepsLongPoll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
