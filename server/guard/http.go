@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -46,8 +47,8 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 		// which has limits of its own.
 		_ = control.SetReadDeadline(time.Now().Add(g.limits.BodyTime))
 		b := &body{ReadCloser: r.Body, guard: g, control: control}
-		b.holder.end = func() { _ = control.SetReadDeadline(time.Now()) }
-		defer g.inFlight.release(&b.holder)
+		b.holder.end = b.cut
+		defer b.leave()
 		limited := *r
 		limited.Body = b
 		next.ServeHTTP(w, &limited)
@@ -60,6 +61,28 @@ type body struct {
 	guard   *Guard
 	control *http.ResponseController
 	holder  holder
+
+	mu   sync.Mutex
+	left bool // the handler has returned
+}
+
+// cut has the next Read fail. It is called on behalf of other connections, and
+// after the handler has returned the control belongs to the next request, or to
+// nothing: that of HTTP/2 panics.
+func (b *body) cut() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.left {
+		_ = b.control.SetReadDeadline(time.Now())
+	}
+}
+
+// leave is the end of the handler.
+func (b *body) leave() {
+	b.guard.inFlight.release(&b.holder)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left = true
 }
 
 // Read implements [io.Reader].
