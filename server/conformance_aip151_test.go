@@ -156,7 +156,7 @@ func TestConformanceAIP151(t *testing.T) {
 			gone, kept := r.start(t, short, nil, nil).GetName(), r.start(t, forever, nil, nil).GetName()
 			r.waitLong(t, gone)
 			r.waitLong(t, kept)
-			time.Sleep(400 * 24 * time.Hour)
+			time.Sleep(60 * 24 * time.Hour) // twice the default
 			_, err := r.ops.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: gone})
 			wantError(t, "GetOperation after its retention", err, codes.NotFound, "OPERATION_NOT_FOUND")
 			r.get(t, kept)

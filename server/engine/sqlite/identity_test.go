@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/go-lro/lro/server/engine"
 )
@@ -106,6 +108,39 @@ func TestFileIsLost(t *testing.T) {
 			if err := e.Close(); err != nil {
 				t.Errorf("Close() = %v", err)
 			}
+		})
+	}
+}
+
+// TestIdleFileIsLost: also an engine without changes notices, soon after the last
+// one and later within maintainIdle.
+func TestIdleFileIsLost(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("windows removes no open file: skipped")
+	}
+	for name, tt := range map[string]struct{ idle, within time.Duration }{
+		"at once":     {0, maintainEvery},
+		"after a day": {24 * time.Hour, maintainIdle},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "operations.db")
+			synctest.Test(t, func(t *testing.T) {
+				e := mustOpen(t, path, nil)
+				time.Sleep(tt.idle)
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+				if err := e.Check(t.Context()); !errors.Is(err, errNotOwner) {
+					t.Errorf("Check() = %v at once, want the error of a lost file", err)
+				}
+				time.Sleep(tt.within)
+				synctest.Wait()
+				if err := e.isDown(); !errors.Is(err, errNotOwner) {
+					t.Errorf("after %v the engine is down with %v, want the error of a lost file", tt.within, err)
+				}
+			})
 		})
 	}
 }

@@ -12,8 +12,11 @@ const (
 	// maintainEvery is how often the writer looks after the files while it has
 	// nothing else to do.
 	maintainEvery = 5 * time.Second
-	// maintainIdle bounds the pause while nothing is written, which doubles.
-	maintainIdle = time.Minute
+	// maintainIdle bounds the pause while nothing is written and there is nothing
+	// to do, which doubles. Commits, readiness probes and new connections check
+	// the files themselves; and a program whose test sleeps for a year in a bubble
+	// of synctest pays for each look.
+	maintainIdle = 10 * time.Minute
 
 	// logLimit bounds the log, in bytes. It grows beyond while another process
 	// reads the database in one long transaction, and is cut when that is over.
@@ -34,30 +37,34 @@ const (
 	busyTimeout = 5 * time.Second
 )
 
-// maintain looks after the files, on the writer's goroutine. It returns when to
-// do so again.
+// maintain looks after the files, on the writer's goroutine. It returns when it
+// has more to do, 0 for nothing.
 func (e *Engine) maintain() time.Duration {
 	if e.isDown() != nil {
-		return maintainEvery
+		return 0
 	}
 	if err := e.owned.check(); err != nil {
 		e.lose(err)
-		return maintainEvery
+		return 0
 	}
 	if e.refused.Load() {
 		return maintainEvery // first let it take changes again
 	}
 	more, err := e.shrink()
-	if err == nil && !more {
-		err = e.cutLog()
-	}
-	switch {
-	case err != nil:
-		e.opts.Logger.Warn("the database's files could not be made smaller, will try again", "error", err)
-	case more:
+	if more && err == nil {
 		return shrinkPause
 	}
-	return maintainEvery
+	var long bool
+	if err == nil {
+		long, err = e.cutLog()
+	}
+	if err != nil {
+		e.opts.Logger.Warn("the database's files could not be made smaller, will try again", "error", err)
+	}
+	if err != nil || long {
+		return maintainEvery
+	}
+	return 0
 }
 
 // shrink gives back a bit of what is free, and reports whether there is more.
@@ -82,21 +89,22 @@ func (e *Engine) shrink() (more bool, err error) {
 	return true, err
 }
 
-// cutLog moves the log into the database and cuts it, when it is too long.
-func (e *Engine) cutLog() (err error) {
+// cutLog moves the log into the database and cuts it, when it is too long. It
+// reports whether it still is, because another process reads it.
+func (e *Engine) cutLog() (long bool, err error) {
 	size := e.owned.sizes()["log"]
 	if size <= logLimit {
-		return nil
+		return false, nil
 	}
 	// Readers of other processes are not waited for: starts would wait too.
 	if err := e.writer.db.BusyTimeout(0); err != nil {
-		return err
+		return true, err
 	}
 	defer func() { err = errors.Join(err, e.writer.db.BusyTimeout(busyTimeout)) }()
 	_, _, err = e.writer.db.WALCheckpoint("main", sqlite3.CHECKPOINT_TRUNCATE)
 	if errors.Is(err, sqlite3.BUSY) {
 		e.opts.Logger.Warn("the database's log cannot be cut while another process reads it", "bytes", size)
-		return nil
+		return true, nil
 	}
-	return err
+	return false, err
 }

@@ -18,12 +18,13 @@ func (e *Engine) Stats(ctx context.Context) (engine.Stats, error) {
 	if err := ctx.Err(); err != nil {
 		return engine.Stats{}, fmt.Errorf("count operations: %w", err)
 	}
+	sizes := e.owned.sizes() // not under the lock: a disk may take its time
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	if e.down != nil {
 		return engine.Stats{}, fmt.Errorf("count operations: %w", e.down)
 	}
-	stats := engine.Stats{Counts: make(map[string]map[engine.State]int64), Bytes: e.owned.sizes()}
+	stats := engine.Stats{Counts: make(map[string]map[engine.State]int64), Bytes: sizes}
 	for k, n := range e.counts {
 		if n == 0 {
 			continue

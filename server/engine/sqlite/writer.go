@@ -132,7 +132,7 @@ func (e *Engine) runWriter(stop <-chan struct{}) {
 				retry = nil
 			case <-upkeep.C:
 				next := e.maintain()
-				if next == maintainEvery {
+				if next == 0 {
 					next, idle = idle, min(2*idle, maintainIdle)
 				}
 				upkeep.Reset(next)
