@@ -193,7 +193,7 @@ func everything(ctx context.Context, srv *server.Server, grpcServer *grpc.Server
 
 	return srv.Serve(ctx, grpcServer, listener,
 		server.HTTP(web, webListener),
-		server.OnStop(probes.Shutdown)) // NOT_SERVING while handlers finish
+		srv.Health(probes)) // NOT_SERVING while handlers finish
 }
 
 func TestEverythingStops(t *testing.T) {

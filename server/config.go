@@ -21,8 +21,8 @@ type Config struct {
 	// of the store. Nil discards it.
 	Logger *slog.Logger
 
-	// Concurrency is how many attempts one [Server.Work] runs at once. 0 means
-	// 100.
+	// Concurrency is how many attempts one [Server.Work] or [Server.Serve] runs at
+	// once; several of them at a time have as many each. 0 means 100.
 	Concurrency int
 	// Drain is how long handlers may run on after [Server.Serve] or [Server.Work]
 	// was told to stop; then their context ends, with the cause [ErrDraining]. 0

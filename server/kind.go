@@ -24,8 +24,8 @@ type Kind[Req, Resp, M proto.Message] struct {
 	// "_", "-" or ".". Required.
 	Name string
 
-	// Concurrency is how many attempts of this kind run at once in this
-	// server. 0 means no limit but [Config].Concurrency.
+	// Concurrency is how many attempts of this kind run at once in one
+	// [Server.Serve] or [Server.Work]. 0 means no limit but [Config].Concurrency.
 	Concurrency int
 	// Deadline ends an attempt's context after so long. 0 means never. The
 	// operation ends as DEADLINE_EXCEEDED once the handler returns the

@@ -36,8 +36,10 @@ import (
 //
 //	return errors.Join(operations.Serve(ctx, grpcServer, listener), engine.Close())
 //
-// A Server may serve several times, one after another or at once. After Shutdown,
-// Serve stops at once.
+// A Server may serve several times, one after another or at once. Each Serve runs
+// operations itself, up to [Config].Concurrency and the limits of the kinds: to
+// answer on several listeners, use one Serve with parts. After Shutdown, Serve
+// stops at once.
 func (s *Server) Serve(ctx context.Context, g GRPCServer, l net.Listener, beside ...Part) error {
 	parts, err := withGRPC(g, l, beside)
 	if err != nil {
