@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	"github.com/go-lro/lro/server/engine"
@@ -56,6 +57,22 @@ func TestReady(t *testing.T) {
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503} {
 		if code, body := fetch(t, http.DefaultClient, "http://"+addr+path); code != want {
 			t.Errorf("GET %s = %d, want %d\n%s", path, code, want, body)
+		}
+	}
+	probes := healthpb.NewHealthClient(dial(t, addr, insecure.NewCredentials()))
+	for service, want := range map[string]healthpb.HealthCheckResponse_ServingStatus{
+		"": healthpb.HealthCheckResponse_SERVING, "google.longrunning.Operations": healthpb.HealthCheckResponse_NOT_SERVING,
+	} {
+		watch, err := probes.Watch(t.Context(), &healthpb.HealthCheckRequest{Service: service})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := watch.Recv()
+		for err == nil && resp.GetStatus() == healthpb.HealthCheckResponse_SERVICE_UNKNOWN { // before the first check
+			resp, err = watch.Recv()
+		}
+		if err != nil || resp.GetStatus() != want {
+			t.Errorf("health of %q is %v, %v; want %v", service, resp.GetStatus(), err, want)
 		}
 	}
 }

@@ -170,7 +170,7 @@ func (h *Host) Serve(ctx context.Context, l net.Listener, beside ...server.Part)
 	}
 	s := split(l, h.tls)
 	return h.server.Serve(ctx, h.grpc, s.grpc, append(beside,
-		server.HTTP(h.http, s.http), server.Run(s.run), server.OnStop(h.health.Shutdown))...)
+		server.HTTP(h.http, s.http), server.Run(s.run), h.server.Health(h.health))...)
 }
 
 // Inspect looks at the operations as the server has them.

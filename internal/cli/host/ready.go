@@ -8,8 +8,6 @@ import (
 	"time"
 
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-
-	"github.com/go-lro/lro/server/engine"
 )
 
 // readyTimeout is how long a store may take to answer a readiness probe.
@@ -33,20 +31,17 @@ func (h *Host) serveHealth(w http.ResponseWriter, r *http.Request) {
 // serveReady answers whether calls that change something would succeed. Unlike
 // /healthz it asks the store: to restart a process does not empty a disk.
 func (h *Host) serveReady(logger *slog.Logger) http.HandlerFunc {
-	checker, _ := h.engine.(engine.Checker)
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !h.serving(r.Context()) {
 			http.Error(w, "stopping", http.StatusServiceUnavailable)
 			return
 		}
-		if checker != nil {
-			ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-			defer cancel()
-			if err := checker.Check(ctx); err != nil {
-				logger.WarnContext(r.Context(), "not ready", "error", err)
-				http.Error(w, "the store of operations is unavailable; the server's log says why", http.StatusServiceUnavailable)
-				return
-			}
+		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+		defer cancel()
+		if err := h.server.Ready(ctx); err != nil {
+			logger.WarnContext(r.Context(), "not ready", "error", err)
+			http.Error(w, "the store of operations is unavailable; the server's log says why", http.StatusServiceUnavailable)
+			return
 		}
 		fmt.Fprintln(w, "ok")
 	}
