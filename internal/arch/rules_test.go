@@ -41,6 +41,8 @@ var directions = []direction{
 	{"internal/arch", nil, "has tests only"},
 	{"internal/kinds/...", []string{"server"}, "a handler knows its task, no engine"},
 	{"internal/leak", nil, "is used by the tests of every package"},
+	{"internal/lrogen", nil, "writes code for users, and needs none of what that code needs"},
+	{"internal/testpb/...", []string{".", "internal/testpb/..."}, "is what users generate"},
 	{"internal/progress", nil, "the ground floor has protobuf alone below it"},
 	{"internal/transporttest", []string{"."}, "the suite must fit every transport"},
 	{"internal/cli/...", []string{"..."}, "the command puts everything together"},
@@ -65,6 +67,8 @@ type link struct {
 var links = []link{
 	{"testing", []string{"server/engine/enginetest", "internal/transporttest"}, "a program must not carry test flags and helpers"},
 	{modulePath + "/internal/leak", nil, "it ends the process"},
+	{modulePath + "/internal/lrogen", []string{"cmd/protoc-gen-go-lro"}, "it is a plugin's, and programs have what it made"},
+	{"google.golang.org/protobuf/compiler", []string{"internal/lrogen"}, "a program generates no code"},
 	{"github.com/spf13", composers, "a library is no command"},
 	{"go.opentelemetry.io", append([]string{"lrootel", "server/serverotel", "lrogax"}, composers...), "telemetry is opted into; gax brings it along"},
 	{"github.com/googleapis/gax-go", append([]string{"lrogax"}, composers...), "the future replaces Google's client runtime"},

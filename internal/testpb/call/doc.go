@@ -1,0 +1,3 @@
+// Package call has messages that package archivepb uses, for the tests of package
+// lrogen.
+package call
