@@ -74,6 +74,10 @@ KILL_ROUNDS ?= 200
 test-kill: ## kill a process that runs operations KILL_ROUNDS (200) times
 	go test ./server/engine/sqlite -count=1 -run='^TestKill$$' -kill-rounds=$(KILL_ROUNDS) -v
 
+.PHONY: test-generator
+test-generator: ## compare what protoc-gen-go-lro makes of Google's proto files with Google's clients
+	cd internal/lrogen/google && go vet ./... && go test ./...
+
 .PHONY: cover
 cover: ## run the tests and print the share of statements they reach
 	@mkdir -p .cache
@@ -172,9 +176,10 @@ cross: ## build for each of PLATFORMS, and compile the tests for darwin and wind
 plugins:
 	@mkdir -p .cache/bin
 	@go build -modfile=tools/go.mod -o .cache/bin/ $(PLUGINS)
+	@go build -buildvcs=false -o .cache/bin/ ./cmd/protoc-gen-go-lro # no revision in what it writes
 
 .PHONY: proto
-proto: plugins ## generate lropb from proto
+proto: plugins ## generate Go code from proto
 	cd proto && PATH="$(CURDIR)/.cache/bin:$$PATH" $(BUF) generate
 
 .PHONY: proto-check
@@ -182,5 +187,5 @@ proto-check: plugins ## lint proto, and fail if "make proto" would change a file
 	cd proto && $(BUF) lint
 	@rm -rf .cache/proto && mkdir -p .cache/proto/proto
 	cd proto && PATH="$(CURDIR)/.cache/bin:$$PATH" $(BUF) generate -o $(CURDIR)/.cache/proto/proto
-	@set -e; for f in $$(cd .cache/proto && find lropb temporal -name '*.go'); do diff -u $$f .cache/proto/$$f; done
-	@set -e; for f in $$(find lropb temporal -name '*.pb.go'); do [[ -e .cache/proto/$$f ]] || { echo "$$f: no proto file makes it"; exit 1; }; done
+	@set -e; for f in $$(cd .cache/proto && find lropb temporal examples -name '*.go'); do diff -u $$f .cache/proto/$$f; done
+	@set -e; for f in $$(find lropb temporal examples -name '*.pb.go'); do [[ -e .cache/proto/$$f ]] || { echo "$$f: no proto file makes it"; exit 1; }; done
