@@ -18,6 +18,7 @@ import (
 var others = map[string]string{
 	"b.proto": `syntax = "proto3"; package b; import "c.proto"; option go_package = "example.com/b";
 		message Seen { c.Deep deep = 1; }`,
+	"a2.proto": `syntax = "proto3"; package a.v1; option go_package = "example.com/a/v1;apb"; message Beside {}`,
 	"c.proto": `syntax = "proto3"; package c; option go_package = "example.com/c";
 		message Deep { message Nested {} enum State { UNKNOWN = 0; } }`,
 }
@@ -49,6 +50,7 @@ func TestTypes(t *testing.T) {
 		{"nested, full name", "", `response_type: "a.v1.Response.Nested"`, "lro.Method[*Response_Nested, *Response]"},
 		{"imported", `import "b.proto";`, `response_type: "b.Seen"`, "lro.Method[*b.Seen, *Response]"},
 		{"imported by an import", `import "b.proto";`, `response_type: "c.Deep.Nested"`, "lro.Method[*c.Deep_Nested, *Response]"},
+		{"beside in the package, not imported", "", `response_type: "Beside"`, "lro.Method[*Beside, *Response]"},
 		{"not imported", "", `response_type: "b.Seen"`,
 			`a.proto:4: method a.v1.S.Make: response_type "b.Seen" is in a file that is not imported: add import "b.proto"`},
 		{"not in the request", "", `response_type: "google.protobuf.Struct"`,

@@ -26,6 +26,10 @@ type scope struct {
 // a dot the name is one of the method's package (AIP-151). With dots it is a full
 // name or, if there is no such message, one of the method's package too: that of a
 // nested message.
+//
+// The message must be in the file, in one that it imports, directly or not, or in
+// another file of the same package that the compiler sends along: Google's proto
+// files for App Engine and Notebooks rely on that.
 func (s *scope) find(m *protogen.Method, field, name string) (*protogen.Message, error) {
 	fault := func(format string, args ...any) error {
 		return fmt.Errorf("%s: method %s: %s", position(m), m.Desc.FullName(), fmt.Sprintf(format, args...))
@@ -44,7 +48,11 @@ func (s *scope) find(m *protogen.Method, field, name string) (*protogen.Message,
 		}
 	}
 	for _, n := range names {
-		if file := s.elsewhere(n); file != "" {
+		found, file := s.elsewhere(n)
+		if found != nil && found.Desc.ParentFile().Package() == s.file.Desc.Package() {
+			return found, nil
+		}
+		if file != "" {
 			return nil, fault("%s %q is in a file that is not imported: add import %q", field, name, file)
 		}
 	}
@@ -94,23 +102,23 @@ func (s *scope) addMessages(messages []*protogen.Message) {
 	}
 }
 
-// elsewhere returns the path of a file that has the message but is not imported:
-// one of the request, or one that is linked into the plugin, as that of
-// google.protobuf.Empty is. It returns "" if neither has it.
-func (s *scope) elsewhere(name protoreflect.FullName) string {
+// elsewhere returns a message that is not imported and the path of its file: one
+// of the request or, without the message, one that is linked into the plugin, as
+// that of google.protobuf.Empty is. It returns "" if neither has it.
+func (s *scope) elsewhere(name protoreflect.FullName) (*protogen.Message, string) {
 	for _, file := range s.gen.Files {
 		all := scope{visible: make(map[protoreflect.FullName]*protogen.Message)}
 		all.addMessages(file.Messages)
-		if all.visible[name] != nil {
-			return file.Desc.Path()
+		if found := all.visible[name]; found != nil {
+			return found, file.Desc.Path()
 		}
 	}
 	linked, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
 	if err != nil {
-		return ""
+		return nil, ""
 	}
 	if _, ok := linked.(protoreflect.MessageDescriptor); !ok {
-		return ""
+		return nil, ""
 	}
-	return linked.ParentFile().Path()
+	return nil, linked.ParentFile().Path()
 }
