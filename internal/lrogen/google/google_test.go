@@ -1,0 +1,199 @@
+package google
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	_ "github.com/googleapis/gax-go/v2" // by what is compiled
+	"google.golang.org/protobuf/compiler/protogen"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/pluginpb"
+
+	_ "github.com/go-lro/lro" // by what is compiled
+	"github.com/go-lro/lro/internal/lrogen"
+)
+
+// TestGoogle generates the clients of all linked services, and compiles them
+// together with a file in which the compiler infers that the types of each method
+// are those of Google's wrapper.
+func TestGoogle(t *testing.T) {
+	t.Parallel()
+	generated := generate(t)
+	checks := checksOf(generated)
+	clients, err := os.ReadFile("clients_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range regexp.MustCompile(`_ "(.*)"`).FindAllStringSubmatch(string(clients), -1) {
+		if checks.methods[c[1]] == 0 {
+			t.Errorf("%s: no method was generated", c[1])
+		}
+	}
+	files := map[string]string{"checked/checked.go": checks.text()}
+	for _, f := range generated {
+		files[path.Join("checked", packageOf(f), path.Base(f.GetName()))] = f.GetContent()
+	}
+	if err := compile(t, files); err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, n := range checks.methods {
+		total += n
+	}
+	t.Logf("%d methods of %d clients", total, len(checks.methods))
+
+	// The compiler does see a wrong type: that of the first method as another's.
+	at := regexp.MustCompile(`same\(\w+\.\w+, op\)`).FindStringIndex(files["checked/checked.go"])
+	files["checked/checked.go"] = files["checked/checked.go"][:at[0]] +
+		"same(lro.Method[*emptypb.Empty, *emptypb.Empty]{}, op)" + files["checked/checked.go"][at[1]:]
+	if err := compile(t, files); err == nil || !strings.Contains(err.Error(), "Poll") {
+		t.Errorf("compile with a wrong type: got error %v, want that Poll has another one", err)
+	}
+}
+
+// generate returns the files made of the linked descriptors.
+func generate(t *testing.T) []*pluginpb.CodeGeneratorResponse_File {
+	t.Helper()
+	req := &pluginpb.CodeGeneratorRequest{}
+	seen := make(map[string]bool)
+	var add func(protoreflect.FileDescriptor)
+	add = func(file protoreflect.FileDescriptor) {
+		if seen[file.Path()] {
+			return
+		}
+		seen[file.Path()] = true
+		for i := range file.Imports().Len() {
+			add(file.Imports().Get(i))
+		}
+		req.ProtoFile = append(req.ProtoFile, protodesc.ToFileDescriptorProto(file))
+	}
+	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		pkg := file.Options().(*descriptorpb.FileOptions).GetGoPackage()
+		if strings.HasPrefix(pkg, "cloud.google.com/go/") {
+			add(file)
+			req.FileToGenerate = append(req.FileToGenerate, file.Path())
+		}
+		return true
+	})
+	gen, err := protogen.Options{}.New(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lrogen.Generate(gen, lrogen.Options{PackageSuffix: "lro", Version: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	return gen.Response().GetFile()
+}
+
+// packageOf is the folder of a generated file, as the name of one folder.
+func packageOf(f *pluginpb.CodeGeneratorResponse_File) string {
+	return regexp.MustCompile(`[^a-z0-9]`).ReplaceAllString(path.Dir(f.GetName()), "_")
+}
+
+// checks is a Go file that compiles only if types are the same.
+type checks struct {
+	imports map[string]string // import paths, by name
+	lines   []string
+	methods map[string]int // checked, by import path of the client
+}
+
+// value matches the lro.Method of a method.
+var value = regexp.MustCompile(`(?m)^var (\w+) = lro.Method\[(\S+), \S+\]\{Name: "[^"]*\.(\w+)"\}$`)
+
+func checksOf(files []*pluginpb.CodeGeneratorResponse_File) checks {
+	c := checks{imports: make(map[string]string), methods: make(map[string]int)}
+	for _, f := range files {
+		client := path.Dir(path.Dir(path.Dir(f.GetName()))) // of cloud.google.com/go/redis/apiv1/redispb/redispblro
+		ours, theirs := packageOf(f), regexp.MustCompile(`[^a-z0-9]`).ReplaceAllString(client, "_")
+		c.imports[ours] = "github.com/go-lro/lro/internal/lrogen/google/checked/" + ours
+		c.imports[theirs] = client
+		for _, m := range value.FindAllStringSubmatch(f.GetContent(), -1) {
+			same := "same"
+			if m[2] == "*emptypb.Empty" {
+				same = "sameEmpty"
+			}
+			c.lines = append(c.lines, fmt.Sprintf("func _(op *%s.%sOperation) { %s(%s.%s, op) }", theirs, m[3], same, ours, m[1]))
+			c.methods[client]++
+		}
+	}
+	return c
+}
+
+func (c checks) text() string {
+	var imports []string
+	for name, importPath := range c.imports {
+		imports = append(imports, fmt.Sprintf("%s %q", name, importPath))
+	}
+	slices.Sort(imports)
+	return `package checked
+
+import (
+	"context"
+
+	"github.com/go-lro/lro"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+` + strings.Join(imports, "\n") + `
+)
+
+func same[R, M proto.Message](lro.Method[R, M], interface {
+	Poll(context.Context, ...gax.CallOption) (R, error)
+	Metadata() (M, error)
+}) {
+}
+
+func sameEmpty[M proto.Message](lro.Method[*emptypb.Empty, M], interface {
+	Poll(context.Context, ...gax.CallOption) error
+	Metadata() (M, error)
+}) {
+}
+
+` + strings.Join(c.lines, "\n")
+}
+
+// compile compiles files as if they stood here.
+func compile(t *testing.T, files map[string]string) error {
+	t.Helper()
+	dir := t.TempDir()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay := make(map[string]string)
+	for name, text := range files {
+		real := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(real), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(real, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		overlay[filepath.Join(here, filepath.FromSlash(name))] = real
+	}
+	list, err := json.Marshal(map[string]any{"Replace": overlay})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(at, list, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-overlay="+at, "./checked/...").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("go build: %w\n%.4000s", err, out)
+	}
+	return nil
+}
