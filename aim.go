@@ -14,6 +14,10 @@ import (
 // down or sticks, the end is found no later than by that. An operation whose
 // progress jumps to the end may be found later, within MaxInterval.
 //
+// Without it, polls are aimed by progress once that has proved right for a
+// method, and never more often than by the plain schedule, with two polls to
+// spare.
+//
 // It understands metadata with a percentage (progress_percent,
 // progress_percentage, percent_complete, percent_done, completion_percentage and
 // the like, or a number named progress, in percent or as a fraction), or with
@@ -219,16 +223,18 @@ func (d *durations) choose(f *forecast, aimed, learned time.Duration) time.Durat
 	return aimed
 }
 
-// judge ends a forecast by the duration of the operation, 0 when it is unknown.
+// judge ends a forecast when the operation was found to have ended, took after
+// its start; 0 when that is not known.
 func (d *durations) judge(f *forecast, took time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a := &d.aims
 	a.open--
+	n := len(f.aim.readings)
 	switch {
 	case took == 0:
 		return
-	case len(f.aim.readings) == 0:
+	case n == 0:
 		a.mute++
 		return
 	case f.least == 0:
@@ -236,7 +242,8 @@ func (d *durations) judge(f *forecast, took time.Duration) {
 	}
 	a.mute = 0
 	a.right, a.wrong = a.right*aimsDecay, a.wrong*aimsDecay
-	if t := took.Seconds(); f.least > t*(1-aimsExact) && f.most < t*(1+aimsExact) {
+	// It ended between the last reading and when that was found out.
+	if last := f.aim.readings[n-1].t; f.least > last*(1-aimsExact) && f.most < took.Seconds()*(1+aimsExact) {
 		a.right++
 	} else {
 		a.wrong++

@@ -29,6 +29,7 @@ type Client struct {
 	longPollDoubts atomic.Int64 // operations in a row that WaitOperation did not know
 	longPollTrust  atomic.Bool  // a done answer of WaitOperation was confirmed
 	longPollResume atomic.Int64 // Unix nanoseconds before which WaitOperation is not used
+	learned        learned      // of its methods' durations
 	policies       sync.Map     // *Policy of a Method to *Policy with defaults
 	rate           rate         // of polls, after RESOURCE_EXHAUSTED
 	rtt            atomic.Int64 // of recent GetOperation calls, nanoseconds; 0 for unknown
@@ -157,4 +158,20 @@ func (c *Client) lastPollMargin() time.Duration {
 		rtt = unknown
 	}
 	return min(max(2*rtt, 20*time.Millisecond), maxLastPollMargin)
+}
+
+// Learned returns what the client has learned of how long the operations of
+// its methods take, for [Client.SetLearned] of a later process: text of about a
+// kilobyte a method, which holds the names of methods or types and no names of
+// operations. It is empty while nothing is known.
+func (c *Client) Learned() string { return c.learned.text() }
+
+// SetLearned makes the client continue with what another has learned, in place
+// of what it knows of the methods in it. It fails, and changes nothing, if text
+// is not of this version or was cut off.
+func (c *Client) SetLearned(text string) error {
+	if err := c.learned.load(text); err != nil {
+		return fmt.Errorf("load what was learned: %w", err)
+	}
+	return nil
 }

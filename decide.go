@@ -294,6 +294,9 @@ func (p *Policy) delay(o observation) time.Duration {
 // there is one, after a poll that was answered.
 func (p *Policy) step(o observation) time.Duration {
 	if o.learned > 0 && o.err == nil {
+		if o.watched { // progress is shown as often as by the plain schedule
+			o.learned = min(o.learned, p.interval(o.elapsed))
+		}
 		return p.paced(o)
 	}
 	return p.jittered(p.interval(o.elapsed), o.jitter)

@@ -40,6 +40,9 @@ func Any() Method[*anypb.Any, *anypb.Any] { return Method[*anypb.Any, *anypb.Any
 // Wrap makes an [Operation] of one that a call has just returned. It makes no
 // call itself, and copies op. It fails when op is nil, when it has no name
 // although it is not done, and when R or M cannot be decoded into.
+//
+// The operation counts as just started, which matters for when it is polled and
+// for what is learned from it. For one out of a list, use Resume.
 func (m Method[R, M]) Wrap(c *Client, op *longrunningpb.Operation) (*Operation[R, M], error) {
 	if op == nil {
 		return nil, errors.New("wrap operation: it is nil")
@@ -102,9 +105,10 @@ func (m Method[R, M]) new(c *Client, name string, v view) (*Operation[R, M], err
 	}
 	op := &Operation[R, M]{core{client: c, policy: policy, method: m.Name, name: name, view: v}}
 	op.self = op
-	if v.at != 0 {
-		op.wait.begun = clock()
+	if op.wait.older = unknownAge; v.at != 0 {
+		op.wait.begun, op.wait.older = clock(), 0
 	}
+	op.knowMethod(m.Name, typeName[R](), typeName[M]())
 	return op, nil
 }
 

@@ -8,7 +8,8 @@ type core struct {
 	policy *Policy
 	method string // Method.Name
 	name   string
-	self   Handle // the operation, with its types
+	self   Handle     // the operation, with its types
+	learnt *durations // of its method; nil for the plain schedule
 
 	mu   sync.Mutex // never held across a call or a wait; taken before that of a scheduler or a group
 	view view       // latest state
@@ -29,6 +30,7 @@ func (c *core) learnLocked(v view) {
 	if c.view.done {
 		return
 	}
+	c.teachLocked(v)
 	if c.view.same(v) {
 		c.view.at = v.at
 		return

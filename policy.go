@@ -48,6 +48,13 @@ type Policy struct {
 	// wins over it. [AimByProgress] is one. Default nil.
 	NextPoll func(p Policy) func(s Raw, waited time.Duration) time.Duration
 
+	// PlainSchedule keeps to the schedule of the fields above: nothing is learned
+	// from the operations, and nothing that was learned is used. Default false:
+	// the client polls an operation when others of its method have ended, no more
+	// often than by the fields above, with two polls to spare, and never after
+	// more than MaxInterval.
+	PlainSchedule bool
+
 	// SoftErrors is how many polls in a row may fail with INTERNAL, UNKNOWN,
 	// ABORTED or CANCELLED (by the service), or with an answer that is not the
 	// service's, such as the page of a proxy. Waiting ends with the next one,

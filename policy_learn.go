@@ -31,6 +31,7 @@ type durations struct {
 	mu   sync.Mutex
 	ends [learnBins]float32 // operations that ended in the bin
 	risk [learnBins]float32 // seconds for which operations were known to be running in the bin
+	seen float32            // operations that ended, all in all
 	aims aims
 }
 
@@ -53,6 +54,7 @@ func (d *durations) saw(from, to time.Duration, ended bool) {
 		d.ends[i] *= learnDecay
 		d.risk[i] *= learnDecay
 	}
+	d.seen = d.seen*learnDecay + 1
 	// Where between the two it ended is likely as it is for the others.
 	hazard := 0.0
 	for b, w := range d.bins(t0, t1) {
@@ -77,7 +79,7 @@ func (d *durations) saw(from, to time.Duration, ended bool) {
 func (d *durations) pause(p *Policy, age, elapsed time.Duration, polls int) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.risk[0] < 1.5*learnFirst {
+	if d.seen == 0 && d.risk[0] < 1.5*learnFirst {
 		return 0
 	}
 	// A poll costs the lateness that the plain schedule accepts for one where

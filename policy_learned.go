@@ -94,7 +94,7 @@ func (l *learned) load(text string) error {
 	for key, d := range all {
 		if to := l.of(key); to != nil {
 			to.mu.Lock()
-			to.ends, to.risk = d.ends, d.risk
+			to.ends, to.risk, to.seen = d.ends, d.risk, d.seen
 			to.aims.right, to.aims.wrong = d.aims.right, d.aims.wrong
 			to.mu.Unlock()
 		}
@@ -107,7 +107,7 @@ func (l *learned) load(text string) error {
 func (d *durations) pack() []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.risk[0] == 0 {
+	if d.seen == 0 && d.risk[0] == 0 {
 		return nil
 	}
 	var b []byte
@@ -136,6 +136,7 @@ func (d *durations) unpack(b []byte) ([]byte, error) {
 	for bin := range d.bins(0, math.Inf(1)) {
 		*bin.ends = float32(get())
 		*bin.risk = float32(get() * bin.width)
+		d.seen += *bin.ends
 	}
 	d.aims.right, d.aims.wrong = get(), get()
 	return b, err

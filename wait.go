@@ -18,6 +18,7 @@ var errNoCaller = errors.New("lro: no caller waits for the operation any more")
 // fields, which the scheduler's mu guards.
 type wait struct {
 	begun   time.Duration // when the schedule of polls began, by clock; 0 before
+	older   time.Duration // age of the operation when it began
 	due     time.Duration // when the next call is made, by clock
 	lane    *lane         // nil while no caller waits
 	callers *caller       // first of those that wait for this operation alone
@@ -56,7 +57,8 @@ type waitExtra struct {
 	began     time.Duration // of this wait, by clock; set with hint
 	timeout   time.Duration // of the next WaitOperation
 	span      *span
-	call      *call // under way
+	call      *call     // under way
+	forecast  *forecast // by the progress of the operation; nil for none
 }
 
 func (w *wait) more() *waitExtra {
@@ -75,7 +77,7 @@ func (w *wait) trim(now time.Duration) {
 	if x.notBefore <= now {
 		x.notBefore = 0
 	}
-	if x.link == nil && x.notBefore == 0 && !x.held.done && x.pollErr == nil && x.hint == nil && x.timeout == 0 && x.span == nil && x.call == nil {
+	if x.link == nil && x.notBefore == 0 && !x.held.done && x.pollErr == nil && x.hint == nil && x.forecast == nil && x.timeout == 0 && x.span == nil && x.call == nil {
 		w.extra = nil
 	}
 }
@@ -210,6 +212,7 @@ func (c *core) decideLocked(obs observation, a answer, from context.Context, now
 	obs.elapsed = elapsedSince(w.begun, now)
 	obs.polls = int(w.calls)
 	obs.jitter = 2*rand.Float64() - 1
+	obs.learned = c.learnedLocked(obs, a, now)
 	s, d := c.policy.next(w.poll, obs)
 	w.poll = s
 	if obs.call == calledWait && obs.err == nil {

@@ -37,11 +37,12 @@ func (c *core) endLocked(err error) *ending {
 		if x.call != nil {
 			x.call.cancel(errNoCaller)
 		}
+		c.judgeLocked(x.forecast)
 		*x = waitExtra{link: x.link, notBefore: x.notBefore}
 	}
 	w.slot.release(c)
 	w.lane.remove(c)
-	*w = wait{begun: w.begun, poll: w.poll, calls: w.calls, extra: w.extra}
+	*w = wait{begun: w.begun, older: w.older, poll: w.poll, calls: w.calls, extra: w.extra}
 	w.trim(clock())
 	return e
 }

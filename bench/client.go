@@ -22,6 +22,7 @@ type client struct {
 var (
 	lroLongPoll   = client{"lro, long poll", "lro_long", "lro", "longpoll", true}
 	lroPoll       = client{"lro, polling", "lro_poll", "lro", "poll", false}
+	lroLearned    = client{"lro, polling, after 20 operations", "lro_learned", "lro", "learned", false}
 	lroGroup      = client{"lro Group, polling", "lro_group", "lro", "group", false}
 	goLongrunning = client{"Go longrunning", "go", "longrunning", "", false}
 	goDeadline    = client{"Go longrunning, ctx with deadline", "go_deadline", "longrunning", "deadline", false}

@@ -30,7 +30,7 @@ const patience = 150 * time.Second
 // turns while operations are short; with long ones, which are waited for
 // seconds too long or hardly asked for, they wait at the same time.
 func (b *bench) lateness(ctx context.Context) error {
-	clients := []client{lroLongPoll, lroPoll, goLongrunning, pyThreads, pyAsyncio, nodeGax}
+	clients := []client{lroLongPoll, lroPoll, lroLearned, goLongrunning, pyThreads, pyAsyncio, nodeGax}
 	n := 400
 	all := lengths
 	if b.short {

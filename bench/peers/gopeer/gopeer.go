@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -31,6 +33,9 @@ type Flags struct {
 type Peer struct {
 	// Wait waits for an operation that was just started and returns its response.
 	Wait func(ctx context.Context, op *longrunningpb.Operation) (*wrapperspb.StringValue, error)
+	// Warm is how many operations of the same kind it waits for before mode wait
+	// begins, under a label of their own.
+	Warm int
 	// Asks returns a func that asks once for the state of an operation, through
 	// the client.
 	Asks func(op *longrunningpb.Operation) (func(context.Context) error, error)
@@ -86,7 +91,34 @@ func run(make func(Flags, *grpc.ClientConn) (Peer, error)) error {
 	}
 }
 
+// warm waits for the operations that come before those that count.
+func (p Peer) warm(ctx context.Context, f Flags, conn *grpc.ClientConn) error {
+	if p.Warm == 0 {
+		return nil
+	}
+	q, err := url.ParseQuery(f.Spec)
+	if err != nil {
+		return fmt.Errorf("read spec %q: %w", f.Spec, err)
+	}
+	q.Set("label", q.Get("label")+"_warm")
+	errs := make([]error, p.Warm)
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	for i := range errs {
+		op := &longrunningpb.Operation{}
+		if err := conn.Invoke(ctx, scripted.StartMethod, wrapperspb.String(fmt.Sprintf("%s&index=%d", q.Encode(), f.N+i)), op); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+		waiting.Go(func() { _, errs[i] = p.Wait(ctx, op) })
+	}
+	waiting.Wait()
+	return errors.Join(errs...)
+}
+
 func (p Peer) wait(ctx context.Context, f Flags, conn *grpc.ClientConn, out *output) error {
+	if err := p.warm(ctx, f, conn); err != nil {
+		return err
+	}
 	if f.Deadline > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(f.Deadline*float64(time.Second)))

@@ -1,6 +1,7 @@
 // Lro waits with package lro. Its variants are poll, the defaults, which poll
 // where WaitOperation is not served; longpoll, with as many long polls as
-// there are operations; and group, one lro.Group for all, with more calls a
+// there are operations; learned, the defaults after 20 operations of the same
+// kind; and group, one lro.Group for all, with more calls a
 // second than by default.
 package main
 
@@ -47,6 +48,9 @@ func main() {
 					return err
 				}, nil
 			},
+		}
+		if f.Client == "learned" {
+			p.Warm = 20
 		}
 		if f.Client == "group" {
 			p.Hold = func(ctx context.Context, all []*longrunningpb.Operation, ready func()) error {

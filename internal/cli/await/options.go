@@ -24,6 +24,7 @@ type Options struct {
 	timeout  time.Duration
 	interval time.Duration
 	cancel   bool // --cancel-on-interrupt
+	noLearn  bool
 }
 
 // AddTo defines the flags on a command. interval is how often operations are
@@ -37,6 +38,7 @@ func (o *Options) AddTo(cmd *cobra.Command, io *term.IO, interval time.Duration)
 	f.DurationVar(&o.timeout, "timeout", 0, "stop waiting after `DURATION`, such as 90s or 2h")
 	f.DurationVar(&o.interval, "interval", interval, "look at least every `DURATION`; the end is seen at once where the service can wait")
 	f.BoolVar(&o.cancel, "cancel-on-interrupt", false, "on Ctrl-C, cancel the operations and say what became of them")
+	f.BoolVar(&o.noLearn, "no-learn", false, "do not learn from one run to the next how long operations take (LRO_NO_LEARN=1)")
 	o.Flags.AddTo(cmd, io)
 	cmd.MarkFlagsMutuallyExclusive("any", "all")
 }
@@ -68,6 +70,9 @@ func (o *Options) resumeCommand(names []string, stdin bool) string {
 	}
 	if o.any {
 		text += " --any"
+	}
+	if o.noLearn {
+		text += " --no-learn"
 	}
 	if len(names) > most {
 		return text + fmt.Sprintf(" -  # with the %s names that are left, one a line", term.Count(int64(len(names))))

@@ -52,12 +52,17 @@ func (o *Options) Run(ctx context.Context, io *term.IO, args []string) error {
 	w := &waiter{Options: o, left: map[string]*operation{}}
 	w.board = newBoard(io, o.Output.JSON(), o.Lines)
 	policy := lro.Policy{FirstPoll: min(o.interval, 100*time.Millisecond), MaxInterval: o.interval, LongPoll: o.interval}
+	policy.PlainSchedule = o.noLearn || io.Truth("LRO_NO_LEARN")
 	session, err := o.Open(ctx, lro.WithObserver(w.board.observer()), lro.WithPolicy(policy))
 	if err != nil {
 		return err
 	}
 	defer session.Close()
 	w.Session, w.board.session = session, session
+	if !policy.PlainSchedule {
+		learned := recall(session.Client, io.CacheDir, session.Target)
+		defer learned.keep(session.Client)
+	}
 	if err := w.names(ctx, args); err != nil {
 		return err
 	}

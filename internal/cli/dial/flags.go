@@ -79,7 +79,7 @@ func (f Flags) complete() (Flags, error) {
 			f.TokenVar = "LRO_TOKEN"
 		}
 	}
-	f.Plaintext = f.Plaintext || f.URL == "" && truth(f.io.Env("LRO_PLAINTEXT"))
+	f.Plaintext = f.Plaintext || f.URL == "" && f.io.Truth("LRO_PLAINTEXT")
 	fill := func(v *string, name string) {
 		if *v == "" && !f.Plaintext {
 			*v = f.io.Env(name)
@@ -135,14 +135,6 @@ func (f Flags) hasCredentials() bool { return f.TokenFile != "" || f.TokenVar !=
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func truth(s string) bool {
-	switch strings.ToLower(s) {
-	case "", "0", "false", "no", "off":
-		return false
-	}
-	return true
 }
 
 // Target is the service as people call it.

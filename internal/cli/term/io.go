@@ -5,6 +5,7 @@ import (
 	"fmt"
 	stdio "io"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 )
@@ -30,12 +31,16 @@ type IO struct {
 	Columns func() int
 	// Getenv looks up the environment. Nil finds nothing.
 	Getenv func(string) string
+	// CacheDir is where files may be kept that speed up later runs. Empty is
+	// nowhere.
+	CacheDir string
 }
 
 // System returns the surroundings of this process. TERM=dumb makes terminals
 // plain streams, NO_COLOR (no-color.org) switches colour off.
 func System() *IO {
 	smart := os.Getenv("TERM") != "dumb"
+	cache, _ := os.UserCacheDir() // empty when it is not known
 	return &IO{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTerminal:  term.IsTerminal(int(os.Stdin.Fd())),
@@ -50,7 +55,8 @@ func System() *IO {
 			}
 			return 0
 		},
-		Getenv: os.Getenv,
+		Getenv:   os.Getenv,
+		CacheDir: cache,
 	}
 }
 
@@ -60,6 +66,16 @@ func (io *IO) Env(name string) string {
 		return ""
 	}
 	return io.Getenv(name)
+}
+
+// Truth reports whether a variable says yes, as any value does but 0, false,
+// no and off.
+func (io *IO) Truth(name string) bool {
+	switch strings.ToLower(io.Env(name)) {
+	case "", "0", "false", "no", "off":
+		return false
+	}
+	return true
 }
 
 // ReadAll reads In to its end, or until ctx ends, whose cause it then returns. A
