@@ -23,7 +23,7 @@ var (
 // What the method's operations return, and their metadata: declared once.
 var ExportBooks = lro.Method[*librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]{}
 
-func exportBooks(ctx context.Context, conn *grpc.ClientConn, req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
+func waitForExport(ctx context.Context, conn *grpc.ClientConn, req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
 	client := lro.NewClientConn(conn) // one for all operations of the service
 	started, err := librarypb.NewLibraryClient(conn).ExportBooks(ctx, req)
 	if err != nil {
@@ -38,7 +38,7 @@ func exportBooks(ctx context.Context, conn *grpc.ClientConn, req *librarypb.Expo
 
 // Start an operation by a stub of your own, and wait for it.
 func Example() {
-	archive, err := exportBooks(ctx, conn, req)
+	archive, err := waitForExport(ctx, conn, req)
 	fmt.Println(archive.GetFile(), err)
 }
 

@@ -17,6 +17,12 @@ import (
 
 // The code of the README's section on serving.
 
+// Your service, which starts operations.
+type service struct {
+	librarypb.UnimplementedLibraryServer
+	operations *server.Server
+}
+
 // A kind of operation: its name, which is stored, and its three messages.
 var exportBooks = server.Kind[*librarypb.ExportBooksRequest, *librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]{
 	Name: "export-books",
@@ -26,12 +32,18 @@ func (s *service) ExportBooks(ctx context.Context, req *librarypb.ExportBooksReq
 	return exportBooks.Start(ctx, s.operations, req, nil) // durable when it returns
 }
 
+// The work. It may run again, after a crash for example; task.Save stores checkpoints for that.
+func runExport(ctx context.Context, task *server.Task[*librarypb.ExportBooksMetadata], req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
+	task.Report(&librarypb.ExportBooksMetadata{Parent: req.GetParent()}) // callers see it at once
+	return &librarypb.ExportBooksResponse{}, nil
+}
+
 func serve(ctx context.Context, file string, grpcServer *grpc.Server, listener net.Listener) error {
 	engine, err := sqlite.Open(ctx, file, nil)
 	if err != nil {
 		return err
 	}
-	operations, err := server.New(engine, server.Config{}, exportBooks.Handle(handler))
+	operations, err := server.New(engine, server.Config{}, exportBooks.Handle(runExport))
 	if err != nil {
 		return errors.Join(err, engine.Close())
 	}
@@ -39,15 +51,6 @@ func serve(ctx context.Context, file string, grpcServer *grpc.Server, listener n
 	operations.Register(grpcServer) // google.longrunning.Operations
 	// Runs handlers and answers calls until ctx ends, then lets both finish.
 	return errors.Join(operations.Serve(ctx, grpcServer, listener), engine.Close())
-}
-
-type service struct {
-	librarypb.UnimplementedLibraryServer
-	operations *server.Server
-}
-
-func handler(context.Context, *server.Task[*librarypb.ExportBooksMetadata], *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
-	return &librarypb.ExportBooksResponse{}, nil
 }
 
 func TestServe(t *testing.T) {
