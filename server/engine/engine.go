@@ -11,7 +11,8 @@ import "context"
 type Engine interface {
 	// Start makes an operation durable and returns its record, PENDING, or
 	// RUNNING for [Spec.External]. The engine chooses the name:
-	// Parent + "/operations/" + one lower-case, URL-safe, unguessable segment.
+	// Parent + "/operations/" + one unguessable segment of at most 63 lower-case
+	// letters, digits and inner hyphens, which begins with a letter.
 	//
 	// With a [Spec.RequestID] that has started an operation before, Start
 	// returns that operation as it is now, whatever its state, unless kind,
@@ -35,8 +36,9 @@ type Engine interface {
 	Cancel(ctx context.Context, name string) (*Record, error)
 
 	// Delete hides the operation at once: Get, List, Wait, Cancel and a second
-	// Delete find nothing. It does not cancel: a running attempt goes on, and
-	// its row is removed when it ends. Waiters get [ErrNotFound].
+	// Delete find nothing. It does not cancel: the operation runs to its end
+	// unseen, also one that was pending or whose process dies, and its record is
+	// removed then. Waiters get [ErrNotFound].
 	// An engine that cannot do this to a running operation returns
 	// [ErrNotTerminal] and changes nothing.
 	Delete(ctx context.Context, name string) error
@@ -61,11 +63,13 @@ type Engine interface {
 	Heartbeat(ctx context.Context, l Lease) (*Record, error)
 
 	// Complete ends the operation as SUCCEEDED. Completing again with the
-	// lease that completed it is no error and changes nothing.
+	// lease that completed it is no error and changes nothing. The context of an
+	// attempt that still runs ends with the cause [ErrLeaseLost].
 	Complete(ctx context.Context, l Lease, c Completion) (*Record, error)
 
 	// Fail ends the operation as FAILED, or as CANCELLED when the status has
-	// the code CANCELLED. A code of 0 is stored as UNKNOWN.
+	// the code CANCELLED. A code of 0 is stored as UNKNOWN. Like Complete it ends
+	// the context of an attempt that still runs.
 	Fail(ctx context.Context, l Lease, f Failure) (*Record, error)
 
 	// Close stops the engine and releases its store. It first ends every Work

@@ -32,7 +32,8 @@ var (
 	ErrCancelRequested = errors.New("cancel requested")
 	// ErrDraining: the worker is stopping.
 	ErrDraining = errors.New("worker is draining")
-	// ErrLeaseLost: the operation now belongs to another attempt, so that
-	// whatever this one still writes will be refused.
+	// ErrLeaseLost: the attempt no longer owns the operation. Another attempt was
+	// claimed, Complete or Fail ended it, or the engine lost its store. Whatever
+	// the attempt still writes is refused.
 	ErrLeaseLost = errors.New("lease lost")
 )

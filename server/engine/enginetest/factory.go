@@ -28,7 +28,7 @@ type Store interface {
 	// Crash has the process of the engine opened last die, as far as the store
 	// can tell: what was acknowledged is there, and nothing that the engine
 	// does from now on reaches what the next Open opens. The engine itself
-	// need not stop.
+	// need not stop. A store in memory can continue with a copy of its state.
 	Crash(t *testing.T)
 }
 
