@@ -2,15 +2,25 @@ package docs_test
 
 import (
 	"context"
+	"net"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/go-lro/lro/examples/library/librarypb"
+	"github.com/go-lro/lro/examples/library/librarypb/librarypbserver"
 	"github.com/go-lro/lro/lrotest"
+	"github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/server/engine/sqlite"
+	"github.com/go-lro/lro/server/servertest"
 )
 
 // exportOf is the code of from-proto.md.
@@ -46,6 +56,77 @@ func TestFromProto(t *testing.T) {
 		got, err := exportOf(t.Context(), conn)
 		if want := "publishers/acme.tar"; err != nil || got != want {
 			t.Errorf("exportOf: got (%q, %v), want %q", got, err, want)
+		}
+	})
+}
+
+// serveHandler is the code of from-proto.md's section on the server.
+func serveHandler(ctx context.Context, engine server.Engine, handler librarypbserver.LibraryHandler, grpcServer *grpc.Server, listener net.Listener) error {
+	operations, err := server.New(engine, server.Config{}, librarypbserver.HandleLibrary(handler, nil)...)
+	if err != nil {
+		return err
+	}
+	librarypbserver.RegisterLibrary(grpcServer, operations, handler, nil) // and google.longrunning.Operations
+	return operations.Serve(ctx, grpcServer, listener)
+}
+
+func libraryKinds() *librarypbserver.LibraryKinds {
+	kinds := librarypbserver.NewLibraryKinds()
+	kinds.ExportBooks.Retry = server.Retry{MaxAttempts: 3}
+	kinds.StartOptions = func(ctx context.Context, req proto.Message, opts *server.StartOptions) error {
+		opts.Parent = "" // all operations under Config.Parent
+		return nil
+	}
+	return kinds
+}
+
+// libraryHandler is a LibraryHandler.
+type libraryHandler struct {
+	librarypb.UnimplementedLibraryServer
+}
+
+func (libraryHandler) ExportBooks(_ context.Context, _ *server.Task[*librarypb.ExportBooksMetadata], req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
+	return &librarypb.ExportBooksResponse{File: req.GetParent() + ".tar"}, nil
+}
+
+func TestFromProtoServes(t *testing.T) {
+	t.Parallel()
+	engine, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "operations.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	listener := bufconn.Listen(1 << 20)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- serveHandler(ctx, engine, libraryHandler{}, grpc.NewServer(), listener) }()
+	conn, err := grpc.NewClient("passthrough:///", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := exportOf(t.Context(), conn)
+	if want := "publishers/acme.tar"; err != nil || got != want {
+		t.Errorf("exportOf: got (%q, %v), want %q", got, err, want)
+	}
+	conn.Close()
+	stop()
+	if err := <-served; err != nil {
+		t.Errorf("serve: %v", err)
+	}
+}
+
+func TestFromProtoKinds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		kinds := libraryKinds()
+		srv := servertest.Run(t, librarypbserver.HandleLibrary(libraryHandler{}, kinds)...)
+		conn := srv.Dial(func(r grpc.ServiceRegistrar) {
+			librarypbserver.RegisterLibrary(r, srv.Server(), libraryHandler{}, kinds)
+		})
+		op, err := librarypb.NewLibraryLROClient(conn, nil).ExportBooks(t.Context(), &librarypb.ExportBooksRequest{Parent: "publishers/acme"})
+		if err != nil || strings.HasPrefix(op.Name(), "publishers/") {
+			t.Errorf("ExportBooks: got %v and error %v, want an operation without a parent", op, err)
 		}
 	})
 }

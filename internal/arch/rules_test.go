@@ -42,7 +42,7 @@ var directions = []direction{
 	{"internal/kinds/...", []string{"server"}, "a handler knows its task, no engine"},
 	{"internal/leak", nil, "is used by the tests of every package"},
 	{"internal/lrogen", nil, "writes code for users, and needs none of what that code needs"},
-	{"internal/testpb/...", []string{".", "internal/testpb/..."}, "is what users generate"},
+	{"internal/testpb/...", []string{".", "server", "internal/testpb/..."}, "is what users generate"},
 	{"internal/progress", nil, "the ground floor has protobuf alone below it"},
 	{"internal/transporttest", []string{"."}, "the suite must fit every transport"},
 	{"internal/cli/...", []string{"..."}, "the command puts everything together"},

@@ -169,12 +169,13 @@ func setRequestID(variable string, f *protogen.Field, id string) string {
 }
 
 // localNames returns a function that makes names of variables which do not hide
-// the package of a qualified identifier.
-func localNames(qualified string) func(string) string {
-	pkg, _, _ := strings.Cut(qualified, ".")
+// the packages of qualified identifiers.
+func localNames(qualified ...string) func(string) string {
 	return func(name string) string {
-		if name == pkg {
-			return name + "_"
+		for _, q := range qualified {
+			if pkg, _, _ := strings.Cut(q, "."); pkg == name {
+				return name + "_"
+			}
 		}
 		return name
 	}

@@ -17,6 +17,9 @@ type Options struct {
 	// a package of its own: in the folder named like the package with the suffix,
 	// below the one of the messages. Default is the package of the messages.
 	PackageSuffix string
+	// ServerPackageSuffix, if not empty, adds the server's code, in a package of
+	// its own as above. Default is none.
+	ServerPackageSuffix string
 	// Version of the plugin, for the comment at the top of each file.
 	Version string
 }
@@ -25,10 +28,12 @@ type Options struct {
 func (o *Options) Bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.PackageSuffix, "package_suffix", o.PackageSuffix,
 		"put the code into a package of its own: the folder <package><suffix> below that of the messages")
+	flags.StringVar(&o.ServerPackageSuffix, "server_package_suffix", o.ServerPackageSuffix,
+		"also generate the server's code, into the folder <package><suffix> below that of the messages")
 }
 
 // Generate adds to gen one file for each proto file to generate that has a
-// method with operation_info. Its error has a line for each fault of the proto
+// method with operation_info, and one more for the server. Its error has a line for each fault of the proto
 // files.
 func Generate(gen *protogen.Plugin, opts Options) error {
 	gen.SupportedFeatures = uint64(pluginpb.CodeGeneratorResponse_FEATURE_PROTO3_OPTIONAL |
@@ -36,6 +41,9 @@ func Generate(gen *protogen.Plugin, opts Options) error {
 	gen.SupportedEditionsMinimum = descriptorpb.Edition_EDITION_PROTO2
 	gen.SupportedEditionsMaximum = descriptorpb.Edition_EDITION_2024
 
+	if opts.ServerPackageSuffix != "" && opts.ServerPackageSuffix == opts.PackageSuffix {
+		return errors.New("package_suffix and server_package_suffix are the same: callers must not link the server")
+	}
 	names := make(packages)
 	var faults []error
 	for _, file := range gen.Files {
@@ -50,14 +58,22 @@ func Generate(gen *protogen.Plugin, opts Options) error {
 		if len(services) == 0 {
 			continue
 		}
-		to := placeOf(file, opts.PackageSuffix)
-		w := &writer{
-			GeneratedFile: gen.NewGeneratedFile(to.prefix+"_lro.pb.go", to.importPath),
-			names:         names.of(gen, to.importPath),
+		begin := func(suffix string) *writer {
+			to := placeOf(file, suffix)
+			w := &writer{gen.NewGeneratedFile(to.prefix+"_lro.pb.go", to.importPath), names.of(gen, to.importPath)}
+			w.header(gen, file, to.name, opts.Version)
+			return w
 		}
-		w.header(gen, file, to.name, opts.Version)
+		client := begin(opts.PackageSuffix)
 		for _, s := range services {
-			w.client(s)
+			client.client(s)
+		}
+		if opts.ServerPackageSuffix == "" {
+			continue
+		}
+		server := begin(opts.ServerPackageSuffix)
+		for _, s := range services {
+			server.server(s)
 		}
 	}
 	return errors.Join(faults...)

@@ -136,6 +136,28 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// The server is in a package of its own, wherever the client is.
+func TestServerPlace(t *testing.T) {
+	t.Parallel()
+	req := source(t, withMethod("", `response_type: "Response"`, `metadata_type: "Response"`))
+	req.Parameter = new("module=example.com/a,server_package_suffix=server")
+	files, err := run(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, server := files["v1/a_lro.pb.go"], files["v1/apbserver/a_lro.pb.go"]
+	if len(files) != 2 || !strings.Contains(client, "\npackage apb\n") || !strings.Contains(server, "\npackage apbserver\n") {
+		t.Fatalf("files: got %v, want v1/a_lro.pb.go and v1/apbserver/a_lro.pb.go", slices.Sorted(maps.Keys(files)))
+	}
+	if strings.Contains(client, "go-lro/lro/server") {
+		t.Errorf("the client links the server:\n%s", client)
+	}
+	req.Parameter = new("package_suffix=x,server_package_suffix=x")
+	if _, err := run(req); err == nil || !strings.Contains(err.Error(), "server_package_suffix") {
+		t.Errorf("generate client and server into one package: got error %v, want one that names the options", err)
+	}
+}
+
 func TestUnknownParameter(t *testing.T) {
 	t.Parallel()
 	req := source(t, head)

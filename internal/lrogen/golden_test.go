@@ -1,8 +1,10 @@
 package lrogen
 
 import (
+	"errors"
 	"flag"
 	"go/format"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -20,7 +22,7 @@ var update = flag.Bool("update", false, "write the packages of testpb anew, with
 
 // golden are the proto files of testdata that testpb is made of, by package.
 var golden = [][]string{
-	{"archive/v1/archive.proto", "archive/v1/deep.proto", "archive/v1/shared.proto"},
+	{"archive/v1/archive.proto", "archive/v1/deep.proto", "archive/v1/press.proto", "archive/v1/shared.proto"},
 	{"editions/edition2023.proto", "editions/edition2024.proto", "editions/proto2.proto"},
 }
 
@@ -30,7 +32,7 @@ const module = "module=github.com/go-lro/lro/internal"
 // tests run.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	files := generated(t, module, golden...)
+	files := generated(t, module+",server_package_suffix=server", golden...)
 	maps.Copy(files, generated(t, module+",package_suffix=lro", golden[0]))
 	for name, got := range files {
 		name = filepath.Join("..", name)
@@ -54,12 +56,14 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s (-file +now); if the change is meant, run go test ./internal/lrogen -update:\n%s", name, diff)
 		}
 	}
-	kept, err := filepath.Glob("../testpb/*/*_lro.pb.go")
-	if err != nil || len(kept) == 0 {
+	kept, err := fs.Glob(os.DirFS(".."), "testpb/*/*_lro.pb.go")
+	below, err2 := fs.Glob(os.DirFS(".."), "testpb/*/*/*_lro.pb.go")
+	kept = append(kept, below...)
+	if err := errors.Join(err, err2); err != nil || len(kept) == 0 || len(below) == 0 {
 		t.Fatalf("list files of testpb: %q, %v", kept, err)
 	}
 	for _, name := range kept {
-		if _, ok := files[strings.TrimPrefix(filepath.ToSlash(name), "../")]; !ok {
+		if _, ok := files[name]; !ok {
 			t.Errorf("%s: no proto file makes it", name)
 		}
 	}
@@ -89,7 +93,7 @@ func generated(t *testing.T, parameter string, requests ...[]string) map[string]
 
 func TestGenerateIsFormatted(t *testing.T) {
 	t.Parallel()
-	for name, text := range generated(t, module, golden...) {
+	for name, text := range generated(t, module+",server_package_suffix=server", golden...) {
 		formatted, err := format.Source([]byte(text))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -47,9 +47,11 @@ func servicesOf(gen *protogen.Plugin, file *protogen.File) ([]service, error) {
 	return services, errors.Join(faults...)
 }
 
+const operationName = "google.longrunning.Operation"
+
 // infoOf returns the operation_info of a method that starts operations, or nil.
 func infoOf(m *protogen.Method) *longrunningpb.OperationInfo {
-	if m.Output.Desc.FullName() != "google.longrunning.Operation" || m.Desc.IsStreamingClient() || m.Desc.IsStreamingServer() {
+	if m.Output.Desc.FullName() != operationName || m.Desc.IsStreamingClient() || m.Desc.IsStreamingServer() {
 		return nil
 	}
 	options := m.Desc.Options()
@@ -64,16 +66,11 @@ func infoOf(m *protogen.Method) *longrunningpb.OperationInfo {
 // google.api.field_info. A member of a oneof is none, because setting it would
 // clear another.
 func requestIDOf(request *protogen.Message) *protogen.Field {
-	for _, f := range request.Fields {
-		if f.Desc.Name() != "request_id" || f.Desc.Kind() != protoreflect.StringKind || f.Desc.IsList() {
-			continue
-		}
-		if f.Oneof != nil && !f.Oneof.Desc.IsSynthetic() {
-			continue
-		}
-		return f
+	f := fieldOf(request, "request_id", protoreflect.StringKind)
+	if f == nil || f.Oneof != nil && !f.Oneof.Desc.IsSynthetic() {
+		return nil
 	}
-	return nil
+	return f
 }
 
 // position of the operation_info of m in its file, as "file:line"; the file alone

@@ -153,7 +153,9 @@ func TestRequestIDInEachEdition(t *testing.T) {
 		},
 		{
 			"message of another package",
+			//lint:ignore SA1019 generated code keeps working
 			func() error { return second(archive.Move(t.Context(), &call.MoveRequest{})) },
+			//lint:ignore SA1019 generated code keeps working
 			func() error { return second(archive.Move(t.Context(), &call.MoveRequest{RequestId: "mine"})) },
 		},
 		{
@@ -207,6 +209,7 @@ func TestWithoutRequestID(t *testing.T) {
 			t.Errorf("calls: got %q, want one of Purge", got)
 		}
 		f.failures = nil
+		//lint:ignore SA1019 generated code keeps working
 		if _, err := archivepb.NewOldLROClient(conn, nil).Scan(t.Context(), nil); err != nil {
 			t.Errorf("Scan: %v", err)
 		}

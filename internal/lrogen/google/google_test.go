@@ -22,6 +22,7 @@ import (
 
 	_ "github.com/go-lro/lro" // by what is compiled
 	"github.com/go-lro/lro/internal/lrogen"
+	_ "github.com/go-lro/lro/server" // by what is compiled
 )
 
 // TestGoogle generates the clients of all linked services, and compiles them
@@ -52,6 +53,16 @@ func TestGoogle(t *testing.T) {
 		total += n
 	}
 	t.Logf("%d methods of %d clients", total, len(checks.methods))
+
+	kinds := make(map[string]bool)
+	for _, f := range generated {
+		for _, k := range regexp.MustCompile(`: +server\.Kind\[.*\]\{Name: "([A-Za-z][A-Za-z0-9_.-]{0,62})"\}`).FindAllStringSubmatch(f.GetContent(), -1) {
+			kinds[k[1]] = true
+		}
+	}
+	if len(kinds) != total {
+		t.Errorf("kinds: got %d valid names that differ, want one for each of %d methods", len(kinds), total)
+	}
 
 	// The compiler does see a wrong type: that of the first method as another's.
 	at := regexp.MustCompile(`same\(\w+\.\w+, op\)`).FindStringIndex(files["checked/checked.go"])
@@ -90,7 +101,7 @@ func generate(t *testing.T) []*pluginpb.CodeGeneratorResponse_File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := lrogen.Generate(gen, lrogen.Options{PackageSuffix: "lro", Version: "test"}); err != nil {
+	if err := lrogen.Generate(gen, lrogen.Options{PackageSuffix: "lro", ServerPackageSuffix: "server", Version: "test"}); err != nil {
 		t.Fatal(err)
 	}
 	return gen.Response().GetFile()
@@ -114,6 +125,9 @@ var value = regexp.MustCompile(`(?m)^var (\w+) = lro.Method\[(\S+), \S+\]\{Name:
 func checksOf(files []*pluginpb.CodeGeneratorResponse_File) checks {
 	c := checks{imports: make(map[string]string), methods: make(map[string]int)}
 	for _, f := range files {
+		if strings.HasSuffix(path.Dir(f.GetName()), "server") {
+			continue
+		}
 		client := path.Dir(path.Dir(path.Dir(f.GetName()))) // of cloud.google.com/go/redis/apiv1/redispb/redispblro
 		ours, theirs := packageOf(f), regexp.MustCompile(`[^a-z0-9]`).ReplaceAllString(client, "_")
 		c.imports[ours] = "github.com/go-lro/lro/internal/lrogen/google/checked/" + ours

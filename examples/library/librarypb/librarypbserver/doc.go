@@ -1,0 +1,3 @@
+// Package librarypbserver has the server side of the example's service. It is
+// generated from proto/example/library/v1 by "make proto".
+package librarypbserver

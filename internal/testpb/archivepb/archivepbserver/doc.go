@@ -1,0 +1,3 @@
+// Package archivepbserver has servers that the generator made, for the tests of
+// package testpb.
+package archivepbserver
