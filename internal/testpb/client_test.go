@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Methods that are deprecated in the proto are tested too.
+
 package testpb
 
 import (
