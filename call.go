@@ -36,6 +36,8 @@ type poll struct {
 	get  longrunningpb.GetOperationRequest
 	wait longrunningpb.WaitOperationRequest
 	opts [4]grpc.CallOption
+
+	nameless longrunningpb.Operation // the answer, as a view keeps it
 }
 
 // get calls GetOperation with its own time limit, whatever ctx has.
@@ -46,7 +48,7 @@ func (c *Client) get(ctx context.Context, name string, timeout time.Duration) an
 	p.get.Name = name
 	begin := time.Now()
 	op, err := c.service.GetOperation(ctx, &p.get, p.options(p.opts[:0], c.config.callOptions)...)
-	return c.answer(name, &p.hints, begin, op, err)
+	return c.answer(name, p, begin, op, err)
 }
 
 // wait calls WaitOperation, asking for wait, and gives up slack later.
@@ -57,21 +59,21 @@ func (c *Client) wait(ctx context.Context, name string, wait, slack time.Duratio
 	p.wait.Name, p.wait.Timeout = name, durationpb.New(wait)
 	begin := time.Now()
 	op, err := c.waiter.WaitOperation(ctx, &p.wait, p.options(p.opts[:0], c.config.callOptions)...)
-	return c.answer(name, &p.hints, begin, op, err)
+	return c.answer(name, p, begin, op, err)
 }
 
 // answer makes an answer of what a call begun at begin returned.
-func (c *Client) answer(name string, h *hints, begin time.Time, op *longrunningpb.Operation, err error) answer {
+func (c *Client) answer(name string, p *poll, begin time.Time, op *longrunningpb.Operation, err error) answer {
 	end := time.Now()
 	a := answer{took: end.Sub(begin), err: err}
 	if err == nil && op == nil {
 		a.err = errNoAnswer
 	}
 	if a.err == nil {
-		a.view, a.err = viewOf(name, op, end)
+		a.view, a.err = viewOf(name, op, &p.nameless, end)
 	}
-	a.hint = hintOf(a.err, h.header, h.trailer, end)
-	a.err = h.judge(a.err)
+	a.hint = hintOf(a.err, p.header, p.trailer, end)
+	a.err = p.judge(a.err)
 	c.learnRate(a.err)
 	return a
 }

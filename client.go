@@ -3,6 +3,7 @@ package lro
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +31,8 @@ type Client struct {
 	longPollTrust  atomic.Bool  // a done answer of WaitOperation was confirmed
 	longPollResume atomic.Int64 // Unix nanoseconds before which WaitOperation is not used
 	learned        learned      // of its methods' durations
-	policies       sync.Map     // *Policy of a Method to *Policy with defaults
+	origins        [recentOrigins]atomic.Pointer[origin]
+	seed           maphash.Seed // of their places
 	rate           rate         // of polls, after RESOURCE_EXHAUSTED
 	rtt            atomic.Int64 // of recent GetOperation calls, nanoseconds; 0 for unknown
 
@@ -100,7 +102,7 @@ func NewClient(service Service, opts ...ClientOption) *Client {
 	if service == nil {
 		panic("lro: NewClient: service is nil")
 	}
-	c := &Client{service: service, config: clientConfig{longPolls: defaultLongPolls, policy: &defaultPolicy}}
+	c := &Client{service: service, seed: maphash.MakeSeed(), config: clientConfig{longPolls: defaultLongPolls, policy: &defaultPolicy}}
 	for _, opt := range opts {
 		opt(&c.config)
 	}
@@ -118,23 +120,6 @@ func NewClientConn(conn grpc.ClientConnInterface, opts ...ClientOption) *Client 
 		panic("lro: NewClientConn: conn is nil")
 	}
 	return NewClient(longrunningpb.NewOperationsClient(conn), opts...)
-}
-
-// policyOf returns a method's policy with its defaults; the client's for nil.
-// It is worked out once for each, since operations are many and methods few.
-func (c *Client) policyOf(p *Policy) (*Policy, error) {
-	if p == nil {
-		return c.config.policy, nil
-	}
-	if full, ok := c.policies.Load(p); ok {
-		return full.(*Policy), nil
-	}
-	full, err := p.withDefaults()
-	if err != nil {
-		return nil, err
-	}
-	actual, _ := c.policies.LoadOrStore(p, &full)
-	return actual.(*Policy), nil
 }
 
 // learnRTT takes the duration of a GetOperation into the running mean.

@@ -22,19 +22,22 @@ const (
 
 // pollState is what the policy remembers of one operation between polls.
 type pollState struct {
-	failing streak
-	seen    bool // the service has answered for it
-	confirm bool // WaitOperation said done, GetOperation is to confirm
-	suspect bool // WaitOperation was refused, GetOperation is to tell why
-	missed  bool // WaitOperation said NOT_FOUND; it is not used for this operation again
+	since  time.Duration // elapsed at the first of the failed polls
+	failed int32         // polls in a row, all of one kind; any other outcome ends the row
+	kind   failure       // of these
+	seen   bool          // the service has answered for it
+	check  check
+	missed bool // WaitOperation said NOT_FOUND; it is not used for this operation again
 }
 
-// streak is a row of failed polls of one kind. Any other outcome ends it.
-type streak struct {
-	since time.Duration // elapsed at the first
-	count int32
-	kind  failure
-}
+// check is what the next answer of GetOperation tells beside the state.
+type check uint8
+
+const (
+	nothing check = iota
+	confirm       // WaitOperation said done: whether that is so
+	suspect       // WaitOperation was refused: why
+)
 
 // failure is how a failed call counts.
 type failure uint8
@@ -46,13 +49,14 @@ const (
 	final
 )
 
-// add counts a failure and returns how many there are in a row, over how long.
-func (s *streak) add(kind failure, elapsed time.Duration) (count int, over time.Duration) {
-	if s.kind != kind || s.count == 0 {
-		*s = streak{kind: kind, since: elapsed}
+// fail counts a failed poll and returns how many there are in a row, over how
+// long.
+func (s *pollState) fail(kind failure, elapsed time.Duration) (count int, over time.Duration) {
+	if s.kind != kind || s.failed == 0 {
+		s.since, s.failed, s.kind = elapsed, 0, kind
 	}
-	s.count++
-	return int(s.count), elapsed - s.since
+	s.failed++
+	return int(s.failed), elapsed - s.since
 }
 
 // observation is what happened since the last decision.
@@ -133,7 +137,7 @@ func (p *Policy) next(s pollState, o observation) (pollState, decision) {
 	case o.err != nil:
 		return p.afterGetError(s, o)
 	}
-	s.failing, s.seen = streak{}, true
+	s.failed, s.seen = 0, true
 	if o.done {
 		return p.afterDone(s, o)
 	}
@@ -141,7 +145,7 @@ func (p *Policy) next(s pollState, o observation) (pollState, decision) {
 }
 
 func (p *Policy) afterBegin(s pollState, o observation) (pollState, decision) {
-	s.failing = streak{} // of another wait, maybe long ago
+	s.failed = 0 // of another wait, maybe long ago
 	if o.age < 0 {
 		return s, decision{action: doGet}
 	}
@@ -154,23 +158,23 @@ func (p *Policy) afterBegin(s pollState, o observation) (pollState, decision) {
 
 func (p *Policy) afterDone(s pollState, o observation) (pollState, decision) {
 	if o.call == calledWait && (!o.trusted || !o.decodes) {
-		s.confirm = true
+		s.check = confirm
 		return s, decision{action: doGet}
 	}
-	s.confirm = false
+	s.check = nothing
 	return s, decision{action: doFinish}
 }
 
 func (p *Policy) afterPending(s pollState, o observation) (pollState, decision) {
 	if o.call == calledGet {
-		if s.confirm {
+		if s.check == confirm {
 			// WaitOperation said done and GetOperation denies it: believe the
 			// method that the specification makes mandatory.
-			s.confirm = false
+			s.check = nothing
 			return s, decision{action: doGet, after: p.delay(o), noLongPoll: forever}
 		}
-		if s.suspect {
-			s.suspect = false
+		if s.check == suspect {
+			s.check = nothing
 			if s.missed {
 				// Not a reason to poll all others too: the replica that was asked
 				// may lag.
@@ -229,15 +233,15 @@ func (p *Policy) afterWaitError(s pollState, o observation) (pollState, decision
 	}
 	// Either the operation is the problem or the method is: GetOperation
 	// tells.
-	s.suspect, s.missed = true, code == codes.NotFound
+	s.check, s.missed = suspect, code == codes.NotFound
 	return s, decision{action: doGet}
 }
 
 func (p *Policy) afterGetError(s pollState, o observation) (pollState, decision) {
 	kind := failureOf(o.err)
-	count, over := s.failing.add(kind, o.elapsed)
+	count, over := s.fail(kind, o.elapsed)
 	switch {
-	case kind == final, kind == missing && s.confirm, kind == transient && s.confirm && p.softExceeded(count, over):
+	case kind == final, kind == missing && s.check == confirm, kind == transient && s.check == confirm && p.softExceeded(count, over):
 		return p.fail(s, o.err)
 	case kind == soft && p.softExceeded(count, over):
 		return p.fail(s, o.err)
@@ -258,8 +262,8 @@ func (p *Policy) softExceeded(count int, over time.Duration) bool {
 // fail ends the wait, unless WaitOperation has already told how the operation
 // ended and only the confirmation could not be had.
 func (p *Policy) fail(s pollState, errs ...error) (pollState, decision) {
-	if s.confirm {
-		s.confirm = false
+	if s.check == confirm {
+		s.check = nothing
 		return s, decision{action: doFinish}
 	}
 	if len(errs) == 1 {

@@ -50,7 +50,7 @@ func (m Method[R, M]) Wrap(c *Client, op *longrunningpb.Operation) (*Operation[R
 	if op.GetName() == "" && !op.GetDone() {
 		return nil, errors.New("wrap operation: it has no name and is not done")
 	}
-	v, err := viewOf(op.GetName(), op, time.Now())
+	v, err := viewOf(op.GetName(), op, &longrunningpb.Operation{}, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -79,12 +79,7 @@ func (m Method[R, M]) Resume(c *Client, nameOrToken string) (*Operation[R, M], e
 	if name == "" {
 		return nil, errors.New("resume operation: the name is empty")
 	}
-	v, err := viewOf(name, &longrunningpb.Operation{Name: name}, time.Now())
-	if err != nil {
-		return nil, err
-	}
-	v.at = 0
-	return m.new(c, name, v)
+	return m.new(c, name, view{})
 }
 
 var errNilClient = errors.New("client is nil")
@@ -99,11 +94,11 @@ func (m Method[R, M]) new(c *Client, name string, v view) (*Operation[R, M], err
 	if _, err := descriptorOf[M](); err != nil {
 		return nil, fmt.Errorf("metadata of operation %q: %w", name, err)
 	}
-	policy, err := c.policyOf(m.Policy)
+	from, err := c.originOf(originKey{m.Name, m.Policy})
 	if err != nil {
 		return nil, fmt.Errorf("operation %q: %w", name, err)
 	}
-	op := &Operation[R, M]{core{client: c, policy: policy, method: m.Name, name: name, view: v}}
+	op := &Operation[R, M]{core{origin: from, name: name, view: v}}
 	op.self = op
 	if op.wait.older = unknownAge; v.at != 0 {
 		op.wait.begun, op.wait.older = clock(), 0

@@ -4,9 +4,7 @@ import "sync"
 
 // core is the part of an [Operation] that does not depend on its types.
 type core struct {
-	client *Client
-	policy *Policy
-	method string // Method.Name
+	*origin
 	name   string
 	self   Handle     // the operation, with its types
 	learnt *durations // of its method; nil for the plain schedule

@@ -12,7 +12,7 @@ import (
 type retry struct {
 	policy  *Policy
 	begin   time.Time
-	failing streak
+	failing pollState
 }
 
 // after returns the pause after an attempt that failed, or false when another
@@ -26,7 +26,7 @@ func (r *retry) after(err error, hint time.Duration) (time.Duration, bool) {
 	case hint > 0:
 		kind = transient
 	}
-	count, over := r.failing.add(kind, elapsed)
+	count, over := r.failing.fail(kind, elapsed)
 	switch {
 	case kind == final, kind == missing, kind == soft && r.policy.softExceeded(count, over):
 		return 0, false

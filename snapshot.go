@@ -34,13 +34,23 @@ type Raw = Snapshot[*anypb.Any, *anypb.Any]
 // view is what one answer said. The operation is kept in its wire form, which
 // is smaller than the message and cannot be modified by accident.
 type view struct {
-	wire []byte // marshalled longrunningpb.Operation
+	wire []byte // marshalled longrunningpb.Operation, without the name that is known
 	at   int64  // when it was learnt, Unix nanoseconds; 0 for never
 	done bool
 	code codes.Code // of the error; OK without one
 }
 
-func viewOf(name string, op *longrunningpb.Operation, now time.Time) (view, error) {
+// viewOf makes a view of op, as an answer about the operation of the given name.
+// It overwrites nameless, which the caller may have allocated with something
+// else.
+func viewOf(name string, op, nameless *longrunningpb.Operation, now time.Time) (view, error) {
+	if op.GetName() == name {
+		nameless.Metadata, nameless.Done, nameless.Result = op.GetMetadata(), op.GetDone(), op.GetResult()
+		if more := op.ProtoReflect().GetUnknown(); len(more) > 0 {
+			nameless.ProtoReflect().SetUnknown(more)
+		}
+		op = nameless
+	}
 	wire, err := proto.MarshalOptions{AllowPartial: true}.Marshal(op)
 	if err != nil {
 		return view{}, fmt.Errorf("encode operation %q: %w", name, err)

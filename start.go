@@ -76,7 +76,7 @@ func (m Method[R, M]) Start(ctx context.Context, c *Client, call StartFunc, opts
 	if c == nil {
 		return nil, errNilClient
 	}
-	policy, err := c.policyOf(m.Policy)
+	from, err := c.originOf(originKey{m.Name, m.Policy})
 	if err != nil {
 		return nil, fmt.Errorf("start operation: %w", err)
 	}
@@ -92,7 +92,7 @@ func (m Method[R, M]) Start(ctx context.Context, c *Client, call StartFunc, opts
 	case !config.given && !config.without:
 		config.requestID = newRequestID()
 	}
-	started, err := policy.start(ctx, config.requestID, call)
+	started, err := from.policy.start(ctx, config.requestID, call)
 	if err != nil {
 		return nil, err
 	}

@@ -204,7 +204,7 @@ func (c *core) decideLocked(obs observation, a answer, from context.Context, now
 	if w.lane != nil {
 		w.slot.update(c, w.lane.scheduler.longPolls())
 	}
-	if w.poll.confirm && obs.call == calledGet && obs.done {
+	if w.poll.check == confirm && obs.call == calledGet && obs.done {
 		c.client.longPollTrust.Store(true)
 	}
 	obs.longPoll, obs.watched = w.slot.held, w.watched()

@@ -68,7 +68,7 @@ func (c *core) leave(k *caller) error {
 		return k.ended.waitError(time.Since(k.began))
 	}
 	var err error
-	if w := &c.wait; !c.view.done && w.poll.confirm && w.poll.failing.count > 0 {
+	if w := &c.wait; !c.view.done && w.poll.check == confirm && w.poll.failed > 0 {
 		// WaitOperation has told how the operation ended; only the confirmation
 		// could not be had.
 		c.learnLocked(w.extra.held)

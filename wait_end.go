@@ -14,7 +14,7 @@ import (
 // core.mu is free. It is nil where there was no wait.
 func (c *core) endLocked(err error) *ending {
 	w := &c.wait
-	w.poll.confirm, w.poll.suspect, w.poll.missed = false, false, false
+	w.poll.check, w.poll.missed = nothing, false
 	if w.phase == idle {
 		return nil
 	}

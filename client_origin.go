@@ -1,0 +1,41 @@
+package lro
+
+import "hash/maphash"
+
+// origin is what the operations of one method have in common, so that each
+// holds one pointer.
+type origin struct {
+	originKey
+	client *Client
+	policy *Policy // with its defaults
+}
+
+// originKey tells the origins of a client apart.
+type originKey struct {
+	method string  // Method.Name
+	given  *Policy // Method.Policy
+}
+
+// recentOrigins is how many origins a client keeps for the next operations.
+// More methods than these cost memory, some of them one origin an operation;
+// the origin of a policy that was made for one call is let go of.
+const recentOrigins = 16
+
+// originOf returns the origin of a method's operations. It is made anew only
+// when the client has none of it, since operations are many and methods few.
+func (c *Client) originOf(key originKey) (*origin, error) {
+	recent := &c.origins[maphash.Comparable(c.seed, key)%recentOrigins]
+	if o := recent.Load(); o != nil && o.originKey == key {
+		return o, nil
+	}
+	o := &origin{originKey: key, client: c, policy: c.config.policy}
+	if key.given != nil {
+		full, err := key.given.withDefaults()
+		if err != nil {
+			return nil, err
+		}
+		o.policy = &full
+	}
+	recent.Store(o)
+	return o, nil
+}
