@@ -86,16 +86,17 @@ func (c *Client) learnRate(err error) {
 	}
 }
 
-// ask makes the call that was decided and tells the observer.
-func (c *core) ask(ctx context.Context, decodes func(view) bool, d decision, number int) (observation, answer) {
-	start := PollStart{Operation: c.name, Method: c.method, Number: number, LongPoll: d.action == doWait}
+// ask makes a call and tells the observer: a WaitOperation that asks for wait, or
+// a GetOperation when that is 0.
+func (c *core) ask(ctx context.Context, decodes func(view) bool, wait time.Duration, number int) (observation, answer) {
+	start := PollStart{Operation: c.name, Method: c.method, Number: number, LongPoll: wait > 0}
 	obsv := c.client.config.observer
 	ctx = obsv.pollStart(ctx, start)
 	obs := observation{call: calledGet}
 	var a answer
 	if start.LongPoll {
-		obs.call, obs.asked = calledWait, d.timeout
-		a = c.client.wait(ctx, c.name, d.timeout, c.policy.AttemptTimeout)
+		obs.call, obs.asked = calledWait, wait
+		a = c.client.wait(ctx, c.name, wait, c.policy.AttemptTimeout)
 	} else {
 		a = c.client.get(ctx, c.name, c.policy.AttemptTimeout)
 		if a.err == nil {

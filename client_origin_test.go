@@ -1,6 +1,7 @@
 package lro
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,9 @@ import (
 	"weak"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // A program that copies a Method to change its Policy for one call leaves
@@ -70,12 +74,40 @@ func TestPoliciesForOneCall(t *testing.T) {
 	runtime.KeepAlive(client)
 }
 
+// A state is kept without the operation's name, and shown as it was sent.
+func TestProtoIsAsSent(t *testing.T) {
+	t.Parallel()
+	unknown := protowire.AppendString(protowire.AppendTag(nil, 1000, protowire.BytesType), "of a later version")
+	for _, name := range []string{"operations/one", "operations/another", ""} {
+		sent := &longrunningpb.Operation{Name: name, Metadata: &anypb.Any{TypeUrl: "example.com/a.B", Value: []byte{8, 1}}}
+		sent.ProtoReflect().SetUnknown(unknown)
+		client := NewClient(GetFunc(func(context.Context, string) (*longrunningpb.Operation, error) { return sent, nil }))
+		op, err := Any().Resume(client, "operations/one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := op.Poll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := proto.CloneOf(sent)
+		if name == "" {
+			want.Name = "operations/one"
+		}
+		if got := op.Proto(); !proto.Equal(got, want) {
+			t.Errorf("Proto is %v, want %v", got, want)
+		}
+		if bytes.Contains(op.known().wire, []byte("operations/one")) {
+			t.Error("the state repeats the operation's name")
+		}
+	}
+}
+
 // A group may hold a million operations.
 func TestSizeOfOperation(t *testing.T) {
 	t.Parallel()
-	// Size classes of the allocator end at 208 and 32.
-	if size := unsafe.Sizeof(core{}); size > 208 {
-		t.Errorf("an operation takes %d B, want at most 208", size)
+	// Size classes of the allocator end at 192 and 32.
+	if size := unsafe.Sizeof(core{}); size > 192 {
+		t.Errorf("an operation takes %d B, want at most 192", size)
 	}
 	if size := unsafe.Sizeof(member{}); size > 32 {
 		t.Errorf("a member of a group takes %d B, want at most 32", size)

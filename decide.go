@@ -7,8 +7,8 @@ import (
 )
 
 // This file is the whole waiting policy: a pure function from what is known
-// and what was just observed to what is done next. Loops (loop.go) and groups
-// drive it; nothing in it blocks, reads a clock or draws a random number.
+// and what was just observed to what is done next. Waits (wait.go) drive it;
+// nothing in it blocks, reads a clock or draws a random number.
 
 // action is what a driver does next.
 type action uint8

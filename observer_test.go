@@ -34,7 +34,7 @@ func TestObserverCostsNothingWhenUnset(t *testing.T) {
 			op.client.get(t.Context(), op.name, time.Second)
 		})
 		hooked := testing.AllocsPerRun(1000, func() {
-			op.ask(t.Context(), decodes, decision{action: doGet}, 1)
+			op.ask(t.Context(), decodes, 0, 1)
 		})
 		if hooked != bare {
 			t.Errorf("observer %s: a poll with the hook allocates %v times, want the %v of one without", test.name, hooked, bare)

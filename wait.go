@@ -27,7 +27,6 @@ type wait struct {
 	poll    pollState
 	polls   int32 // calls made by this wait
 	calls   int32 // calls made for the operation since begun
-	action  action
 	phase   phase
 	slot    longPollSlot
 	again   bool // poll again when the call under way has ended
@@ -55,7 +54,7 @@ type waitExtra struct {
 	pollErr   error         // of the last poll
 	hint      func(Raw, time.Duration) time.Duration
 	began     time.Duration // of this wait, by clock; set with hint
-	timeout   time.Duration // of the next WaitOperation
+	timeout   time.Duration // of the next call if that is a WaitOperation, else 0
 	span      *span
 	call      *call     // under way
 	forecast  *forecast // by the progress of the operation; nil for none
@@ -66,6 +65,25 @@ func (w *wait) more() *waitExtra {
 		w.extra = &waitExtra{}
 	}
 	return w.extra
+}
+
+// plan sets the next call, as soon as the service allows it after due: a
+// WaitOperation with this timeout, or a GetOperation when that is 0.
+func (w *wait) plan(due, timeout time.Duration) {
+	w.due = due
+	if timeout > 0 || w.extra != nil {
+		x := w.more()
+		x.timeout = timeout
+		w.due = max(due, x.notBefore)
+	}
+}
+
+// timeout is that of the next call; 0 for a GetOperation.
+func (w *wait) timeout() time.Duration {
+	if w.extra == nil {
+		return 0
+	}
+	return w.extra.timeout
 }
 
 // trim lets go of what is not used any more.
@@ -245,17 +263,12 @@ func (c *core) decideLocked(obs observation, a answer, from context.Context, now
 	if w.phase == idle || w.phase == calling || w.phase == fresh && obs.call != beginOfWait {
 		return nil // an answer from elsewhere
 	}
-	w.action, w.due, w.phase = d.action, now+d.after, pausing
 	if w.again {
-		w.again, w.action, w.due = false, doGet, now
+		w.again, d = false, decision{action: doGet}
 	}
-	if w.extra != nil {
-		w.extra.timeout = d.timeout
-		w.due = max(w.due, w.extra.notBefore)
-		w.trim(now)
-	} else if d.timeout > 0 {
-		w.more().timeout = d.timeout
-	}
+	w.phase = pausing
+	w.plan(now+d.after, d.timeout)
+	w.trim(now)
 	w.lane.put(c, c.keyLocked(now))
 	return nil
 }
@@ -271,10 +284,7 @@ func (c *core) pollSoonLocked() {
 		c.cutLocked()
 		return
 	}
-	w.action, w.due = doGet, clock()
-	if w.extra != nil {
-		w.due = max(w.due, w.extra.notBefore)
-	}
+	w.plan(clock(), 0)
 	w.lane.put(c, c.keyLocked(clock()))
 }
 

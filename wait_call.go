@@ -8,18 +8,18 @@ import (
 
 // call is one call for the state of an operation, under way.
 type call struct {
-	core     *core
-	lane     *lane
-	begun    time.Duration
-	decision decision
-	long     bool // by WaitOperation
-	number   int  // of the wait's calls
-	ctx      context.Context
-	cancel   context.CancelCauseFunc
-	from     context.Context // of the caller whose credentials it carries
-	values   context.Context // what WaitStart returned; nil without
-	fresh    *span           // to begin before the call
-	link     any             // for that
+	core    *core
+	lane    *lane
+	begun   time.Duration
+	timeout time.Duration // of a WaitOperation, else 0
+	long    bool          // by WaitOperation
+	number  int           // of the wait's calls
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	from    context.Context // of the caller whose credentials it carries
+	values  context.Context // what WaitStart returned; nil without
+	fresh   *span           // to begin before the call
+	link    any             // for that
 
 	cut    atomic.Bool // a WaitOperation that was given up, to poll instead
 	ending *ending     // of the wait, when it ended before the call; guarded by core.mu
@@ -39,7 +39,7 @@ func (c *core) open(k *call) bool {
 		return false
 	}
 	now := clock()
-	d := decision{action: w.action}
+	timeout := w.timeout()
 	switch {
 	case c.view.done: // learnt in another bubble
 		e := c.endLocked(nil)
@@ -64,11 +64,10 @@ func (c *core) open(k *call) bool {
 			c.mu.Unlock()
 			return false
 		}
-		d.action = doGet
+		timeout = 0
 	}
 	x := w.more()
-	k.decision = d
-	k.decision.timeout, k.long = x.timeout, d.action == doWait
+	k.timeout, k.long = timeout, timeout > 0
 	k.from, k.link = w.values(), x.link
 	k.ctx, k.cancel = context.WithCancelCause(context.Background())
 	k.fresh = c.newSpanLocked(k.from)
@@ -99,7 +98,7 @@ func (k *call) make() {
 	} else if k.values != nil {
 		ctx.values = k.values
 	}
-	obs, a := c.ask(ctx, c.self.decodes, k.decision, k.number)
+	obs, a := c.ask(ctx, c.self.decodes, k.timeout, k.number)
 	if a.err == nil && !a.view.done {
 		if hint, began := c.hintFor(k); hint != nil {
 			obs.aim = hint(Raw{c.name, a.view}, elapsedSince(began, clock()))

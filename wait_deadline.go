@@ -36,7 +36,7 @@ func (c *core) keyLocked(now time.Duration) time.Duration {
 // overstaysAt is when a WaitOperation that should show progress is given up: a
 // service that ignores the timeout must not keep progress from those who watch.
 func (c *core) overstaysAt(k *call) time.Duration {
-	return k.begun + k.decision.timeout + c.client.lastPollMargin()
+	return k.begun + k.timeout + c.client.lastPollMargin()
 }
 
 // serveDeadlinesLocked reports whether a last poll is to be made now, before the

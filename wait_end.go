@@ -68,7 +68,7 @@ func (c *core) refuseLocked(from context.Context, err error, now time.Duration) 
 		}
 		m = next
 	}
-	w.action, w.due = doGet, now
+	w.plan(now, 0)
 	c.homeLocked()
 	return e
 }

@@ -26,7 +26,7 @@ func (l *lane) put(c *core, key time.Duration) {
 	s, w := l.scheduler, &c.wait
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w.key, w.long = key, w.phase == pausing && w.action == doWait
+	w.key, w.long = key, w.phase == pausing && w.timeout() > 0
 	if w.index >= 0 {
 		heap.Fix(&l.heap, int(w.index))
 	} else {
