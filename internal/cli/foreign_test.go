@@ -211,6 +211,69 @@ func TestDoctorOfOtherServices(t *testing.T) {
 	}
 }
 
+// TestNothingServed: a web server that serves no operations is told from a
+// service that does not know one, however it says so.
+func TestNothingServed(t *testing.T) {
+	t.Parallel()
+	handler, err := lrohttp.NewHandler(&lrotest.Server{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateway := func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte(`{"code":5,"message":"Not Found","details":[]}`))
+	}
+	tests := []struct {
+		name, prefix string
+		served       bool
+		answer       http.HandlerFunc
+	}{
+		{"grpc-gateway", "", false, func(w http.ResponseWriter, _ *http.Request) { gateway(w) }},
+		{"nonsense below grpc-gateway", "/api/v7", false, func(w http.ResponseWriter, _ *http.Request) { gateway(w) }},
+		{"Express", "", false, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = fmt.Fprintf(w, "<!DOCTYPE html><html><body><pre>Cannot %s %s</pre></body></html>", r.Method, r.URL.Path)
+		}},
+		{"Nest", "", false, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = fmt.Fprintf(w, `{"message":"Cannot %s %s","error":"Not Found","statusCode":404}`, r.Method, r.URL.Path)
+		}},
+		{"a service", "", true, handler.ServeHTTP},
+		{"a service of few words", "", true, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v1/operations" {
+				handler.ServeHTTP(w, r)
+				return
+			}
+			gateway(w)
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			web := httptest.NewServer(tt.answer)
+			t.Cleanup(web.Close)
+			url := web.URL + tt.prefix
+			doctor := runCommand(t, nil, "doctor", "--url", url)
+			if tt.served != (doctor.status == 0 && strings.Contains(doctor.out, "GetOperation      yes\n")) {
+				t.Errorf("lro doctor = %+v, want it served: %t", doctor, tt.served)
+			}
+			if !tt.served && !strings.Contains(doctor.out, "waiting           not at all") {
+				t.Errorf("lro doctor = %s, want no waiting", doctor.out)
+			}
+			if tt.name == "a service of few words" {
+				return // no telling for lro get
+			}
+			get := runCommand(t, nil, "get", "--url", url, "operations/x")
+			if asks := strings.Contains(get.err, "is the path of --url right?"); get.status != 1 || asks == tt.served {
+				t.Errorf("lro get = %+v, want it served: %t", get, tt.served)
+			}
+		})
+	}
+}
+
 // TestGoogleCredentials gets a token the way Google's clients do: from the
 // endpoint that a service account's key names.
 func TestGoogleCredentials(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -36,15 +37,24 @@ func (s *Service) Explain(ctx context.Context, what string, err error) error {
 	text := fmt.Sprintf("%s at %s: %s", what, s.Target, Describe(st.GRPCStatus()))
 	next := s.hint(err, st.GRPCStatus())
 	if NoSuchPath(err) {
-		next = "no operations are served there: is the path of --url right?"
+		next = wrongPath
 	}
 	return exit.Hint(explained{text, err}, next)
 }
+
+// wrongPath is the hint where a web server answers and serves no operations.
+const wrongPath = "no operations are served there: is the path of --url right?"
 
 // ExplainOperation is Explain of a call about one operation, such as "get".
 func (s *Service) ExplainOperation(ctx context.Context, verb, name string, err error) error {
 	err = s.Explain(ctx, fmt.Sprintf("%s operation %q", verb, name), err)
 	code := status.Code(err)
+	if ctx.Err() == nil && s.NotServed(ctx, err, func(ctx context.Context, c longrunningpb.OperationsClient) error {
+		_, err := c.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
+		return err
+	}) {
+		return exit.Hint(err, wrongPath)
+	}
 	if !strings.Contains(name, "/") && (code == codes.NotFound || code == codes.InvalidArgument) {
 		return exit.Hint(err, "did you mean "+term.Quote("operations/"+name)+"?")
 	}

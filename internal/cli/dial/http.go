@@ -27,12 +27,19 @@ func (f Flags) openHTTP(headers []header, token tokenSource, types lrohttp.Resol
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = tlsConfig
 	f.silence.overHTTP(transport)
-	client, err := lrohttp.NewClient(base.String(),
-		lrohttp.WithPrefix(prefix),
-		lrohttp.WithMaxBody(int64(f.maxMessage())),
-		lrohttp.WithResolver(types),
-		lrohttp.WithHTTPClient(&http.Client{Transport: decorated{transport, headers, token}}),
-	)
+	open := func(prefix string) (*lrohttp.Client, error) {
+		return lrohttp.NewClient(base.String(),
+			lrohttp.WithPrefix(prefix),
+			lrohttp.WithMaxBody(int64(f.maxMessage())),
+			lrohttp.WithResolver(types),
+			lrohttp.WithHTTPClient(&http.Client{Transport: decorated{transport, headers, token}}),
+		)
+	}
+	client, err := open(prefix)
+	if err != nil {
+		return nil, err
+	}
+	elsewhere, err := newNowhere(prefix, open)
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +47,7 @@ func (f Flags) openHTTP(headers []header, token tokenSource, types lrohttp.Resol
 		OperationsClient: client,
 		Starter:          client,
 		Target:           f.target(),
+		nowhere:          elsewhere,
 		close:            transport.CloseIdleConnections,
 	}, nil
 }

@@ -32,7 +32,8 @@ type Service struct {
 	// Doctor keeps hints from sending people to lro doctor: they are there.
 	Doctor bool
 
-	close func()
+	nowhere *nowhere // nil over gRPC
+	close   func()
 }
 
 // userAgent tells services who calls.

@@ -84,11 +84,11 @@ func examine(ctx context.Context, s *remote.Session, parent string) *report {
 		name, list = parent+"/"+name, parent
 	}
 	var p peer.Peer
-	get := r.ask(ctx, "GetOperation", func(ctx context.Context) error {
-		_, err := s.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name}, grpc.Peer(&p))
+	verdict, get := r.ask(ctx, s, "GetOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
+		_, err := c.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name}, grpc.Peer(&p))
 		return err
 	})
-	if verdict := verdictOf(get); verdict == refused || verdict == unclear {
+	if verdict == refused || verdict == unclear {
 		r.err = get
 	}
 	if unreachable(get) {
@@ -97,25 +97,30 @@ func examine(ctx context.Context, s *remote.Session, parent string) *report {
 	if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
 		r.TLS = tlsReport(info.State)
 	}
-	r.ask(ctx, "ListOperations", func(ctx context.Context) error {
-		_, err := s.ListOperations(ctx, &longrunningpb.ListOperationsRequest{Name: list, PageSize: 1})
+	_, listed := r.ask(ctx, s, "ListOperations", func(ctx context.Context, c longrunningpb.OperationsClient) error {
+		_, err := c.ListOperations(ctx, &longrunningpb.ListOperationsRequest{Name: list, PageSize: 1})
 		return err
 	})
-	wait := r.ask(ctx, "WaitOperation", func(ctx context.Context) error {
-		_, err := s.WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(0)})
+	if verdict == no && listed == nil && status.Code(get) == codes.NotFound && !dial.NoSuchPath(get) {
+		// It only words what it does not know as the web server does.
+		verdict = yes
+		r.Methods[0] = offerOf("GetOperation", get, yes)
+	}
+	wait, _ := r.ask(ctx, s, "WaitOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
+		_, err := c.WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(0)})
 		return err
 	})
-	r.ask(ctx, "CancelOperation", func(ctx context.Context) error {
-		_, err := s.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name})
+	r.ask(ctx, s, "CancelOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
+		_, err := c.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name})
 		return err
 	})
-	r.ask(ctx, "DeleteOperation", func(ctx context.Context) error {
-		_, err := s.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name})
+	r.ask(ctx, s, "DeleteOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
+		_, err := c.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name})
 		return err
 	})
 	r.extras(ctx, s)
 	r.measure(ctx, s, name)
-	r.Waiting = mode(verdictOf(get), verdictOf(wait))
+	r.Waiting = mode(verdict, wait)
 	return r
 }
 
@@ -126,10 +131,17 @@ func unreachable(err error) bool {
 }
 
 // ask makes one call and notes what it says about the method.
-func (r *report) ask(ctx context.Context, name string, call func(context.Context) error) error {
-	err := bounded(ctx, call)
-	r.Methods = append(r.Methods, offerOf(name, err))
-	return err
+func (r *report) ask(ctx context.Context, s *remote.Session, name string, call func(context.Context, longrunningpb.OperationsClient) error) (verdict string, err error) {
+	err = bounded(ctx, func(ctx context.Context) error { return call(ctx, s) })
+	verdict = verdictOf(err)
+	_ = bounded(ctx, func(ctx context.Context) error {
+		if s.NotServed(ctx, err, call) {
+			verdict = no
+		}
+		return nil
+	})
+	r.Methods = append(r.Methods, offerOf(name, err, verdict))
+	return verdict, err
 }
 
 func bounded(ctx context.Context, call func(context.Context) error) error {
@@ -138,8 +150,8 @@ func bounded(ctx context.Context, call func(context.Context) error) error {
 	return call(ctx)
 }
 
-func offerOf(name string, err error) offer {
-	o := offer{Name: name, Verdict: verdictOf(err)}
+func offerOf(name string, err error, verdict string) offer {
+	o := offer{Name: name, Verdict: verdict}
 	if err != nil && o.Verdict != yes {
 		o.Answer = dial.Describe(status.Convert(err))
 	}
@@ -149,9 +161,6 @@ func offerOf(name string, err error) offer {
 // verdictOf tells whether a method is there by how it answers a question about
 // an operation that does not exist.
 func verdictOf(err error) string {
-	if dial.NoSuchPath(err) {
-		return no
-	}
 	switch status.Code(err) {
 	case codes.OK, codes.NotFound, codes.InvalidArgument, codes.FailedPrecondition:
 		return yes
@@ -191,11 +200,11 @@ func (r *report) extras(ctx context.Context, s *remote.Session) {
 }
 
 func (r *report) extra(name string, err error, answer func() string) {
-	o := offerOf(name, err)
+	o := offerOf(name, err, verdictOf(err))
 	switch {
 	case err == nil:
 		o.Answer = answer()
-	case status.Code(err) == codes.NotFound || o.Verdict == no:
+	case status.Code(err) == codes.NotFound || o.Verdict == no || dial.NoSuchPath(err):
 		// Over HTTP a path that is not there is NOT_FOUND.
 		o.Verdict, o.Answer = no, ""
 	}
