@@ -3,6 +3,7 @@ package filter
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
@@ -17,6 +18,35 @@ type Types struct {
 }
 
 var errUnknownField = errors.New("no such field")
+
+// rootFields are the fields that every operation has.
+var rootFields = []string{
+	"name", "done", "state", "kind", "create_time", "start_time", "update_time", "end_time", "expire_time", "error", "metadata", "response",
+}
+
+// unknownField says what there is instead.
+func unknownField(have []string) error {
+	return fmt.Errorf("%w; there are %s", errUnknownField, listed(have))
+}
+
+// fieldNames returns the names of the fields of a message.
+func fieldNames(md protoreflect.MessageDescriptor) []string {
+	names := make([]string, md.Fields().Len())
+	for i := range names {
+		names[i] = string(md.Fields().Get(i).Name())
+	}
+	return names
+}
+
+// maxListed bounds how many names an error lists.
+const maxListed = 20
+
+func listed(names []string) string {
+	if len(names) > maxListed {
+		names = append(slices.Clone(names[:maxListed]), "...")
+	}
+	return strings.Join(names, ", ")
+}
 
 // check refuses a comparison that no operation could meet.
 func (t Types) check(r restriction) error {
@@ -48,7 +78,7 @@ func (t Types) checkPath(r restriction) error {
 		s = stateShape
 	default:
 		if times[root] == nil {
-			return errUnknownField
+			return unknownField(rootFields)
 		}
 		s = timeShape
 	}
@@ -92,7 +122,7 @@ func checkMessage(md protoreflect.MessageDescriptor, path []string, r restrictio
 	}
 	fd := findField(md, path[0])
 	if fd == nil {
-		return errUnknownField
+		return unknownField(fieldNames(md))
 	}
 	rest := path[1:]
 	switch {

@@ -196,6 +196,7 @@ func TestMatch(t *testing.T) {
 		{"done:true kind=export", "failed"},
 		{"kind=export kind=Import", ""},
 		{"done:false OR kind=Import AND name:o", "run ok"}, // OR binds tighter
+		{"verb=gone OR done:false OR error:*", "run failed strange"},
 		{"kind=gone OR done:false OR error:*", "run failed strange"},
 		{"(kind=gone AND done:true) OR (kind=export AND done:false)", "run strange"},
 		{"NOT (kind=export OR kind=gone)", "ok"},
@@ -225,7 +226,7 @@ func TestMatch(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ filter, want string }{
-		{"nonsense", "no such field"},
+		{"nonsense", "no such field; there are name, done, state, kind, create_time, "},
 		{"nonsense=1", "no such field"},
 		{"done.x:true", "no such field"},
 		{"name.x:true", "no such field"},
@@ -233,11 +234,12 @@ func TestParseRefuses(t *testing.T) {
 		{"metadata.progress.nonsense=1", "no such field"},
 		{"metadata.target.x=1", "no such field"},
 		{"metadata.@type.x=1", "no such field"},
-		{"error.nonsense:*", "no such field"},
+		{"error.nonsense:*", "no such field; there are code, message, details"},
 		{"done:maybe", "neither true nor false"},
 		{"done>true", "does not apply"},
 		{"state>RUNNING", "does not apply"},
-		{"state=SLEEPING", "not a value"},
+		{"state=SLEEPING", `"SLEEPING" is not a value of State; there are PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED`},
+		{"verb.x=gone", `field "kind.x": no such field`},
 		{"create_time>yesterday", "RFC 3339"},
 		{"metadata.duration>20", "duration"},
 		{"metadata.duration>1m", "duration"},

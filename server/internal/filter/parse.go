@@ -103,6 +103,9 @@ func (b *builder) restriction(field *expr.Expr, op string, value literal) (node,
 	if err != nil {
 		return nil, err
 	}
+	if strings.EqualFold(path[0], "verb") {
+		path[0] = "kind" // as it was called before
+	}
 	r := restriction{path: path, op: operator(op), value: value}
 	return r, b.types.check(r)
 }

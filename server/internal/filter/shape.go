@@ -156,7 +156,13 @@ func parseEnum(ed protoreflect.EnumDescriptor, v string) (protoreflect.EnumNumbe
 	if n, err := strconv.ParseInt(v, 10, 32); err == nil {
 		return protoreflect.EnumNumber(n), nil
 	}
-	return 0, fmt.Errorf("%q is not a value of %s", v, ed.Name())
+	var names []string
+	for i := range values.Len() {
+		if name := string(values.Get(i).Name()); !strings.HasSuffix(name, "_UNSPECIFIED") {
+			names = append(names, name)
+		}
+	}
+	return 0, fmt.Errorf("%q is not a value of %s; there are %s", v, ed.Name(), listed(names))
 }
 
 // parseNumber returns an int64, a uint64 beyond those, or a float64.
