@@ -98,6 +98,7 @@ type WaitError struct {
 	PollErr error         // what the last poll failed with; nil when it did not fail
 	Polls   int           // requests for the state that were made while waiting
 	Elapsed time.Duration // how long was waited
+	single  bool          // of one poll, which waits for nothing
 	cause   []error
 }
 
@@ -109,6 +110,9 @@ func (e *WaitError) Error() string {
 	}
 	text := fmt.Sprintf("stopped waiting for operation %q after %v and %s: %v",
 		e.Name, e.Elapsed.Round(time.Millisecond), polls, joinText(e.cause))
+	if e.single {
+		text = fmt.Sprintf("poll operation %q: %v", e.Name, joinText(e.cause))
+	}
 	if e.PollErr != nil && !errors.Is(e, e.PollErr) {
 		text += fmt.Sprintf(" (last poll: %v)", e.PollErr)
 	}

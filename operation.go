@@ -120,7 +120,7 @@ func (o *Operation[R, M]) decodes(v view) bool { return Snapshot[R, M]{o.name, v
 func (c *core) pollError(ctx context.Context, err error, begin time.Time) *WaitError {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := &WaitError{Name: c.name, Last: Raw{c.name, c.view}, PollErr: err, Polls: 1, Elapsed: time.Since(begin), cause: causes{err}}
+	e := &WaitError{Name: c.name, Last: Raw{c.name, c.view}, PollErr: err, Polls: 1, Elapsed: time.Since(begin), single: true, cause: causes{err}}
 	switch {
 	case ctx.Err() != nil:
 		e.cause = contextCauses(ctx)

@@ -622,6 +622,21 @@ func TestWaitBudgetOfLongPolls(t *testing.T) {
 	})
 }
 
+// TestPollError: the error of one poll does not speak of waiting.
+func TestPollError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		op := resume(t, &fakeService{get: func(context.Context, int) (*longrunningpb.Operation, error) {
+			return nil, status.Error(codes.PermissionDenied, "no")
+		}})
+		_, err := op.Poll(t.Context())
+		want := `poll operation "` + testName + `": rpc error: code = PermissionDenied desc = no`
+		if err == nil || err.Error() != want {
+			t.Errorf("Poll = %v, want %s", err, want)
+		}
+	})
+}
+
 func TestPoll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
