@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/go-lro/lro/internal/cli/backup"
 	"github.com/go-lro/lro/internal/cli/cancel"
@@ -55,6 +56,9 @@ func (e Edition) Main() int {
 // Run is [Run] of this edition, which can be run once.
 func (e Edition) Run(ctx context.Context, args []string, io *term.IO) int {
 	root := e.New(io)
+	if len(args) > 0 && args[0] == cobra.ShellCompRequestCmd {
+		plainUsage(root)
+	}
 	ran := markRun(root)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -85,6 +89,41 @@ func markRun(cmd *cobra.Command) *bool {
 	return ran
 }
 
+// plainUsage takes the backquotes around the names of values off what flags are
+// for, which shells would show as they are.
+func plainUsage(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { _, f.Usage = pflag.UnquoteUsage(f) })
+	for _, verb := range cmd.Commands() {
+		plainUsage(verb)
+	}
+}
+
+// helpCommand is cobra's, but refuses what is no verb as root does.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			found, rest, err := root.Find(args)
+			if err != nil || found == root && len(rest) > 0 {
+				return flag.Verb(root, args)
+			}
+			found.InitDefaultHelpFlag()
+			found.InitDefaultVersionFlag()
+			return found.Help()
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			var verbs []cobra.Completion
+			for _, verb := range root.Commands() {
+				if len(args) == 0 && verb.IsAvailableCommand() {
+					verbs = append(verbs, cobra.CompletionWithDesc(verb.Name(), verb.Short))
+				}
+			}
+			return verbs, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+}
+
 // report tells what went wrong and what to do next, in one line each.
 func report(io *term.IO, program string, err error) {
 	if exit.IsSilent(err) {
@@ -109,6 +148,8 @@ func (e Edition) New(io *term.IO) *cobra.Command {
 			return exit.Silently(exit.Usage)
 		},
 	}
+	root.Version = version.Text()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetIn(io.In)
 	root.SetOut(io.Out)
 	root.SetErr(io.Err)
@@ -120,5 +161,6 @@ func (e Edition) New(io *term.IO) *cobra.Command {
 	if e.Store == nil { // the verbs of a file
 		root.AddCommand(backup.New(io), compact.New(io))
 	}
+	root.SetHelpCommand(helpCommand(root))
 	return root
 }

@@ -98,7 +98,7 @@ func (w *waiter) names(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		for line := range strings.Lines(string(text)) {
+		for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
 			if line = strings.TrimSpace(line); line != "" {
 				if err := w.add(line); err != nil {
 					return err
@@ -113,9 +113,9 @@ func (w *waiter) names(ctx context.Context, args []string) error {
 }
 
 func (w *waiter) add(arg string) error {
-	op, err := lro.Any().Resume(w.Client, arg)
+	op, err := w.Resume(arg)
 	if err != nil {
-		return exit.AsUsage(err)
+		return err
 	}
 	if w.left[op.Name()] == nil {
 		w.left[op.Name()] = op

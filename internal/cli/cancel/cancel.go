@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/flag"
 	"github.com/go-lro/lro/internal/cli/remote"
@@ -70,9 +69,9 @@ func run(ctx context.Context, f *remote.Flags, args []string) error {
 
 // cancel asks for the end of one operation and returns its state after that.
 func cancel(ctx context.Context, s *remote.Session, arg string) (*render.Operation, error) {
-	op, err := lro.Any().Resume(s.Client, arg)
+	op, err := s.Resume(arg)
 	if err != nil {
-		return nil, exit.AsUsage(err)
+		return nil, err
 	}
 	stop := s.Busy()
 	_, err = op.Cancel(ctx)

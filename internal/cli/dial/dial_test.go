@@ -326,15 +326,34 @@ func TestExplainInDoctor(t *testing.T) {
 	}
 }
 
+// A name without a collection is taken for an ID where there is such an
+// operation, and not where services have bare names.
 func TestExplainName(t *testing.T) {
 	t.Parallel()
-	s := &Service{Target: "HOST"}
+	s := &Service{Target: "HOST", OperationsClient: knows("operations/x y")}
 	for _, code := range []codes.Code{codes.NotFound, codes.InvalidArgument} {
-		err := s.ExplainOperation(t.Context(), "get", "x y", status.Error(code, "why"))
-		if got, want := exit.HintOf(err), "did you mean 'operations/x y'?"; got != want {
-			t.Errorf("hint for %v = %q, want %q", code, got, want)
+		for name, want := range map[string]string{"x y": "did you mean 'operations/x y'?", "4b5e": "lro list shows the operations that the service knows"} {
+			err := s.ExplainOperation(t.Context(), "get", name, status.Error(code, "why"))
+			if got := exit.HintOf(err); got != want {
+				t.Errorf("hint for %q, %v = %q, want %q", name, code, got, want)
+			}
 		}
 	}
+}
+
+// knows is a service of one operation, by its name.
+func knows(name string) longrunningpb.OperationsClient { return known{name: name} }
+
+type known struct {
+	longrunningpb.OperationsClient
+	name string
+}
+
+func (k known) GetOperation(_ context.Context, req *longrunningpb.GetOperationRequest, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	if req.GetName() != k.name {
+		return nil, status.Error(codes.NotFound, "no")
+	}
+	return &longrunningpb.Operation{Name: k.name}, nil
 }
 
 func TestExplainOperation(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -49,20 +50,37 @@ const wrongPath = "no operations are served there: is the path of --url right?"
 func (s *Service) ExplainOperation(ctx context.Context, verb, name string, err error) error {
 	err = s.Explain(ctx, fmt.Sprintf("%s operation %q", verb, name), err)
 	code := status.Code(err)
-	if ctx.Err() == nil && s.NotServed(ctx, err, func(ctx context.Context, c longrunningpb.OperationsClient) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	if s.NotServed(ctx, err, func(ctx context.Context, c longrunningpb.OperationsClient) error {
+		ctx, cancel := context.WithTimeout(ctx, hintTime)
+		defer cancel()
 		_, err := c.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
 		return err
 	}) {
 		return exit.Hint(err, wrongPath)
 	}
-	if !strings.Contains(name, "/") && (code == codes.NotFound || code == codes.InvalidArgument) {
+	if !strings.Contains(name, "/") && (code == codes.NotFound || code == codes.InvalidArgument) && s.has(ctx, "operations/"+name) {
 		return exit.Hint(err, "did you mean "+term.Quote("operations/"+name)+"?")
 	}
-	if code == codes.NotFound && exit.HintOf(err) == "" {
+	if (code == codes.NotFound || code == codes.InvalidArgument && !strings.Contains(name, "/")) && exit.HintOf(err) == "" {
 		return exit.Hint(err, "lro list shows the operations that the service knows")
 	}
 	return err
 }
+
+// has reports whether the service knows an operation. Some services have names
+// without a collection, where a guess that adds one would mislead.
+func (s *Service) has(ctx context.Context, name string) bool {
+	ctx, cancel := context.WithTimeout(ctx, hintTime)
+	defer cancel()
+	_, err := s.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
+	return err == nil
+}
+
+// hintTime bounds a call that is only made to give a better hint.
+const hintTime = 2 * time.Second
 
 // NoSuchPath reports whether err is the answer of a web server that has nothing
 // at the path of the call, rather than that of a service that does not know what
@@ -155,6 +173,10 @@ func (s *Service) hint(err error, st *status.Status) string {
 	switch {
 	case isGRPC(message):
 		return "that port speaks gRPC: give --addr HOST:PORT --plaintext instead of --url"
+	case s.nowhere != nil && (strings.Contains(message, "first record does not look like a TLS handshake") || strings.Contains(message, "server gave HTTP response to HTTPS client")):
+		return "the service speaks no TLS: begin --url with http:// if that is right"
+	case s.nowhere != nil && strings.Contains(message, "HTTP request to an HTTPS server"):
+		return "the service speaks TLS: begin --url with https://"
 	case strings.Contains(message, "first record does not look like a TLS handshake"):
 		return "the service speaks no TLS: add --plaintext if that is right"
 	case strings.Contains(message, "certificate"):

@@ -3,8 +3,12 @@ package remote
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/internal/cli/dial"
@@ -34,6 +38,18 @@ func (f *Flags) AddTo(cmd *cobra.Command, io *term.IO) {
 	f.Output.AddTo(cmd)
 	cmd.Flags().StringArrayVar(&f.sets, "descriptor-set", nil,
 		"decode payloads by the message types in `FILE`, a FileDescriptorSet; may be repeated")
+}
+
+// Again is [dial.Flags.Again] with the message types.
+func (f *Flags) Again() string {
+	words := []string{f.Flags.Again()}
+	if words[0] == "" {
+		words = nil
+	}
+	for _, path := range f.sets {
+		words = append(words, "--descriptor-set", term.Quote(path))
+	}
+	return strings.Join(words, " ")
 }
 
 // Session is a service that was reached, ready for calls.
@@ -67,12 +83,33 @@ func (f *Flags) Open(ctx context.Context, opts ...lro.ClientOption) (*Session, e
 	return &Session{service, lro.NewClient(service, opts...), types, f.io}, nil
 }
 
-// Name returns the operation's name that an argument stands for, which may be
-// a resume token.
-func (s *Session) Name(arg string) (string, error) {
+// Resume returns the operation that an argument stands for, which may be a
+// resume token.
+func (s *Session) Resume(arg string) (*lro.Operation[*anypb.Any, *anypb.Any], error) {
+	arg = strings.TrimPrefix(arg, byteOrderMark)
+	if u, err := url.Parse(arg); err == nil && u.Host != "" {
+		name := strings.TrimPrefix(version.ReplaceAllString(u.Path, ""), "/")
+		return nil, exit.Hint(exit.AsUsage(fmt.Errorf("%q is a URL, not the name of an operation", arg)), "did you mean "+term.Quote(name)+"?")
+	}
 	op, err := lro.Any().Resume(s.Client, arg)
 	if err != nil {
-		return "", exit.AsUsage(err)
+		return nil, exit.AsUsage(err)
+	}
+	return op, nil
+}
+
+// byteOrderMark begins files that some editors write.
+const byteOrderMark = "\ufeff"
+
+// version is the first segment of most paths of HTTP, which is no part of a name.
+var version = regexp.MustCompile(`^/v[0-9]+((alpha|beta)[0-9]*)?/`)
+
+// Name returns the operation's name that an argument stands for, as Resume
+// takes it.
+func (s *Session) Name(arg string) (string, error) {
+	op, err := s.Resume(arg)
+	if err != nil {
+		return "", err
 	}
 	return op.Name(), nil
 }

@@ -84,7 +84,7 @@ func (o *options) run(ctx context.Context, args []string) error {
 	}
 	defer s.Close()
 	stop := s.Busy()
-	op, err := o.start(ctx, s, args[0], text)
+	op, err := o.start(ctx, s, args, text)
 	stop()
 	if err != nil {
 		return err
@@ -107,7 +107,8 @@ func (o *options) request(ctx context.Context, args []string) ([]byte, error) {
 	return o.io.ReadAll(ctx, "reading the request as JSON")
 }
 
-func (o *options) start(ctx context.Context, s *remote.Session, kind string, text []byte) (*longrunningpb.Operation, error) {
+func (o *options) start(ctx context.Context, s *remote.Session, args []string, text []byte) (*longrunningpb.Operation, error) {
+	kind := args[0]
 	requestType, err := requestType(ctx, s, kind)
 	if err != nil {
 		return nil, err
@@ -133,10 +134,36 @@ func (o *options) start(ctx context.Context, s *remote.Session, kind string, tex
 			Parent: o.parent, Kind: kind, Request: packed, RequestId: id,
 		}, opts...)
 	}, opts...)
-	if err != nil {
-		return nil, s.Explain(ctx, fmt.Sprintf("start operation of kind %q", kind), err)
+	if err == nil {
+		return op.Proto(), nil
 	}
-	return op.Proto(), nil
+	failed := s.Explain(ctx, fmt.Sprintf("start operation of kind %q", kind), err)
+	if lost, ok := errors.AsType[*lro.StartError](err); ok && lost.MayHaveStarted {
+		failed = exit.Hint(fmt.Errorf("%w; it may have been started, by request %s", failed, lost.RequestID),
+			"to repeat it without starting a second one: "+o.again(lost.RequestID, args))
+	}
+	return nil, failed
+}
+
+// again is the command that repeats a start.
+func (o *options) again(requestID string, args []string) string {
+	text := "lro start --request-id " + term.Quote(requestID)
+	if again := o.Again(); again != "" {
+		text += " " + again
+	}
+	if o.parent != "" {
+		text += " --parent " + term.Quote(o.parent)
+	}
+	if o.Output.JSON() {
+		text += " --output json"
+	}
+	for _, arg := range args {
+		text += " " + term.Quote(arg)
+	}
+	if len(args) > 1 && args[1] == "-" {
+		text += "  # with the same request on standard input"
+	}
+	return text
 }
 
 // requestType asks the service what the request of a kind is.

@@ -42,6 +42,9 @@ func New(io *term.IO) *cobra.Command {
 	return cmd
 }
 
+// Text is the version in one line, for --version.
+func Text() string { return read().String() }
+
 // read takes what the go command put into the program.
 func read() info {
 	v := info{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
