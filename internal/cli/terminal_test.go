@@ -229,7 +229,8 @@ func TestInterrupt(t *testing.T) {
 		c.until(`^ +\[.*<=>.*\]  \d+s`)
 		c.press(ctrlC)
 		c.until("cancelling 1 operation; Ctrl-C again leaves at once")
-		time.Sleep(200 * time.Millisecond) // two within 100 ms are one
+		// sleep: the signals of two key presses within 100 ms are one
+		time.Sleep(200 * time.Millisecond)
 		c.press(ctrlC)
 		begin := time.Now()
 		if status, screen := c.end(); status != 130 || time.Since(begin) > 10*time.Second {
