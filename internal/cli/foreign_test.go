@@ -173,7 +173,7 @@ func TestLargeAnswers(t *testing.T) {
 	web := httptest.NewServer(handler)
 	t.Cleanup(web.Close)
 	for _, reach := range [][]string{{"--url", web.URL}, {"--addr", serveForeign(t, srv, false), "--plaintext"}} {
-		for _, verb := range [][]string{{"get", "operations/x"}, {"list"}} {
+		for _, verb := range [][]string{{"get", "operations/x"}, {"wait", "operations/x"}, {"list"}} {
 			args := slices.Concat(verb, []string{"--output", "json", "--max-message", "1"}, reach)
 			got := runCommand(t, nil, args...)
 			if got.status != 1 || !strings.Contains(got.err, "RESOURCE_EXHAUSTED") || !strings.HasSuffix(got.err, "\n--max-message MIB raises the limit\n") || strings.Contains(got.err, "raise it with") {
