@@ -238,6 +238,27 @@ func TestClientPassesCallOptions(t *testing.T) {
 	}
 }
 
+// The client sees when the service asks to be called again.
+func TestClientHonoursRetryAfter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{failures: []error{lost, nil, status.Error(codes.ResourceExhausted, "quota")}, trailer: metadata.Pairs("retry-after", "300")}
+		client := archivepb.NewArchiveLROClient_(f.dial(t, archivepb.File_archive_v1_archive_proto), nil)
+		for _, start := range []func() error{
+			func() error { return second(client.Store(t.Context(), nil)) },
+			func() error { return second(client.Purge(t.Context(), nil)) },
+		} {
+			begin := time.Now()
+			if err := start(); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(begin); took < 5*time.Minute || took > 10*time.Minute {
+				t.Errorf("start, by calls of %s: took %v, want the 5 minutes that the service asked for", f.methods(), took)
+			}
+		}
+	})
+}
+
 func TestClientResumes(t *testing.T) {
 	t.Parallel()
 	f := &fake{steps: []lrotest.Step{lrotest.Succeeded(&archivepb.File{Name: "files/1"})}}

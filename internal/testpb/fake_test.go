@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -20,7 +21,8 @@ type fake struct {
 	steps      []lrotest.Step // of each operation
 
 	mu       sync.Mutex
-	failures []error // of the first calls; nil starts an operation
+	failures []error     // of the first calls; nil starts an operation
+	trailer  metadata.MD // of each call
 	calls    []received
 }
 
@@ -52,22 +54,25 @@ func (f *fake) service(t *testing.T, s protoreflect.ServiceDescriptor) *grpc.Ser
 		path := "/" + string(s.FullName()) + "/" + string(m.Name())
 		desc.Methods = append(desc.Methods, grpc.MethodDesc{
 			MethodName: string(m.Name()),
-			Handler: func(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+			Handler: func(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 				req := input.New().Interface()
 				if err := decode(req); err != nil {
 					return nil, err
 				}
-				return f.start(received{path, req})
+				return f.start(ctx, received{path, req})
 			},
 		})
 	}
 	return desc
 }
 
-func (f *fake) start(c received) (any, error) {
+func (f *fake) start(ctx context.Context, c received) (any, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, c)
+	if err := grpc.SetTrailer(ctx, f.trailer); err != nil {
+		return nil, err
+	}
 	if n := len(f.calls); n <= len(f.failures) && f.failures[n-1] != nil {
 		return nil, f.failures[n-1]
 	}
