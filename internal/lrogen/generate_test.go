@@ -93,6 +93,28 @@ a.proto:4: method a.v1.S.Make: operation_info has no metadata_type`
 	}
 }
 
+// A comment of a proto file is no directive of Go's.
+func TestCommentsAreNoDirectives(t *testing.T) {
+	t.Parallel()
+	text := "//go:build ignore\n\n" + withMethod("", `response_type: "Response"`, `metadata_type: "Response"`)
+	text = strings.Replace(text, "service S {", "//go:generate false\nservice S {\n//line x.go:1\n", 1)
+	files, err := run(source(t, text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := files["example.com/a/v1/a_lro.pb.go"]
+	for _, want := range []string{"\n// go:generate false\n", "\n// line x.go:1\n"} {
+		if !strings.Contains(file, want) {
+			t.Errorf("file: want %q in\n%s", want, file)
+		}
+	}
+	for _, directive := range []string{"//go:", "//line"} {
+		if strings.Contains(file, directive) {
+			t.Errorf("file: got %q in\n%s", directive, file)
+		}
+	}
+}
+
 // Descriptors linked into programs have no positions.
 func TestFaultWithoutPositions(t *testing.T) {
 	t.Parallel()

@@ -32,11 +32,11 @@ func (w *writer) header(gen *protogen.Plugin, file *protogen.File, pkg protogen.
 	for _, field := range []int32{syntax, edition} {
 		at := file.Desc.SourceLocations().ByPath(protoreflect.SourcePath{field})
 		for _, detached := range at.LeadingDetachedComments {
-			w.P(protogen.Comments(detached))
+			w.doc(string(detached))
 			w.P()
 		}
 		if at.LeadingComments != "" {
-			w.P(protogen.Comments(at.LeadingComments))
+			w.doc(at.LeadingComments)
 			w.P()
 		}
 	}
@@ -81,7 +81,8 @@ func deprecated(options protoreflect.ProtoMessage) bool {
 }
 
 // doc writes a comment of paragraphs; empty ones are left out. Text from proto
-// files comes with the space that stood behind its slashes.
+// files comes with the space that stood behind its slashes. It gets one where it
+// has none, so that no comment becomes a directive of Go's, such as //go:generate.
 func (w *writer) doc(paragraphs ...string) {
 	var kept []string
 	for _, p := range paragraphs {
@@ -90,7 +91,10 @@ func (w *writer) doc(paragraphs ...string) {
 		}
 	}
 	for line := range strings.SplitSeq(strings.Join(kept, "\n\n"), "\n") {
-		w.P(strings.TrimRight("//"+line, " "))
+		if line != "" && !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "\t") {
+			line = " " + line
+		}
+		w.P(strings.TrimRight("//"+line, " \t"))
 	}
 }
 
