@@ -180,6 +180,28 @@ func TestServerPlace(t *testing.T) {
 	}
 }
 
+// The API of the messages may be chosen by a parameter, for proto files of any
+// edition.
+func TestAPILevels(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(withMethod("", `response_type: "Response"`, `metadata_type: "Response"`),
+		"message Request {}", "message Request { string request_id = 1; }", 1)
+	tests := []struct{ parameter, want string }{
+		{"", "call.RequestId = requestID"},
+		{"default_api_level=API_HYBRID", "call.RequestId = requestID"},
+		{"default_api_level=API_OPAQUE", "call.SetRequestId(requestID)"},
+		{"apilevelMa.proto=API_OPAQUE", "call.SetRequestId(requestID)"},
+	}
+	for _, test := range tests {
+		req := source(t, text)
+		req.Parameter = &test.parameter
+		files, err := run(req)
+		if file := files["example.com/a/v1/a_lro.pb.go"]; err != nil || !strings.Contains(file, "\t"+test.want+"\n") {
+			t.Errorf("generate with %q: got error %v and\n%s\nwant %s", test.parameter, err, file, test.want)
+		}
+	}
+}
+
 func TestUnknownParameter(t *testing.T) {
 	t.Parallel()
 	req := source(t, head)
