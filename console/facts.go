@@ -47,6 +47,9 @@ func (h *Handler) factsOf(ctx context.Context, op Operation) facts {
 		f.cancelled = !i.CancelTime.IsZero()
 	}
 	f.add(progress.OfAny(m.GetMetadata(), h.decoder(ctx)))
+	if i := op.Info; i != nil && i.Damaged != "" {
+		f.message = "The stored operation is damaged: " + i.Damaged
+	}
 	f.settle(m.GetDone(), m.GetError() != nil, codes.Code(m.GetError().GetCode()))
 	return f
 }

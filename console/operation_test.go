@@ -50,6 +50,19 @@ func TestOperation(t *testing.T) {
 	wantNotIn(t, "the page", page, "This service")
 }
 
+// TestDamaged: a source that knows of damage has it shown, whatever is left of
+// the metadata.
+func TestDamaged(t *testing.T) {
+	t.Parallel()
+	op := running(t, "operations/one", 42)
+	op.Info.Damaged = "metadata: no <tag>"
+	h := newHandler(t, &fullSource{plainSource: plainSource{ops: []Operation{op}}}, Config{})
+	for _, path := range []string{operationURL("operations/one"), "/"} {
+		_, page := get(t, h, path)
+		wantIn(t, path, page, "The stored operation is damaged: metadata: no &lt;tag&gt;")
+	}
+}
+
 func TestSameHost(t *testing.T) {
 	t.Parallel()
 	src := &fullSource{plainSource: plainSource{ops: []Operation{running(t, "operations/one", 1)}}}

@@ -94,6 +94,9 @@ type Info struct {
 	Crashes int
 	// External says that its work is done elsewhere.
 	External bool
+	// Damaged is what of the stored operation cannot be read back; it is shown in
+	// place of the metadata's message. Empty means nothing.
+	Damaged string
 
 	CreateTime, StartTime, UpdateTime, EndTime, ExpireTime time.Time
 	// CancelTime is when cancel was asked for.

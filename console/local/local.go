@@ -153,6 +153,7 @@ func (s *Source) operation(rec *server.Record) console.Operation {
 			Attempt:    rec.Attempt,
 			Crashes:    rec.Crashes,
 			External:   rec.External,
+			Damaged:    rec.Damaged,
 			CreateTime: rec.CreateTime,
 			StartTime:  rec.StartTime,
 			UpdateTime: rec.UpdateTime,

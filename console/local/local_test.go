@@ -143,6 +143,28 @@ func TestSource(t *testing.T) {
 	}
 }
 
+// damaging is an engine whose records are damaged.
+type damaging struct{ engine.Engine }
+
+func (d damaging) Get(ctx context.Context, name string) (*engine.Record, error) {
+	rec, err := d.Engine.Get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	damaged := *rec
+	damaged.Damaged = "history: nonsense"
+	return &damaged, nil
+}
+
+func TestDamaged(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t, func(e engine.Engine) engine.Engine { return damaging{e} })
+	op, err := newSource(t, srv, local.Config{}).Get(t.Context(), start(t, srv, "projects/p"))
+	if err != nil || op.Info.Damaged != "history: nonsense" {
+		t.Errorf("Get = %+v, %v, want what is damaged", op.Info, err)
+	}
+}
+
 func TestParent(t *testing.T) {
 	t.Parallel()
 	srv := newServer(t, nil)
