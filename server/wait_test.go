@@ -126,6 +126,29 @@ func TestWaitEndsWithWork(t *testing.T) {
 	})
 }
 
+// TestWaitAfterAPause: a server that works again has calls wait again.
+func TestWaitAfterAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k, kinds := one(simKind{}, sleeper)
+		r := newRig(t, rigOptions{kinds: kinds})
+		r.stopWork()
+		ctx, stop := context.WithCancel(t.Context())
+		worked := make(chan error, 1)
+		go func() { worked <- r.srv.Work(ctx) }()
+		synctest.Wait()
+		name := r.start(t, k, &lropb.SimulateRequest{Duration: durationpb.New(time.Minute)}, nil).GetName()
+		op, err := r.ops.WaitOperation(t.Context(), &longrunningpb.WaitOperationRequest{Name: name})
+		if err != nil || !op.GetDone() {
+			t.Errorf("WaitOperation = %v, %v, want the end", op, err)
+		}
+		stop()
+		if err := <-worked; err != nil {
+			t.Errorf("Work = %v", err)
+		}
+	})
+}
+
 // A front end that never works is no reason to answer at once.
 func TestWaitWithoutWork(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,8 @@ func TestWaits(t *testing.T) {
 		t.Errorf("Len() = %d, want 3", n)
 	}
 	w.End("a", ended, nil)
+	// The next wait has an end of its own, though those before it have not left.
+	late := w.Join("a")
 	for _, waiter := range []Waiter[string]{a, again} {
 		<-waiter.Done()
 		if rec, err := waiter.Result(); rec != ended || err != nil {
@@ -26,16 +28,21 @@ func TestWaits(t *testing.T) {
 		}
 		waiter.Leave()
 	}
-	late := w.Join("a")
 	if IsClosed(late.Done()) || IsClosed(b.Done()) {
 		t.Error("a wait for another end is over")
 	}
+	w.End("a", ended, nil)
+	if !IsClosed(late.Done()) {
+		t.Error("a wait was lost when those before it left")
+	}
+	last := w.Join("a")
 	w.EndAll(gone)
 	if _, err := b.Result(); !IsClosed(b.Done()) || !errors.Is(err, gone) {
 		t.Errorf("Result() = %v, want %v", err, gone)
 	}
-	late.Leave()
-	b.Leave()
+	for _, waiter := range []Waiter[string]{late, last, b} {
+		waiter.Leave()
+	}
 	if n := w.Len(); n != 0 || len(w.sets) != 0 {
 		t.Errorf("%d callers wait in %d sets, want none", n, len(w.sets))
 	}
