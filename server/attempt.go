@@ -75,7 +75,7 @@ func (s *Server) run(ctx context.Context, from engine.Attempt) engine.Outcome {
 		returned = true
 	}()
 	var overdue <-chan time.Time
-	if k := s.kinds[rec.Kind]; k != nil && k.deadline > 0 && k.grace >= 0 {
+	if k := s.kinds[rec.Kind]; k != nil && k.deadline > 0 && k.grace >= 0 && k.deadline+k.grace > 0 { // and is no overflow
 		timer := time.NewTimer(k.deadline + k.grace)
 		defer timer.Stop()
 		overdue = timer.C

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -112,6 +113,7 @@ func TestCancelForcesNothing(t *testing.T) {
 	for name, kind := range map[string]simKind{
 		"no deadline":    {},
 		"grace for ever": {Deadline: time.Second, DeadlineGrace: -1},
+		"longest grace":  {Deadline: time.Second, DeadlineGrace: math.MaxInt64},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

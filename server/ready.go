@@ -41,7 +41,8 @@ func (s *Server) Ready(ctx context.Context) error {
 }
 
 // HealthServer is what [Server.Health] uses of gRPC's health service. A
-// *health.Server of package google.golang.org/grpc/health is one.
+// *health.Server of package google.golang.org/grpc/health is one. After Shutdown,
+// SetServingStatus must have no effect.
 type HealthServer interface {
 	SetServingStatus(service string, status healthpb.HealthCheckResponse_ServingStatus)
 	Shutdown()
