@@ -27,7 +27,7 @@ type Source interface {
 	Get(ctx context.Context, name string) (Operation, error)
 	// Cancel asks an operation to stop.
 	Cancel(ctx context.Context, name string) error
-	// Delete removes an operation that nobody is interested in any more.
+	// Delete removes an operation that is of no interest any more.
 	Delete(ctx context.Context, name string) error
 }
 
@@ -99,7 +99,7 @@ type Info struct {
 	Damaged string
 
 	CreateTime, StartTime, UpdateTime, EndTime, ExpireTime time.Time
-	// CancelTime is when cancel was asked for.
+	// CancelTime is when the operation was first cancelled.
 	CancelTime time.Time
 }
 

@@ -93,7 +93,7 @@ func (s *Server) run(ctx context.Context, from engine.Attempt) engine.Outcome {
 	return s.overdue(ctx, a, s.kinds[rec.Kind])
 }
 
-// overdue ends an attempt whose handler goes on after its deadline and grace. It
+// overdue ends an attempt whose handler runs on after its deadline and grace. It
 // is not retried: the handler may still be doing what another attempt would.
 func (s *Server) overdue(ctx context.Context, a *attempt, k *kind) engine.Outcome {
 	rec := a.Record()
@@ -148,8 +148,8 @@ func (s *Server) attempt(ctx context.Context, a *attempt) engine.Outcome {
 	return out
 }
 
-// fit replaces a result that is too large to be served. A handler that returns a
-// response gets to know by the operation's error.
+// fit replaces a result that is too large to be served. The operation's
+// error says so.
 func (s *Server) fit(ctx context.Context, a *attempt, out engine.Outcome) engine.Outcome {
 	metadata := int(a.metadata.Load())
 	if out.Response != nil {

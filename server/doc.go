@@ -32,8 +32,8 @@
 // An operation that Start returned is durable: it is found and run after the
 // process has died. It is run at least once, from its last checkpoint, unless
 // its kind asks for at most once. It ends exactly once, and its result never
-// changes. A handler must therefore bear being run again; [Task.Checkpoint]
-// tells where the attempt before it left off.
+// changes. Handlers must therefore be safe to run again; [Task.Checkpoint]
+// returns what the previous attempt saved last.
 //
 // # The end of a handler's context
 //
@@ -47,7 +47,7 @@
 //
 // An error that carries a gRPC status becomes the operation's error as it is.
 // Any other becomes UNKNOWN with its text, as it would in a gRPC server;
-// [Config].ErrorStatus changes that for programs whose errors are not for
-// everybody's eyes. Every status, whether of an operation or of a call, has one
+// [Config].ErrorStatus changes that for programs whose errors are internal and not
+// for callers. Every status, whether of an operation or of a call, has one
 // google.rpc.ErrorInfo (AIP-193).
 package server

@@ -19,7 +19,7 @@ import (
 
 // Why a handler's context ended: its [context.Cause].
 var (
-	// ErrCancelRequested: somebody cancelled the operation.
+	// ErrCancelRequested: a caller cancelled the operation.
 	ErrCancelRequested = engine.ErrCancelRequested
 	// ErrDraining: the server is stopping, and [Config].Drain has passed.
 	ErrDraining = engine.ErrDraining

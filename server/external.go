@@ -13,11 +13,10 @@ import (
 	"github.com/go-lro/lro/server/engine"
 )
 
-// External is an operation whose work is done elsewhere, in the hands of
-// whoever reports on it. It is safe for concurrent use. Its methods return the
-// errors of the engine wrapped, and [ErrLeaseLost] once the operation has ended
-// in another way: it was not heard of for [Kind].Lease, or somebody else
-// reported its end.
+// External is an operation whose work is done elsewhere and reported by its
+// methods. It is safe for concurrent use. Its methods return the errors of the
+// engine wrapped, and [ErrLeaseLost] once the operation has ended in another way:
+// nothing was reported for [Kind].Lease, or another caller reported its end.
 type External[Resp, M proto.Message] struct {
 	server   *Server
 	lease    engine.Lease
@@ -50,7 +49,7 @@ func (k Kind[Req, Resp, M]) Attach(ctx context.Context, s *Server, name string) 
 func (e *External[Resp, M]) Name() string { return e.lease.Name }
 
 // Report shows metadata and renews the lease. It reports [ErrCancelRequested],
-// with the report done, when somebody asked to cancel the operation: stop the
+// with the report done, when the operation was asked to cancel: stop the
 // work and call Fail with that error.
 func (e *External[Resp, M]) Report(ctx context.Context, metadata M) error {
 	packed, err := pack(metadata)

@@ -37,7 +37,7 @@ func (i Inspector) Get(ctx context.Context, name string) (*Record, error) {
 }
 
 // View returns the operation that clients see of a record. It is shared and
-// must not be modified. It asks nobody: whoever has the record may see it.
+// must not be modified. It does not call [Config].Authorize: a caller that has the record may see it.
 func (i Inspector) View(rec *Record) *longrunningpb.Operation { return i.s.view(rec) }
 
 // Stats counts the operations under all parents. It is authorised as

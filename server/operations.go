@@ -55,7 +55,7 @@ func (o operations) CancelOperation(ctx context.Context, req *longrunningpb.Canc
 	return &emptypb.Empty{}, nil
 }
 
-// DeleteOperation hides an operation. One that has not ended goes on unseen,
+// DeleteOperation hides an operation. One that has not ended continues unseen,
 // unless [Config].Strict is set or the engine cannot do that.
 func (o operations) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOperationRequest) (*emptypb.Empty, error) {
 	name := req.GetName()

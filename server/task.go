@@ -56,9 +56,9 @@ func (t *Task[M]) Metadata() M {
 	return m
 }
 
-// Report shows metadata to everybody who looks at or waits for the operation,
-// at once, and persists it soon after. It never waits for the store, and the
-// message may be changed afterwards; nil changes nothing. A message that cannot
+// Report shows metadata to all readers of the operation at once, and persists it
+// soon after. It never waits for the store, and the message may be changed
+// afterwards; nil changes nothing. A message that cannot
 // be encoded, or is over [Config].MaxOperation, is dropped: the error says why,
 // and is logged for handlers that do not look at it.
 func (t *Task[M]) Report(metadata M) error {

@@ -20,7 +20,7 @@
 //     Once another attempt was claimed, or the operation has ended, such a
 //     write is refused with [ErrFenced] and changes nothing.
 //   - Stable order: [Engine.List] goes from the newest operation to the
-//     oldest; an operation started while somebody pages never shifts the pages
+//     oldest; an operation started between two pages never shifts the pages
 //     that follow.
 //
 // # Limits
@@ -39,8 +39,8 @@
 // # Records
 //
 // A [Record] is immutable once an engine has returned it. Engines share one
-// record between callers, so nobody may modify it or the messages it points
-// to.
+// record between callers, so it and the messages it points to must not be
+// modified.
 //
 // # States
 //

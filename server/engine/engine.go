@@ -56,7 +56,7 @@ type Engine interface {
 
 	// Report shows new metadata of an operation whose work is done elsewhere,
 	// and renews its lease. It returns the state after it, in which CancelTime
-	// tells that somebody asked to stop.
+	// is set when a caller cancelled it.
 	Report(ctx context.Context, l Lease, u Update) (*Record, error)
 
 	// Heartbeat renews the lease and returns the current state.

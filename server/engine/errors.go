@@ -28,7 +28,7 @@ var (
 
 // Causes with which the context of an attempt ends.
 var (
-	// ErrCancelRequested: somebody cancelled the operation.
+	// ErrCancelRequested: a caller cancelled the operation.
 	ErrCancelRequested = errors.New("cancel requested")
 	// ErrDraining: the worker is stopping.
 	ErrDraining = errors.New("worker is draining")

@@ -37,7 +37,7 @@ type Where struct {
 	// CreateTime in [CreatedFrom, CreatedBefore); zero is no bound.
 	CreatedFrom   time.Time
 	CreatedBefore time.Time
-	// Match is asked for each record that meets the rest. It must be quick and
+	// Match is called with each record that meets the rest. It must be quick and
 	// must not call the engine.
 	Match func(*Record) bool
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
-// Wait implements [engine.Engine]. It costs nothing while the operation runs:
-// whoever ends it wakes the waiters.
+// Wait implements [engine.Engine]. It costs nothing while the operation runs: its
+// end wakes the waiters.
 func (e *Engine) Wait(ctx context.Context, name string) (*engine.Record, error) {
 	rec, err := e.wait(ctx, name)
 	if err != nil {
