@@ -274,6 +274,35 @@ func TestServeAnswersWhileItDrains(t *testing.T) {
 	})
 }
 
+// A waiting call follows its operation to an end in the drain.
+func TestServeDrainsWithItsCallers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k, kinds := one(simKind{}, func(ctx context.Context, task task, req request) (response, error) {
+			<-time.After(testDrain / 2)
+			return echo(ctx, task, req)
+		})
+		s := serveAll(t, kinds[0])
+		op, err := k.Start(t.Context(), s.srv, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan bool, 1)
+		go func() {
+			op, err := s.ops.WaitOperation(context.Background(), &longrunningpb.WaitOperationRequest{Name: op.GetName()})
+			done <- err == nil && op.GetDone()
+		}()
+		synctest.Wait()
+		s.stop()
+		if !<-done {
+			t.Error("WaitOperation returned before its operation, whose handler finished in the drain")
+		}
+		if err := <-s.result; err != nil {
+			t.Errorf("Serve = %v", err)
+		}
+	})
+}
+
 // A call that does not end is cut off after the grace.
 func TestServeGrace(t *testing.T) {
 	t.Parallel()
