@@ -49,3 +49,21 @@ func TestCutAfterTheHandler(t *testing.T) {
 		t.Error("the deadline was set for a request that the handler has answered")
 	}
 }
+
+// TestWholeBodiesHoldNothing: a body that has come to its end counts no more,
+// while its handler still runs.
+func TestWholeBodiesHoldNothing(t *testing.T) {
+	t.Parallel()
+	g, err := New(Limits{InFlight: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err != nil {
+			t.Error(err)
+		}
+		if most := g.inFlight.change(&holder{}, 90); most != nil || g.inFlight.total != 90 {
+			t.Errorf("%d bytes are held, want 90 of another connection", g.inFlight.total)
+		}
+	})).ServeHTTP(&deadlines{ResponseWriter: httptest.NewRecorder()}, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", 90))))
+}

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"path/filepath"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,41 +10,46 @@ import (
 	"github.com/go-lro/lro/server/engine"
 )
 
-// TestWaitMissesNoEnd ends operations that are read from the file while others
-// begin to wait for them: no end falls between the read and the wait.
+// TestWaitMissesNoEnd ends an operation while a caller that begins to wait for it
+// reads its state: no end falls between the read and the wait.
 func TestWaitMissesNoEnd(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "operations.db")
 	synctest.Test(t, func(t *testing.T) {
 		e := mustOpen(t, path, &Options{CacheBytes: -1})
-		const n = 300
-		var names [n]string
-		var all sync.WaitGroup
-		for i := range names {
-			all.Go(func() {
-				rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				names[i] = rec.Name
-			})
+		rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
+		if err != nil {
+			t.Fatal(err)
 		}
-		all.Wait()
-		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
-		defer stop()
-		for _, name := range names {
-			all.Go(func() {
-				if rec, err := e.Wait(ctx, name); err != nil || rec.State != engine.Cancelled {
-					t.Errorf("Wait(%q) = %+v, %v, want its end", name, rec, err)
-				}
-			})
-			all.Go(func() {
-				if _, err := e.Cancel(ctx, name); err != nil {
-					t.Error(err)
-				}
-			})
+		before, err := e.find(t.Context(), rec.Name)
+		if err != nil {
+			t.Fatal(err)
 		}
-		all.Wait()
+		// The wait shares a read that another caller has begun.
+		reading := &load{done: make(chan struct{}), row: before}
+		e.mu.Lock()
+		e.cache.loads[before.seq] = reading
+		e.mu.Unlock()
+		ended := make(chan *engine.Record, 1)
+		go func() {
+			ctx, stop := context.WithTimeout(t.Context(), time.Hour)
+			defer stop()
+			rec, err := e.Wait(ctx, rec.Name)
+			if err != nil {
+				t.Error(err)
+			}
+			ended <- rec
+		}()
+		synctest.Wait()
+		if _, err := e.Cancel(t.Context(), rec.Name); err != nil {
+			t.Fatal(err)
+		}
+		e.mu.Lock()
+		delete(e.cache.loads, before.seq)
+		e.mu.Unlock()
+		close(reading.done)
+		if got := <-ended; got.State != engine.Cancelled {
+			t.Errorf("Wait() = %+v, want the end", got)
+		}
 	})
 }
