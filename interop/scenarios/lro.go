@@ -86,13 +86,14 @@ func newClient(s *Scenario, way string, served *Played) (*lro.Client, func(), er
 	return nil, nil, fmt.Errorf("dial scenario: unknown way %q", way)
 }
 
-// policy is what a scenario says about polling; which errors are put up with
-// is not settable here.
+// policy is what a scenario says about polling. Which errors are tolerated is not
+// settable here, but for how long is scaled down to the scenario's intervals.
 func policy(p Poll) lro.Policy {
 	return lro.Policy{
-		FirstPoll:   time.Duration(p.Initial),
-		MaxInterval: time.Duration(p.Max),
-		Multiplier:  p.Multiplier,
+		FirstPoll:     time.Duration(p.Initial),
+		MaxInterval:   time.Duration(p.Max),
+		Multiplier:    p.Multiplier,
+		SoftErrorTime: 500 * time.Millisecond,
 	}
 }
 
