@@ -59,9 +59,7 @@ func compile(t *testing.T, r protocompile.Resolver, parameter string, paths ...s
 func source(t *testing.T, text string) *pluginpb.CodeGeneratorRequest {
 	t.Helper()
 	files := map[string]string{"a.proto": text}
-	for path, text := range others {
-		files[path] = text
-	}
+	maps.Copy(files, others)
 	r := &protocompile.SourceResolver{Accessor: protocompile.SourceAccessorFromMap(files)}
 	return compile(t, r, "", slices.Sorted(maps.Keys(files))...)
 }
