@@ -59,8 +59,8 @@ type Group struct {
 	// InFlight is how many calls may be open at once. 0 means
 	// [DefaultGroupInFlight].
 	InFlight int
-	// QPS is how many calls may be begun a second. 0 means [DefaultGroupQPS];
-	// negative means no limit.
+	// QPS is how many calls may be begun a second. 0 and NaN mean
+	// [DefaultGroupQPS]; negative means no limit.
 	QPS float64
 
 	mu        sync.Mutex // taken after that of a core
@@ -68,8 +68,7 @@ type Group struct {
 	ended     []finished // not yielded yet
 	iteration *iteration // nil while none is under way
 	iterated  bool
-	ctx       context.Context // of the iteration; of use while members wait
-	deadline  time.Duration   // of ctx, by clock; 0 for none
+	deadline  time.Duration // of the iteration's ctx, by clock; 0 for none
 	scheduler scheduler
 }
 
@@ -152,11 +151,11 @@ func (g *Group) begin(ctx context.Context) *iteration {
 		g.mu.Unlock()
 		panic("lro: Group is iterated by two loops at once")
 	}
-	g.iterated, g.iteration, g.ctx, g.deadline = true, it, ctx, 0
+	g.iterated, g.iteration, g.deadline = true, it, 0
 	if deadline, ok := ctx.Deadline(); ok {
 		g.deadline = max(1, clock()+deadline.Sub(it.began))
 	}
-	g.scheduler.limit(g.InFlight, g.QPS)
+	g.scheduler.limit(ctx, g.InFlight, g.QPS)
 	left := slices.Clone(g.left)
 	g.mu.Unlock()
 	for _, m := range left {
@@ -190,7 +189,6 @@ func (g *Group) end() {
 // stop yields what has ended, and then each operation that has not, with the
 // error that ctx has ended.
 func (g *Group) stop(ctx context.Context, it *iteration, yield func(Handle, error) bool) {
-	g.scheduler.stop()
 	g.mu.Lock()
 	left := slices.Clone(g.left)
 	g.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -261,4 +262,86 @@ func TestGroupKeepsItsRate(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A limit that is no number, or so low or high that a duration cannot hold its
+// period, is a limit all the same, or none.
+func TestGroupQPS(t *testing.T) {
+	t.Parallel()
+	const n, within = 1200, time.Second
+	for _, test := range []struct {
+		qps       float64
+		low, high int // calls within a second
+	}{
+		{0, 500, 510},
+		{math.NaN(), 500, 510},
+		{1e-300, 1, 1},
+		{1e-12, 1, 1},
+		{2, 2, 3},
+		{1e12, n, n},
+		{math.MaxFloat64, n, n},
+		{math.Inf(1), n, n},
+		{math.Inf(-1), n, n},
+		{-1, n, n},
+	} {
+		t.Run(fmt.Sprint(test.qps), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeService{get: func(context.Context, int) (*longrunningpb.Operation, error) { return running(""), nil }}
+				g := Group{QPS: test.qps}
+				g.Add(handles(t, NewClient(f.pollOnly(), WithPolicy(Policy{FirstPoll: time.Hour, MaxInterval: time.Hour})), n)...)
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(within, cancel)
+				for range g.Completed(ctx) {
+				}
+				if gets, _ := f.counts(); gets < test.low || gets > test.high {
+					t.Errorf("%d calls within %v, want %d to %d", gets, within, test.low, test.high)
+				}
+			})
+		})
+	}
+}
+
+// Once ctx has ended no call is made, also while the loop is still at what
+// ended before.
+func TestGroupWithAContextThatHasEnded(t *testing.T) {
+	t.Parallel()
+	for _, after := range []time.Duration{0, time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fakeService{get: func(context.Context, int) (*longrunningpb.Operation, error) { return running(""), nil }}
+			client := NewClient(f.pollOnly())
+			const n = 200
+			g := Group{QPS: -1}
+			g.Add(handles(t, client, n)...)
+			done, err := Any().Wrap(client, succeeded("x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.Add(done)
+			ctx, cancel := context.WithCancel(t.Context())
+			var ended, stopped, before int
+			if after == 0 {
+				cancel()
+			}
+			for _, err := range g.Completed(ctx) {
+				switch {
+				case err == nil:
+					ended++
+					time.Sleep(after)
+					cancel()
+					before, _ = f.counts()
+					time.Sleep(time.Minute)
+				case errors.Is(err, context.Canceled):
+					stopped++
+				}
+			}
+			if after == 0 {
+				before = 0
+			}
+			if gets, _ := f.counts(); gets > before || ended != 1 || stopped != n {
+				t.Errorf("%d calls after ctx ended, %d operations yielded as done, %d as stopped; want 0, 1 and %d", gets-before, ended, stopped, n)
+			}
+			cancel()
+		})
+	}
 }

@@ -177,7 +177,7 @@ func (w *wait) values() context.Context {
 	if w.callers != nil {
 		return w.callers.ctx
 	}
-	return w.members.group.ctx
+	return w.members.group.scheduler.ctx
 }
 
 // beginLocked decides what a new wait does first.

@@ -63,7 +63,7 @@ func (c *core) refuseLocked(from context.Context, err error, now time.Duration) 
 	}
 	for m := w.members; m != nil; {
 		next := m.next
-		if sameContext(m.group.ctx, from) {
+		if sameContext(m.group.scheduler.ctx, from) {
 			e.takeMember(m)
 		}
 		m = next
@@ -85,7 +85,7 @@ func (w *wait) only(from context.Context) bool {
 		}
 	}
 	for m := w.members; m != nil; m = m.next {
-		if !sameContext(m.group.ctx, from) {
+		if !sameContext(m.group.scheduler.ctx, from) {
 			return false
 		}
 	}

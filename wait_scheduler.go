@@ -1,6 +1,8 @@
 package lro
 
 import (
+	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -29,23 +31,23 @@ type scheduler struct {
 	bubble string  // of its goroutine
 
 	// Of a group.
+	ctx      context.Context // of the iteration: once it has ended, no call is made
 	inFlight int
-	qps      float64
+	period   time.Duration // between two calls; 0 for no limit
 
-	mu      sync.Mutex // taken after a core's
-	lanes   []*lane
-	fresh   []*core // waits that have not begun
-	taken   int     // of fresh
-	waits   int
-	open    int           // calls
-	longs   []*call       // WaitOperation calls that are open, the oldest first
-	next    time.Duration // before which qps allows no call
-	stopped bool          // makes no more calls
-	turn    bool          // waits that begin have it, before calls that are due
-	waking  time.Duration // when the goroutine, asleep, wakes; 0 while it is awake
-	full    bool          // it sleeps while calls are due, for lack of room
-	wake    chan struct{} // nil without a goroutine
-	exited  chan struct{}
+	mu     sync.Mutex // taken after a core's
+	lanes  []*lane
+	fresh  []*core // waits that have not begun
+	taken  int     // of fresh
+	waits  int
+	open   int           // calls
+	longs  []*call       // WaitOperation calls that are open, the oldest first
+	next   time.Duration // before which period allows no call
+	turn   bool          // waits that begin have it, before calls that are due
+	waking time.Duration // when the goroutine, asleep, wakes; 0 while it is awake
+	full   bool          // it sleeps while calls are due, for lack of room
+	wake   chan struct{} // nil without a goroutine
+	exited chan struct{}
 }
 
 // enlist makes room for a wait of the client's, and has a goroutine to move it.
@@ -136,7 +138,7 @@ func (s *scheduler) step() (*core, *call, time.Duration) {
 		return nil, nil, -1
 	}
 	s.waking, s.full, s.turn = 0, false, !s.turn
-	if s.stopped {
+	if s.ctx != nil && s.ctx.Err() != nil {
 		s.waking = forever
 		return nil, nil, forever
 	}
@@ -217,9 +219,7 @@ func (s *scheduler) pick(now time.Duration) (*call, time.Duration) {
 	case s.next > now:
 		return nil, s.next
 	}
-	if s.qps > 0 {
-		s.next = max(s.next, now-burst) + s.period()
-	}
+	s.next = max(s.next, now-burst) + s.period
 	best.client.rate.spend(now)
 	k := &call{core: best.heap.pop(), lane: best, begun: now}
 	if s.inFlight > 0 || !k.core.wait.long {
@@ -232,8 +232,6 @@ func (s *scheduler) pick(now time.Duration) (*call, time.Duration) {
 	}
 	return k, 0
 }
-
-func (s *scheduler) period() time.Duration { return time.Duration(float64(time.Second) / s.qps) }
 
 // reserved is how many of a group's calls are kept for its clients: for each an
 // equal share, or fewer where it has fewer operations.
@@ -321,9 +319,7 @@ func (s *scheduler) unspent(k *call) {
 	s.release(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.qps > 0 {
-		s.next -= s.period()
-	}
+	s.next -= s.period
 }
 
 // release makes the room of a call that has returned free.
@@ -349,39 +345,29 @@ func (s *scheduler) longPolls() bool {
 }
 
 // lastPollMargin is how long before a deadline last polls begin: early enough,
-// within reason, for qps.
+// within reason, for period.
 func (s *scheduler) lastPollMargin(c *Client) time.Duration {
-	margin := c.lastPollMargin()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.qps > 0 {
-		margin += time.Duration(float64(s.waits) / s.qps * float64(time.Second))
-	}
-	return min(margin, maxLastPollMargin)
+	each := min(s.period, maxLastPollMargin) // so that the product does not overflow
+	return min(c.lastPollMargin()+time.Duration(s.waits)*each, maxLastPollMargin)
 }
 
 // limit sets the limits of a group's scheduler, for an iteration in the caller's
 // bubble.
-func (s *scheduler) limit(inFlight int, qps float64) {
+func (s *scheduler) limit(ctx context.Context, inFlight int, qps float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bubble, s.stopped = bubble(), false
-	s.inFlight, s.qps = DefaultGroupInFlight, DefaultGroupQPS
-	if inFlight > 0 {
-		s.inFlight = inFlight
+	if inFlight <= 0 {
+		inFlight = DefaultGroupInFlight
 	}
-	if qps < 0 {
-		s.qps = 0
-	} else if qps > 0 {
-		s.qps = qps
+	if qps == 0 || math.IsNaN(qps) {
+		qps = DefaultGroupQPS
 	}
-}
-
-// stop keeps the scheduler from making calls.
-func (s *scheduler) stop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stopped = true
+	s.ctx, s.bubble, s.inFlight, s.period = ctx, bubble(), inFlight, 0
+	if qps > 0 {
+		s.period = time.Duration(min(float64(time.Second)/qps, float64(maxPolicyDuration)))
+	}
 }
 
 // await waits for the goroutine of a scheduler without waits to end.
