@@ -21,6 +21,10 @@ const defaultLongPolls = 32
 // Client is what the operations of one service share: how it is called, what
 // it has turned out to offer, and the default [Policy]. It is safe for
 // concurrent use, holds no resources, and need not be closed.
+//
+// An [Operation] shares its answers: those that wait for it see what a call with
+// the credentials of one of them brought. Programs that act for several
+// principals use a Client for each.
 type Client struct {
 	service Service
 	waiter  waiter // nil when the service has none

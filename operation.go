@@ -13,8 +13,10 @@ import (
 // Operation is a long-running operation whose response is an R and whose
 // metadata is an M. A [Method] makes one.
 //
-// It is safe for concurrent use. However many goroutines wait for it, one loop
-// asks the service, and only while somebody waits. A ctx that ends stops the
+// It is safe for concurrent use. However many goroutines wait for it, it is polled
+// once at a time, and only while somebody waits. They share its answers, so that
+// a program that acts for several principals uses a [Client], and an Operation,
+// for each. A ctx that ends stops the
 // waiting of its caller, nothing else; to stop the operation, call Cancel.
 type Operation[R, M proto.Message] struct {
 	core
