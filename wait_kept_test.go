@@ -1,0 +1,104 @@
+package lro
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// What one wait was told and could not confirm is nothing for the next one.
+func TestUnconfirmedEndIsForgottenWithItsWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{}
+		f.wait = func(_ context.Context, n int, _ time.Duration) (*longrunningpb.Operation, error) {
+			if n == 1 {
+				return succeeded("unconfirmed"), nil
+			}
+			return nil, status.Error(codes.Unavailable, "down")
+		}
+		f.get = func(ctx context.Context, n int) (*longrunningpb.Operation, error) {
+			if n == 1 {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return nil, status.Error(codes.PermissionDenied, "not yours")
+		}
+		op := wrap(t, f)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := op.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Wait: %v, want the end of ctx", err)
+		}
+		_, err := op.Wait(t.Context())
+		if _, ok := errors.AsType[*WaitError](err); !ok || status.Code(err) != codes.PermissionDenied {
+			t.Errorf("Wait: %v, want PERMISSION_DENIED", err)
+		}
+	})
+}
+
+// An operation that WaitOperation did not know is long-polled again by the next
+// wait: a replica that lagged has caught up.
+func TestNextWaitLongPollsAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{get: func(context.Context, int) (*longrunningpb.Operation, error) { return running(""), nil }}
+		f.wait = func(ctx context.Context, n int, timeout time.Duration) (*longrunningpb.Operation, error) {
+			if n == 1 {
+				return nil, status.Error(codes.NotFound, "a replica lags")
+			}
+			return waitsUntil(time.Hour)(ctx, n, timeout)
+		}
+		op := wrap(t, f)
+		for i := range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			if _, err := op.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Wait: %v, want the end of ctx", err)
+			}
+			cancel()
+			if _, waits := f.counts(); (i == 0) != (waits == 1) {
+				t.Errorf("WaitOperation was called %d times by the end of wait %d, want once by the first and again by the next", waits, i+1)
+			}
+		}
+	})
+}
+
+// What is known to have ended, or becomes known elsewhere, is yielded at once.
+func TestGroupYieldsWhatIsKnownAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{get: endsAt(time.Minute)}
+		client := NewClient(f.pollOnly(), WithPolicy(Policy{FirstPoll: time.Hour, MaxInterval: time.Hour}))
+		op, err := Strings.Wrap(client, &longrunningpb.Operation{Name: "operations/polled"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done, err := Strings.Wrap(client, succeeded("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		time.AfterFunc(2*time.Minute, func() {
+			if _, err := op.Poll(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		var g Group
+		g.Add(op, done)
+		for yielded, err := range g.Completed(t.Context()) {
+			want := time.Duration(0)
+			if yielded == Handle(op) {
+				want = 2 * time.Minute
+			}
+			if took := time.Since(begin); err != nil || took != want {
+				t.Errorf("%s is yielded after %v with %v, want %v", yielded.Name(), took, err, want)
+			}
+		}
+	})
+}
