@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/go-lro/lro/internal/pause"
 )
 
 // Cancel asks the service to cancel the operation and reports whether it took
@@ -79,7 +81,7 @@ func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (stopped *WaitError
 	waiting, stop := context.WithCancel(ctx)
 	var repeating sync.WaitGroup
 	repeating.Go(func() {
-		for ok && pause(waiting, pauseFor) {
+		for ok && pause.For(waiting, pauseFor) == nil {
 			if o.Done() {
 				return
 			}
@@ -114,17 +116,5 @@ func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (stopped *WaitError
 func (e *WaitError) notCancelled(refusal error) {
 	if refusal != nil {
 		e.cause = append(e.cause, fmt.Errorf("it could not be cancelled and may still run: %w", refusal))
-	}
-}
-
-// pause waits for d, or reports false when ctx ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+
+	"github.com/go-lro/lro/internal/pause"
 )
 
 // StartFunc makes the call that starts an operation. It must put requestID into
@@ -132,7 +134,7 @@ func (p *Policy) start(ctx context.Context, id string, call StartFunc) (*longrun
 		if !again || id == "" && lost {
 			return nil, failed
 		}
-		if !pause(ctx, after) {
+		if pause.For(ctx, after) != nil {
 			failed.cause = append(contextCauses(ctx), err)
 			return nil, failed
 		}

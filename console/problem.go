@@ -9,6 +9,8 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/go-lro/lro/internal/rpccode"
 )
 
 // problem is why something cannot be shown or done, in words for viewers.
@@ -76,22 +78,12 @@ func violates(err error, field string) (violated, named bool) {
 	return false, named
 }
 
-// codeName returns the canonical name of a code, such as NOT_FOUND.
+// codeName returns the canonical name of a code, and the number of any other.
 func codeName(c codes.Code) string {
-	if c == codes.Canceled {
-		return "CANCELLED" // as google.rpc.Code spells it
-	}
 	if c > codes.Unauthenticated {
 		return strings.ToUpper(c.String()) // "CODE(99)"
 	}
-	var b strings.Builder
-	for i, r := range c.String() {
-		if i > 0 && r >= 'A' && r <= 'Z' && c != codes.OK {
-			b.WriteByte('_')
-		}
-		b.WriteRune(r)
-	}
-	return strings.ToUpper(b.String())
+	return rpccode.Name(c)
 }
 
 // plain takes grpc-go's wrapping off the reason of a connection that failed.

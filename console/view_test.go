@@ -85,15 +85,15 @@ func walk(t *testing.T, h *Handler, src *secretSource, hidden bool) map[string]s
 	if routes := h.routes(); !slices.Equal(slices.Sorted(maps.Keys(routes)), slices.Sorted(maps.Keys(targets))) {
 		t.Errorf("there are requests for %q, want some for each of the routes %q", slices.Sorted(maps.Keys(targets)), slices.Sorted(maps.Keys(routes)))
 	}
-	for route, all := range targets {
-		for _, target := range all {
+	for _, route := range slices.Sorted(maps.Keys(targets)) {
+		for _, target := range targets[route] {
 			what := strings.ReplaceAll(target, "NAME", secret)
 			switch {
 			case route == "GET /events":
 				got[what] = strip(what, streamed(t, h, src, what, hidden))
 			case strings.HasPrefix(route, "POST"):
 				resp := post(t, h, what, url.Values{"name": {secret}})
-				got[what] = fmt.Sprint(resp.StatusCode, bodyOf(t, resp))
+				got[what] = strip(what, fmt.Sprint(resp.StatusCode, bodyOf(t, resp)))
 			default:
 				code, body := get(t, h, what)
 				got[what] = strip(what, fmt.Sprint(code, body))

@@ -22,6 +22,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/go-lro/lro/internal/rpccode"
 )
 
 // timeoutHeader carries how many seconds the client waits for an answer.
@@ -271,7 +273,7 @@ func (c *Client) hiddenError(answer *http.Response, body []byte) *Error {
 	}
 	st, _ := c.codec.decodeError(http.StatusInternalServerError, body)
 	code := codes.Code(st.GetCode())
-	st.Message = fmt.Sprintf("answer of HTTP status %d holds an error: %s: %s", answer.StatusCode, codeName(code), st.GetMessage())
+	st.Message = fmt.Sprintf("answer of HTTP status %d holds an error: %s: %s", answer.StatusCode, rpccode.Name(code), st.GetMessage())
 	st.Code = int32(unbelieved(code))
 	return &Error{StatusCode: answer.StatusCode, status: status.FromProto(st)}
 }

@@ -3,7 +3,6 @@ package lrohttp
 import (
 	"net/http"
 
-	codepb "google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc/codes"
 )
 
@@ -80,18 +79,4 @@ func codeOfHTTP(status int) codes.Code {
 		return codes.Internal
 	}
 	return codes.Unknown
-}
-
-// codeName returns the name of a code in JSON, such as "NOT_FOUND".
-func codeName(c codes.Code) string {
-	if name, ok := codepb.Code_name[int32(c)]; ok {
-		return name
-	}
-	return codepb.Code_UNKNOWN.String()
-}
-
-// codeNamed returns the code with this name in JSON, unless it is OK.
-func codeNamed(name string) (codes.Code, bool) {
-	c, ok := codepb.Code_value[name]
-	return codes.Code(c), ok && c != 0
 }

@@ -10,6 +10,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/go-lro/lro/internal/rpccode"
 )
 
 // Error is what every failed call of a [Client] returns. It has a gRPC status,
@@ -39,7 +41,7 @@ func (e *Error) Error() string {
 	if e.StatusCode != 0 {
 		parts = append(parts, strings.TrimSpace(fmt.Sprintf("%d %s", e.StatusCode, http.StatusText(e.StatusCode))))
 	}
-	parts = append(parts, codeName(e.status.Code()))
+	parts = append(parts, rpccode.Name(e.status.Code()))
 	if text := e.status.Message(); text != "" {
 		parts = append(parts, text)
 	}

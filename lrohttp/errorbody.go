@@ -9,6 +9,8 @@ import (
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
+
+	"github.com/go-lro/lro/internal/rpccode"
 )
 
 // errorBody is the body of an error in HTTP/JSON (AIP-193).
@@ -30,7 +32,7 @@ func (c codec) encodeError(st *spb.Status, httpCode int) (int, []byte) {
 	if httpCode == 0 {
 		httpCode = httpStatus(code)
 	}
-	o := errorObject{Code: httpCode, Message: st.GetMessage(), Status: codeName(code)}
+	o := errorObject{Code: httpCode, Message: st.GetMessage(), Status: rpccode.Name(code)}
 	for _, d := range st.GetDetails() {
 		if text, err := c.marshalAny(d); err == nil {
 			o.Details = append(o.Details, text)
@@ -94,7 +96,7 @@ func (c codec) fill(st *spb.Status, o object) bool {
 	var details []json.RawMessage
 	hasName := json.Unmarshal(o["status"], &name) == nil
 	hasNumber := json.Unmarshal(o["code"], &number) == nil
-	named, isCode := codeNamed(name)
+	named, isCode := rpccode.Parse(name)
 	switch {
 	case hasName && isCode:
 		st.Code = int32(named)

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/go-lro/lro/internal/rpccode"
 	"github.com/go-lro/lro/lropb"
 )
 
@@ -184,7 +185,7 @@ func (h *handler) withInfo(err error) error {
 			return err
 		}
 	}
-	detailed, failed := st.WithDetails(&errdetails.ErrorInfo{Reason: codeName(st.Code()), Domain: h.domain})
+	detailed, failed := st.WithDetails(&errdetails.ErrorInfo{Reason: rpccode.Name(st.Code()), Domain: h.domain})
 	if failed != nil {
 		return err // code OK
 	}

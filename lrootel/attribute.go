@@ -7,11 +7,11 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	otelcodes "go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	codepb "google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/rpccode"
 )
 
 // Names of attributes; the package's documentation says where each is from.
@@ -105,8 +105,5 @@ func codeName(err error) string {
 	case errors.Is(err, context.Canceled):
 		code = codes.Canceled
 	}
-	if name, ok := codepb.Code_name[int32(code)]; ok {
-		return name
-	}
-	return codepb.Code_UNKNOWN.String()
+	return rpccode.Name(code)
 }

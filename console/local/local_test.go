@@ -226,3 +226,23 @@ func TestNew(t *testing.T) {
 		t.Error("New(nil) = nil error")
 	}
 }
+
+// TestEventTypes: the console has names of its own for the events of an engine,
+// since it does not know engines. They are the same.
+func TestEventTypes(t *testing.T) {
+	t.Parallel()
+	for engines, consoles := range map[engine.EventType]console.EventType{
+		engine.EventCreated:         console.EventCreated,
+		engine.EventAttemptStarted:  console.EventAttemptStarted,
+		engine.EventCheckpoint:      console.EventCheckpoint,
+		engine.EventAttemptCrashed:  console.EventAttemptCrashed,
+		engine.EventAttemptReleased: console.EventAttemptReleased,
+		engine.EventAttemptRetry:    console.EventAttemptRetry,
+		engine.EventCancelRequested: console.EventCancelRequested,
+		engine.EventEnded:           console.EventEnded,
+	} {
+		if string(engines) != string(consoles) {
+			t.Errorf("event of an engine %q, of the console %q", engines, consoles)
+		}
+	}
+}

@@ -53,7 +53,7 @@ var directions = []direction{
 }
 
 // everyone may import these besides what their direction says.
-var everyone = []string{"lropb", "internal/base64url", "internal/progress"}
+var everyone = []string{"lropb", "internal/base64url", "internal/pause", "internal/progress", "internal/rpccode"}
 
 // link says that packages whose import path is what, or below it, may be linked
 // only by the packages that match one of through, and by those that link one

@@ -10,9 +10,10 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
-	codepb "google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/go-lro/lro/internal/rpccode"
 	"github.com/go-lro/lro/server"
 )
 
@@ -101,7 +102,7 @@ func (o *observer) inject(ctx context.Context, carrier map[string]string) {
 }
 
 func (o *observer) started(ctx context.Context, kind string, err error) {
-	o.starts.Add(ctx, 1, metric.WithAttributes(kindKey.String(kind), codeKey.String(codeName(int32(status.Code(err))))))
+	o.starts.Add(ctx, 1, metric.WithAttributes(kindKey.String(kind), codeKey.String(rpccode.Name(status.Code(err)))))
 }
 
 func (o *observer) attempt(ctx context.Context, a server.AttemptStart) (context.Context, func(server.AttemptEnd)) {
@@ -139,15 +140,7 @@ func (o *observer) attempt(ctx context.Context, a server.AttemptStart) (context.
 func endAttributes(end server.AttemptEnd) []attribute.KeyValue {
 	attrs := append(make([]attribute.KeyValue, 0, 3), stateKey.String(end.State.String()))
 	if end.Status != nil {
-		attrs = append(attrs, errorKey.String(codeName(end.Status.GetCode())))
+		attrs = append(attrs, errorKey.String(rpccode.Name(codes.Code(end.Status.GetCode()))))
 	}
 	return attrs
-}
-
-// codeName returns a code as google/rpc/code.proto writes it.
-func codeName(code int32) string {
-	if name, ok := codepb.Code_name[code]; ok {
-		return name
-	}
-	return codepb.Code_UNKNOWN.String()
 }

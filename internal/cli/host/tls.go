@@ -3,15 +3,15 @@ package host
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"slices"
 
 	"google.golang.org/grpc/credentials"
+
+	"github.com/go-lro/lro/internal/cli/flag"
 )
 
 // TLSFiles are the files of a server's certificates, PEM.
@@ -51,19 +51,14 @@ func (f TLSFiles) TLS(logger *slog.Logger) (*TLS, error) {
 }
 
 func (f TLSFiles) read() (configs, error) {
-	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	pair, err := flag.KeyPair("--cert and --key", f.Cert, f.Key)
 	if err != nil {
-		return configs{}, fmt.Errorf("--cert and --key: %w", err)
+		return configs{}, err
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	if f.ClientCA != "" {
-		pem, err := os.ReadFile(f.ClientCA)
-		if err != nil {
-			return configs{}, fmt.Errorf("--client-ca: %w", err)
-		}
-		c.ClientCAs = x509.NewCertPool()
-		if !c.ClientCAs.AppendCertsFromPEM(pem) {
-			return configs{}, fmt.Errorf("--client-ca %q has no PEM certificate", f.ClientCA)
+		if c.ClientCAs, err = flag.CertPool("--client-ca", f.ClientCA); err != nil {
+			return configs{}, err
 		}
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	}

@@ -15,6 +15,7 @@ import (
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 
+	"github.com/go-lro/lro/internal/pause"
 	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/server"
 )
@@ -149,7 +150,7 @@ func (j *job) file(ctx context.Context, rel string) error {
 	if err := j.saveSoon(ctx); err != nil {
 		return err
 	}
-	return pause(ctx, j.pace-time.Since(begin))
+	return pause.For(ctx, j.pace-time.Since(begin))
 }
 
 func (j *job) hash(ctx context.Context, rel string) (digest, int64, error) {
@@ -245,20 +246,6 @@ func (j *job) stopped(ctx context.Context) {
 	defer cancel()
 	// Without this checkpoint the one before counts: nothing to tell anybody.
 	_ = j.save(ctx)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
 }
 
 // printable is path as a protobuf string can hold it.

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/go-lro/lro/internal/pause"
 	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/server"
 )
@@ -105,7 +106,7 @@ func run(ctx context.Context, t task, req *lropb.SimulateRequest) (*lropb.Simula
 		if step == steps {
 			break
 		}
-		if err := pause(ctx, due(step+1)-due(from)-time.Since(begin)); err != nil {
+		if err := pause.For(ctx, due(step+1)-due(from)-time.Since(begin)); err != nil {
 			return nil, err
 		}
 	}
@@ -113,21 +114,4 @@ func run(ctx context.Context, t task, req *lropb.SimulateRequest) (*lropb.Simula
 		return nil, status.FromProto(st).Err()
 	}
 	return &lropb.SimulateResponse{Echo: req.GetEcho(), Attempts: int32(t.Attempt())}, nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if d <= 0 {
-		return nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
 }

@@ -2,7 +2,6 @@ package command
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"go.temporal.io/sdk/client"
+
+	"github.com/go-lro/lro/internal/cli/flag"
 )
 
 // service is how a Temporal service is reached.
@@ -67,22 +68,18 @@ func (s *service) tlsConfig() (*tls.Config, error) {
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.serverName}
 	if s.ca != "" {
-		pem, err := os.ReadFile(s.ca)
-		if err != nil {
-			return nil, fmt.Errorf("--temporal-ca: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--temporal-ca %q has no PEM certificate", s.ca)
+		var err error
+		if c.RootCAs, err = flag.CertPool("--temporal-ca", s.ca); err != nil {
+			return nil, err
 		}
 	}
 	if (s.cert == "") != (s.key == "") {
 		return nil, errors.New("--temporal-cert and --temporal-key belong together")
 	}
 	if s.cert != "" {
-		pair, err := tls.LoadX509KeyPair(s.cert, s.key)
+		pair, err := flag.KeyPair("--temporal-cert and --temporal-key", s.cert, s.key)
 		if err != nil {
-			return nil, fmt.Errorf("--temporal-cert and --temporal-key: %w", err)
+			return nil, err
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}

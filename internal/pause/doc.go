@@ -1,0 +1,2 @@
+// Package pause waits for a duration or the end of a context.
+package pause

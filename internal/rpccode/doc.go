@@ -1,0 +1,3 @@
+// Package rpccode has the names of the canonical codes as google/rpc/code.proto
+// writes them, which are those of JSON, metrics and pages.
+package rpccode
