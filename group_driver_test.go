@@ -251,6 +251,9 @@ func TestGroupKeepsItsRate(t *testing.T) {
 			}
 		}
 		// All become due at once after 5 s without calls.
+		if first := f.calls[1].Sub(f.calls[0]); first != 0 {
+			t.Errorf("the second call is made %v after the first, want at once: the burst is one call of unused time", first)
+		}
 		const within = 100 * time.Millisecond
 		for i := range f.calls {
 			n := 0

@@ -1,8 +1,11 @@
 package lro
 
 import (
+	"container/heap"
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,4 +104,97 @@ func TestGroupYieldsWhatIsKnownAtOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A wait that is looked at without a call takes no call from the rate.
+func TestGroupSpendsNothingOnCallsNotMade(t *testing.T) {
+	t.Parallel()
+	for polled := range 2 {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			calls := map[string]int{}
+			client := NewClient(GetFunc(func(_ context.Context, name string) (*longrunningpb.Operation, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				calls[name]++
+				return &longrunningpb.Operation{Name: name}, nil
+			}), WithPolicy(Policy{FirstPoll: time.Hour, MaxInterval: time.Hour}))
+			g := Group{QPS: 0.5}
+			var ops []*Operation[stringValue, stringValue]
+			for i := range 2 {
+				op, err := Strings.Wrap(client, &longrunningpb.Operation{Name: fmt.Sprint("operations/", i)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ops = append(ops, op)
+				g.Add(op)
+			}
+			const deadline = 10 * time.Second
+			ctx, cancel := context.WithTimeout(t.Context(), deadline)
+			defer cancel()
+			// Just before the last polls, which this one needs no more.
+			time.AfterFunc(deadline-maxLastPollMargin-time.Millisecond, func() {
+				if _, err := ops[polled].Poll(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+			for range g.Completed(ctx) {
+			}
+			if other := ops[1-polled].Name(); calls[other] != 1 {
+				t.Errorf("calls %v, want a last one for %s", calls, other)
+			}
+		})
+	}
+}
+
+// What a single poll saw counts for later waits.
+func TestPollIsRemembered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{get: func(_ context.Context, n int) (*longrunningpb.Operation, error) {
+			if n == 1 {
+				return running(""), nil
+			}
+			return nil, status.Error(codes.NotFound, "deleted")
+		}}
+		op := resume(t, f.pollOnly())
+		if _, err := op.Poll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := op.Wait(t.Context()); !errors.Is(err, ErrGone) {
+			t.Errorf("Wait: %v, want ErrGone", err)
+		}
+	})
+}
+
+// Neither many waits that begin nor many calls that are due keep the scheduler
+// from the other.
+func TestSchedulerTakesTurns(t *testing.T) {
+	t.Parallel()
+	client := NewClient(GetFunc(func(context.Context, string) (*longrunningpb.Operation, error) { return running(""), nil }))
+	const n = 3
+	s := &scheduler{client: client, waits: 2 * n}
+	l := &lane{scheduler: s, client: client, waits: 2 * n}
+	s.lanes = []*lane{l}
+	for range n {
+		due := &core{}
+		due.wait.key = 1 // long ago
+		heap.Push(&l.heap, due)
+		s.fresh = append(s.fresh, &core{})
+	}
+	var begun, calls int
+	for range n - 1 {
+		for range 2 {
+			c, k, _ := s.step()
+			if c != nil {
+				begun++
+			}
+			if k != nil {
+				calls++
+			}
+		}
+		if begun != calls {
+			t.Errorf("%d waits were begun and %d calls made, want as many", begun, calls)
+		}
+	}
 }
