@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,21 +86,21 @@ func TestClientHooks(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			var saw string
+			var saw strings.Builder
 			r := newRig(t, rigOptions{idle: true, config: server.Config{
 				Authorize: func(ctx context.Context, _ server.Access) error {
 					md, _ := grpcmd.FromIncomingContext(ctx)
 					value, _ := ctx.Value(key{}).(string)
 					for _, tenant := range md.Get("tenant") {
-						saw += tenant
+						saw.WriteString(tenant)
 					}
-					saw += " " + value
+					saw.WriteString(" " + value)
 					return errors.New("no")
 				},
 			}})
 			_, err := r.srv.Client().GetOperation(tc.ctx(t.Context()), &longrunningpb.GetOperationRequest{Name: "operations/x"})
-			if status.Code(err) != codes.PermissionDenied || saw != tc.want {
-				t.Errorf("GetOperation = %v, and the hook saw %q, want it denied and %q", err, saw, tc.want)
+			if status.Code(err) != codes.PermissionDenied || saw.String() != tc.want {
+				t.Errorf("GetOperation = %v, and the hook saw %q, want it denied and %q", err, saw.String(), tc.want)
 			}
 		})
 	}
