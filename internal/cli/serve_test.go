@@ -12,8 +12,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/go-lro/lro/internal/cli/certs"
+	"github.com/go-lro/lro/internal/cli/exit"
 )
 
 var listeningLine = regexp.MustCompile(`^serving operations on (\S+), records in `)
@@ -65,6 +67,30 @@ func TestServeKilled(t *testing.T) {
 	scanFor(t, stderr, regexp.MustCompile("^stopping$"))
 	if err := second.Wait(); err != nil {
 		t.Errorf("serve after SIGTERM: %v, want exit status 0", err)
+	}
+}
+
+// TestServeStopsWithWork: the first signal says what the server waits for, and
+// the second ends it.
+func TestServeStopsWithWork(t *testing.T) {
+	t.Parallel()
+	srv, addr, stderr := startServer(t, "--db", filepath.Join(t.TempDir(), "serve.db"), "--drain", "10m")
+	env := []string{"LRO_ADDR=" + addr, "LRO_PLAINTEXT=1"}
+	name := runProcess(t, env, "start", "simulate", `{"duration": "3600s", "steps": 10}`)
+	for !strings.Contains(runProcess(t, env, "get", name), "RUNNING") {
+		time.Sleep(10 * time.Millisecond) // sleep: until a real process has begun to run it
+	}
+	if err := srv.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	scanFor(t, stderr, regexp.MustCompile("^stopping: 1 running operation may finish within 10m0s; Ctrl-C again ends the process, "))
+	time.Sleep(200 * time.Millisecond) // sleep: two signals within 100 ms are one
+	if err := srv.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = srv.Wait()
+	if code := srv.ProcessState.ExitCode(); code != exit.Interrupted {
+		t.Errorf("serve after two signals ended with %d, want %d", code, exit.Interrupted)
 	}
 }
 

@@ -57,12 +57,13 @@ type Config struct {
 
 // Host serves the operations of one engine. Open makes one.
 type Host struct {
-	engine server.Engine
-	server *server.Server
-	tls    *tls.Config // nil for plain text
-	grpc   *grpc.Server
-	http   *http.Server
-	health *health.Server
+	engine  server.Engine
+	server  *server.Server
+	tls     *tls.Config // nil for plain text
+	grpc    *grpc.Server
+	http    *http.Server
+	health  *health.Server
+	metrics *metrics // counted always, served where Config.Metrics says so
 }
 
 // Open opens the engine. Nothing runs and nothing is served yet.
@@ -92,11 +93,8 @@ func assemble(c Config, eng server.Engine) (*Host, error) {
 		PageKey: c.PageKey, Concurrency: c.Concurrency, Grace: c.Grace,
 	}
 	kinds := c.kinds()
-	var m *metrics
-	if c.Metrics {
-		m = newMetrics(eng, c)
-		config.Observer = m.observer()
-	}
+	m := newMetrics(eng, c)
+	config.Observer = m.observer()
 	srv, err := server.New(eng, config, kinds...)
 	if err != nil {
 		return nil, err
@@ -105,7 +103,7 @@ func assemble(c Config, eng server.Engine) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{engine: eng, server: srv, health: health.NewServer()}
+	h := &Host{engine: eng, server: srv, metrics: m, health: health.NewServer()}
 	var transport credentials.TransportCredentials
 	if c.TLS != nil {
 		h.tls, transport = c.TLS.config(), handshaken{}
@@ -115,7 +113,7 @@ func assemble(c Config, eng server.Engine) (*Host, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", h.serveHealth)
 	mux.HandleFunc("GET /readyz", h.serveReady(c.Logger))
-	if m != nil {
+	if c.Metrics {
 		mux.Handle("GET /metrics", guarded(c.Tokens, m))
 	}
 	h.http = &http.Server{

@@ -68,6 +68,16 @@ func observe(all map[string]*histogram, kind string, d time.Duration) {
 	h.count++
 }
 
+// Running returns how many attempts run in this process.
+func (h *Host) Running() (n int64) {
+	h.metrics.mu.Lock()
+	defer h.metrics.mu.Unlock()
+	for _, running := range h.metrics.running {
+		n += running
+	}
+	return n
+}
+
 func (m *metrics) observer() server.Observer {
 	return server.Observer{
 		Started: func(_ context.Context, kind string, err error) {

@@ -33,7 +33,7 @@ func (o *options) run(ctx context.Context) error {
 }
 
 func (o *options) serve(ctx context.Context, h *host.Host, config host.Config, address *net.TCPAddr, hangups <-chan os.Signal) error {
-	stopping := server.OnStop(func() { fmt.Fprintln(o.io.Err, "stopping") })
+	stopping := server.OnStop(func() { fmt.Fprintln(o.io.Err, o.stopping(h.Running())) })
 	reloading := server.Run(func(ctx context.Context) error {
 		o.reload(ctx, config, hangups)
 		return nil
@@ -48,6 +48,18 @@ func (o *options) serve(ctx context.Context, h *host.Host, config host.Config, a
 	}
 	o.announce(listener.Addr(), config)
 	return h.Serve(ctx, listener, stopping, reloading)
+}
+
+// stopping says what a stop waits for.
+func (o *options) stopping(running int64) string {
+	if running == 0 || o.drain <= 0 {
+		return "stopping"
+	}
+	operations := "1 running operation"
+	if running > 1 {
+		operations = fmt.Sprintf("%d running operations", running)
+	}
+	return fmt.Sprintf("stopping: %s may finish within %v; Ctrl-C again ends the process, and what has not ended runs again later", operations, o.drain)
 }
 
 // reload reads files again for each SIGHUP, until ctx ends.
