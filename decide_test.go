@@ -61,6 +61,8 @@ func TestDecide(t *testing.T) {
 		{name: "running, hint beats learned", obs: observation{call: calledGet, hint: time.Minute, learned: time.Second}, want: decision{action: doGet, after: time.Minute}},
 		{name: "running, aim beats learned", obs: observation{call: calledGet, aim: 3 * time.Second, learned: time.Second}, want: decision{action: doGet, after: 3 * time.Second}},
 		{name: "running, long poll", obs: observation{call: calledGet, longPoll: true}, want: decision{action: doWait, timeout: 30 * time.Second}},
+		{name: "a new wait forgives", state: pollState{failed: 4, kind: soft}, obs: observation{call: beginOfWait, age: -1}, want: decision{action: doGet},
+			after: func(s pollState) bool { return s.failed == 0 }},
 		{name: "success forgives", state: pollState{failed: 4, kind: soft}, obs: observation{call: calledGet}, want: decision{action: doGet, after: 100 * ms},
 			after: func(s pollState) bool { return s.failed == 0 && s.seen }},
 

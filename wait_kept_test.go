@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,4 +198,42 @@ func TestSchedulerTakesTurns(t *testing.T) {
 			t.Errorf("%d waits were begun and %d calls made, want as many", begun, calls)
 		}
 	}
+}
+
+// WaitOperation is doubted after it did not know several operations in a row,
+// not several in all.
+func TestDoubtsAreInARow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var unknown atomic.Bool
+		f := &fakeService{get: func(context.Context, int) (*longrunningpb.Operation, error) { return running(""), nil }}
+		f.wait = func(ctx context.Context, _ int, _ time.Duration) (*longrunningpb.Operation, error) {
+			if unknown.Load() {
+				return nil, status.Error(codes.NotFound, "a replica lags")
+			}
+			select {
+			case <-time.After(5 * time.Second):
+				return running(""), nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		client := NewClient(f)
+		for i, missed := range []bool{true, true, false, true, false} {
+			unknown.Store(missed)
+			op, err := Strings.Wrap(client, &longrunningpb.Operation{Name: fmt.Sprint("operations/", i)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, before := f.counts()
+			ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+			if _, err := op.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Wait: %v, want the end of ctx", err)
+			}
+			cancel()
+			if _, waits := f.counts(); waits == before {
+				t.Errorf("operation %d was not waited for by WaitOperation", i)
+			}
+		}
+	})
 }
