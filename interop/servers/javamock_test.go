@@ -397,7 +397,7 @@ func testGeneratedClient(t *testing.T, addr string) {
 func backUp(t *testing.T, addr string, over transport) ([]int32, *databasepb.Backup, error) {
 	t.Helper()
 	op := newMocked(t, addr, over, lro.WithPolicy(lro.Policy{
-		FirstPoll: 20 * time.Millisecond, MaxInterval: 200 * time.Millisecond, Hint: lro.AimByProgress,
+		FirstPoll: 20 * time.Millisecond, MaxInterval: 200 * time.Millisecond, NextPoll: lro.AimByProgress,
 	})).backup(t, "progress")
 	var percents []int32
 	for s, err := range op.Progress(long(t)) {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -34,7 +35,11 @@ type bareRequest struct {
 }
 
 func newBareWriter(b *testing.B) *bareWriter {
-	c, err := openConn(b.Context(), filepath.Join(b.TempDir(), "bare.db"), "", writerCache)
+	path := filepath.Join(b.TempDir(), "bare.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil { // connections create no files
+		b.Fatal(err)
+	}
+	c, err := openConn(b.Context(), path, "", writerCache)
 	if err != nil {
 		b.Fatal(err)
 	}
