@@ -242,6 +242,9 @@ func TestNothingServed(t *testing.T) {
 			_, _ = fmt.Fprintf(w, `{"message":"Cannot %s %s","error":"Not Found","statusCode":404}`, r.Method, r.URL.Path)
 		}},
 		{"a service", "", true, handler.ServeHTTP},
+		{"nonsense below a service", "/v1/nonsense", false, handler.ServeHTTP},
+		{"nonsense far below a service", "/v1/a/b", false, handler.ServeHTTP},
+		{"the version twice", "/v1/v1", false, handler.ServeHTTP},
 		{"a service of few words", "", true, func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/v1/operations" {
 				handler.ServeHTTP(w, r)

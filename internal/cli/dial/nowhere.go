@@ -37,7 +37,7 @@ func newNowhere(prefix string, open func(prefix string) (*lrohttp.Client, error)
 // server gives where nothing is served. It repeats a call that was answered by
 // 404 at a path that cannot exist. False over gRPC, where UNIMPLEMENTED says so.
 func (s *Service) NotServed(ctx context.Context, err error, call func(context.Context, longrunningpb.OperationsClient) error) bool {
-	if NoSuchPath(err) {
+	if s.WrongPath(err) {
 		return true
 	}
 	here, ok := notFound(err)
@@ -46,6 +46,29 @@ func (s *Service) NotServed(ctx context.Context, err error, call func(context.Co
 	}
 	there, ok := notFound(call(ctx, s.nowhere.client))
 	return ok && s.nowhere.text(there) == s.nowhere.text(here)
+}
+
+// WrongPath reports whether err alone shows that no operations are served at the
+// path of --url: nothing is there, or it goes on below that of a service, which
+// takes the rest for the parent in a name. False over gRPC.
+func (s *Service) WrongPath(err error) bool {
+	if NoSuchPath(err) {
+		return true
+	}
+	answer, ok := notFound(err)
+	return ok && s.nowhere != nil && inName(strings.Trim(s.nowhere.instead, "/"), answer.GRPCStatus().Message())
+}
+
+// inName reports whether a message has a name that begins with the end of the
+// prefix of paths, such as "nonsense/operations/x" for /v1/nonsense.
+func inName(prefix, message string) bool {
+	for rest, more := prefix, prefix != ""; more; _, rest, more = strings.Cut(rest, "/") {
+		at := strings.Index(message, rest+"/")
+		if at > 0 && strings.IndexByte(" \"'`", message[at-1]) >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // text is what an answer says, whatever path it repeats.

@@ -101,7 +101,11 @@ func examine(ctx context.Context, s *remote.Session, parent string) *report {
 		_, err := c.ListOperations(ctx, &longrunningpb.ListOperationsRequest{Name: list, PageSize: 1})
 		return err
 	})
-	if verdict == no && listed == nil && status.Code(get) == codes.NotFound && !dial.NoSuchPath(get) {
+	switch {
+	case s.WrongPath(get):
+		// A service further up lists the operations of a parent that is none.
+		r.Methods[1] = offerOf("ListOperations", get, no)
+	case verdict == no && listed == nil && status.Code(get) == codes.NotFound:
 		// It only words what it does not know as the web server does.
 		verdict = yes
 		r.Methods[0] = offerOf("GetOperation", get, yes)
