@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -312,6 +314,35 @@ func TestExplainUnavailable(t *testing.T) {
 		}
 		s.Close()
 		server.Close()
+	}
+}
+
+// TestExplainPlaintext: a port with TLS, called without, is named as such.
+func TestExplainPlaintext(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewUnstartedServer(http.NotFoundHandler())
+	web.EnableHTTP2 = true
+	web.Config.ErrorLog = log.New(io.Discard, "", 0)
+	web.StartTLS()
+	t.Cleanup(web.Close)
+	addr := web.Listener.Addr().String()
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--addr", addr, "--plaintext"}, "the service does not speak gRPC in plain text here: leave --plaintext out"},
+		{[]string{"--url", "http://" + addr}, "the service speaks TLS: begin --url with https://"},
+	} {
+		s, err := flags(t, nil, tt.args...).Open(t.Context(), payload.Local{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: "operations/x"})
+		err = s.ExplainOperation(t.Context(), "get", "operations/x", err)
+		if hint := exit.HintOf(err); !strings.HasPrefix(hint, tt.want) {
+			t.Errorf("%q: %v, hint %q, want %q", tt.args, err, hint, tt.want)
+		}
+		s.Close()
 	}
 }
 

@@ -197,6 +197,8 @@ func TestPack(t *testing.T) {
 		{"lro.v1.Progress", `{"done": 3}`, ""},
 		{"lro.v1.Progress", `{"nonsense": 3}`, `unknown field "nonsense"`},
 		{"lro.v1.Progress", `{`, "unexpected"},
+		{"lro.v1.OperationMetadata", `{"state": "GONE"}`, "; State has STATE_UNSPECIFIED, PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED"},
+		{"lro.v1.OperationMetadata", `{"progress": {"don": 1}}`, "; Progress has "},
 		{"example.Unknown", `{}`, "give --descriptor-set"},
 		{"google.protobuf.Any", `{"@type": "type.googleapis.com/lro.v1.Progress", "done": 3}`, ""},
 		{"google.protobuf.Any", `{"@type": "type.googleapis.com/example.Unknown"}`, "example.Unknown"},
