@@ -22,16 +22,20 @@ import (
 // run them takes a project of Google Cloud.
 
 func googleExport(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
-	client := lro.NewClient(lrogax.New(library.LROClient)) // one for all operations of the service
+	client := lro.NewClient(lrogax.Service(library)) // one for all operations of the service
 	started, err := library.ExportBooks(ctx, req)
 	if err != nil {
 		return nil, err // nothing was started
 	}
-	op, err := lrogax.Wrap(ExportBooks, client, started)
+	op, err := lrogax.Operation(client, started)
 	if err != nil {
 		return nil, err
 	}
 	return op.Wait(ctx)
+}
+
+func googleResume(library *LibraryClient, client *lro.Client, nameOrToken string) (*lro.Operation[*librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata], error) {
+	return lrogax.MethodOf(library.ExportBooksOperation(nameOrToken)).Resume(client, nameOrToken)
 }
 
 const cloudPlatform = "https://www.googleapis.com/auth/cloud-platform"
@@ -71,6 +75,7 @@ func overHTTP(ctx context.Context, service string) (*lro.Client, error) {
 
 var (
 	_ = googleExport
+	_ = googleResume
 	_ = overGRPC
 	_ = overHTTP
 )

@@ -6,6 +6,7 @@ import (
 
 	"cloud.google.com/go/longrunning"
 	lroauto "cloud.google.com/go/longrunning/autogen"
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
@@ -40,6 +41,11 @@ func (c *LibraryClient) ExportBooks(ctx context.Context, req *librarypb.ExportBo
 		return nil, err
 	}
 	return &ExportBooksOperation{longrunning.InternalNewOperation(c.LROClient, resp)}, nil
+}
+
+// GetOperation is a utility method from google.longrunning.Operations.
+func (c *LibraryClient) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, opts ...gax.CallOption) (*longrunningpb.Operation, error) {
+	return c.LROClient.GetOperation(ctx, req, opts...)
 }
 
 // ExportBooksOperation returns a new ExportBooksOperation from a given name.

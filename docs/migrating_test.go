@@ -32,9 +32,7 @@ func operationNamed(name string) *longrunningpb.Operation {
 	return &longrunningpb.Operation{Name: name}
 }
 
-var ExportBooks = lro.Method[*librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]{
-	Name: "example.library.v1.Library.ExportBooks",
-}
+var ExportBooks = lrogax.MethodOf((*ExportBooksOperation)(nil))
 
 // migration is one thing that code does with an operation, in both ways. Each
 // shows or returns what it has seen.
@@ -53,11 +51,21 @@ func beforeWait(ctx context.Context, library *LibraryClient, req *librarypb.Expo
 }
 
 func afterWait(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
+	op, err := library.ExportBooks(ctx, req)
+	if err != nil {
+		return "", err
+	}
+	archive, err := lrogax.Wait(ctx, client, op)
+	return archive.GetFile(), err
+}
+
+// afterOperation keeps the operation, whose methods do more than wait.
+func afterOperation(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest, show func(...any)) (string, error) {
 	started, err := library.ExportBooks(ctx, req)
 	if err != nil {
 		return "", err
 	}
-	op, err := lrogax.Wrap(ExportBooks, client, started)
+	op, err := lrogax.Operation(client, started)
 	if err != nil {
 		return "", err
 	}
@@ -216,13 +224,14 @@ func afterUntyped(ctx context.Context, library *LibraryClient, client *lro.Clien
 }
 
 var migrations = map[string]migration{
-	"wait":    {beforeWait, afterWait},
-	"resume":  {beforeResume, afterResume},
-	"poll":    {beforePoll, afterPoll},
-	"errors":  {beforeErrors, afterErrors},
-	"cancel":  {beforeCancel, afterCancel},
-	"list":    {beforeList, afterList},
-	"untyped": {beforeUntyped, afterUntyped},
+	"wait":      {beforeWait, afterWait},
+	"operation": {beforeWait, afterOperation},
+	"resume":    {beforeResume, afterResume},
+	"poll":      {beforePoll, afterPoll},
+	"errors":    {beforeErrors, afterErrors},
+	"cancel":    {beforeCancel, afterCancel},
+	"list":      {beforeList, afterList},
+	"untyped":   {beforeUntyped, afterUntyped},
 }
 
 // acme is a library whose exports a server of lrotest plays.
@@ -246,7 +255,7 @@ func TestMigration(t *testing.T) {
 					return m.before(t.Context(), library, req, show)
 				})
 				got, err := play(t, func(library *LibraryClient, show func(...any)) (string, error) {
-					client := lro.NewClient(lrogax.New(library.LROClient))
+					client := lro.NewClient(lrogax.Service(library))
 					return m.after(t.Context(), library, client, req, show)
 				})
 				if got != want || err != nil || wantErr != nil || want == "" {

@@ -1,34 +1,37 @@
 // Package lrogax lets package lro wait with the clients that Google generates:
 // those of cloud.google.com/go, and all that protoc-gen-go_gapic makes.
 //
-// Such a client has a field LROClient, which knows the endpoint, the
-// credentials and the transport. [New] makes a service of it, and [Wrap] a typed
-// operation of what a generated method returned:
-//
-//	var CreateInstance = lro.Method[*filestorepb.Instance, *commonpb.OperationMetadata]{
-//		Name: "google.cloud.filestore.v1.CloudFilestoreManager.CreateInstance",
-//	}
+// [Service] makes a service of such a client, and [Operation] a typed operation
+// of what one of its methods returned. Go infers the types:
 //
 //	instances, err := filestore.NewCloudFilestoreManagerClient(ctx)
 //	...
-//	client := lro.NewClient(lrogax.New(instances.LROClient))
+//	client := lro.NewClient(lrogax.Service(instances))
 //	...
 //	started, err := instances.CreateInstance(ctx, req)
 //	...
-//	op, err := lrogax.Wrap(CreateInstance, client, started)
+//	op, err := lrogax.Operation(client, started)
 //	...
 //	instance, err := op.Wait(ctx)
 //
-// The generated operation may be dropped then. Another process goes on with
-// CreateInstance.Resume(client, name). To start safely, with one request_id
-// (AIP-155) however often it takes, call [Proto] in the function given to
-// [lro.Method.Start].
+// Methods that return google.protobuf.Empty take [EmptyOperation]. [Wait] and
+// [WaitEmpty] do both steps in one call.
+//
+// The generated operation may be dropped then. Another process resumes it by
+// name or token through the method, which [MethodOf] and [EmptyMethodOf] return:
+//
+//	var CreateInstance = lrogax.MethodOf((*filestore.CreateInstanceOperation)(nil))
+//	...
+//	op, err := CreateInstance.Resume(client, name)
+//
+// To start safely, with one request_id (AIP-155) however often it takes, call
+// [Proto] in the function given to [lro.Method.Start].
 //
 // # Who retries
 //
 // The retry and the timeout of the generated methods are switched off for calls
-// that come through [New], also those set in LROClient.CallOptions: when to ask
-// again is decided once, by [lro.Policy]. Their gRPC options, headers,
+// that come through [Service] and [New], also those set in CallOptions: when to
+// poll again is decided once, by [lro.Policy]. Their gRPC options, headers,
 // credentials, logging and telemetry stay.
 //
 // # Errors
@@ -39,10 +42,11 @@
 //
 // # REST
 //
-// Clients made by NewXxxRESTClient leave their field LROClient nil
-// (gapic-generator-go sets it in the internal client only), so that [New] cannot
-// wait through it: every call fails and says so. Make the client of the
-// operations beside it:
+// [Service] takes clients made by NewXxxRESTClient too. Their field LROClient is
+// nil (gapic-generator-go sets it in the internal client only), so that they do not
+// list operations, and cancel and delete only where they have the methods.
+//
+// A client of the operations alone can be made beside one, and does:
 //
 //	operations, err := lroauto.NewOperationsRESTClient(ctx, option.WithEndpoint("https://redis.googleapis.com"))
 //	...
@@ -55,12 +59,15 @@
 //     called; operations are polled.
 //   - The paths of a service whose version is not v1 must be told by
 //     [WithPathPrefix].
+//   - Its ListOperations ignores ctx. Through [New] the call returns when ctx
+//     ends, but the request stays open until the server answers.
+//
+// Both differ in this from a client over gRPC:
+//
 //   - An operation whose metadata or response is of a type that is not linked
 //     into the program cannot be read. Import the service's package, or use
 //     package lrohttp, which keeps what it does not know.
-//   - The status of its errors has the code of the HTTP status and no details.
-//     Through [New] it has those in the body of the answer (AIP-193), and the
-//     Retry-After header of an error is followed.
-//   - Its ListOperations ignores ctx. Through [New] the call returns when ctx
-//     ends, but the request stays open until the server answers.
+//   - The status of their errors has the code of the HTTP status and no details.
+//     Through [Service] and [New] it has those in the body of the answer
+//     (AIP-193), and the Retry-After header of an error is followed.
 package lrogax

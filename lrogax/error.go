@@ -34,8 +34,8 @@ func (e *restError) GRPCStatus() *status.Status { return e.status }
 // failure gives the errors of a REST client a status, so that the policy of
 // who waits understands them, and hands the headers of the answer to who asked
 // for them, since Retry-After is among them. Those of gRPC are left alone.
-func (s *service) failure(err error, opts []grpc.CallOption) error {
-	if !s.rest {
+func (t transport) failure(err error, opts []grpc.CallOption) error {
+	if err == nil || !t.rest {
 		return err
 	}
 	if answer, ok := errors.AsType[*googleapi.Error](err); ok {

@@ -76,10 +76,12 @@ func TestRESTRetryAfter(t *testing.T) {
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
-	var header, trailer metadata.MD
-	_, err := New(client).GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: testName}, grpc.Trailer(&trailer), grpc.Header(&header))
-	if got := header.Get("retry-after"); status.Code(err) != codes.Unavailable || len(got) != 1 || got[0] != "7" {
-		t.Errorf("GetOperation: got retry-after %q, %v, want 7, UNAVAILABLE", got, err)
+	for _, s := range []lro.Service{New(client), Service(&whole{client, nil})} {
+		var header, trailer metadata.MD
+		_, err := s.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: testName}, grpc.Trailer(&trailer), grpc.Header(&header))
+		if got := header.Get("retry-after"); status.Code(err) != codes.Unavailable || len(got) != 1 || got[0] != "7" {
+			t.Errorf("GetOperation of %T: got retry-after %q, %v, want 7, UNAVAILABLE", s, got, err)
+		}
 	}
 }
 

@@ -24,12 +24,12 @@ var ExportBooks = lro.Method[*librarypb.ExportBooksResponse, *librarypb.ExportBo
 }
 
 func exportBooks(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
-	client := lro.NewClient(lrogax.New(library.LROClient)) // one for all operations of the service
+	client := lro.NewClient(lrogax.Service(library)) // one for all operations of the service
 	started, err := library.ExportBooks(ctx, req)
 	if err != nil {
 		return nil, err // nothing was started
 	}
-	op, err := lrogax.Wrap(ExportBooks, client, started)
+	op, err := lrogax.Operation(client, started)
 	if err != nil {
 		return nil, err
 	}

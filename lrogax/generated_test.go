@@ -42,6 +42,11 @@ func (c *LibraryClient) ExportBooks(ctx context.Context, req *librarypb.ExportBo
 	return &ExportBooksOperation{longrunning.InternalNewOperation(c.LROClient, resp)}, nil
 }
 
+// GetOperation is a utility method from google.longrunning.Operations.
+func (c *LibraryClient) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, opts ...gax.CallOption) (*longrunningpb.Operation, error) {
+	return c.LROClient.GetOperation(ctx, req, opts...)
+}
+
 // ExportBooksOperation manages a long-running operation from ExportBooks.
 type ExportBooksOperation struct{ lro *longrunning.Operation }
 

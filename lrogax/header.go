@@ -25,14 +25,14 @@ func routing(name string) string { return "name=" + url.QueryEscape(name) }
 // takes out the routing header that the method adds by itself, empty for none,
 // and encodes what the REST client would send as it is. Other values of the
 // routing header stay.
-func (s *service) outgoing(ctx context.Context, added string) context.Context {
+func (t transport) outgoing(ctx context.Context, added string) context.Context {
 	md, _ := metadata.FromOutgoingContext(ctx) // a copy
 	changed := false
 	if i := slices.Index(md[routingHeader], added); i >= 0 {
 		md[routingHeader] = slices.Delete(md[routingHeader], i, i+1)
 		changed = true
 	}
-	if s.rest {
+	if t.rest {
 		changed = encodeBinary(md) || changed
 	}
 	if !changed {

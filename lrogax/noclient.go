@@ -12,8 +12,7 @@ import (
 
 // errNoClient is what every call of a service without a client returns.
 var errNoClient = status.Error(codes.FailedPrecondition,
-	"lrogax: the client of the operations is nil, as LROClient of a generated REST client is: "+
-		"make one with autogen.NewOperationsRESTClient of cloud.google.com/go/longrunning and the service's endpoint, or use package lrohttp")
+	"lrogax: the client is nil, as LROClient of a generated REST client is: give the generated client itself to lrogax.Service")
 
 // noClient is the service of a nil client.
 type noClient struct{}

@@ -29,7 +29,7 @@ func (s *service) listREST(ctx context.Context, req *longrunningpb.ListOperation
 		req = proto.CloneOf(req)
 		req.Name = strings.TrimPrefix(name+"/operations", "/")
 	}
-	it := s.client.ListOperations(ctx, req, s.options(nil, opts, req.GetName())...)
+	it := s.client.ListOperations(ctx, req, s.options(opts, req.GetName())...)
 	type answer struct {
 		page *longrunningpb.ListOperationsResponse
 		err  error

@@ -21,9 +21,7 @@ import (
 //
 // The REST clients of Google's services leave their field LROClient nil. Every
 // call of a service made of nil fails with FAILED_PRECONDITION and says what to
-// do: make the client of the operations by lroauto.NewOperationsRESTClient, with
-// the options of the other and the endpoint of its service, or use package
-// lrohttp.
+// do: give the generated client itself to [Service].
 //
 // The client must stay open while the service is used; closing it is the
 // business of its owner. New makes no call and does not fail. The service is
@@ -32,26 +30,31 @@ func New(c *lroauto.OperationsClient, opts ...Option) lro.Service {
 	if c == nil {
 		return noClient{}
 	}
-	s := service{client: c}
+	s := &service{client: c}
 	for _, opt := range opts {
-		opt(&s)
+		opt(s)
 	}
 	//lint:ignore SA1019 It is deprecated for use, but tells which transport there is: always nil over REST.
 	s.rest = c.Connection() == nil
 	if s.rest {
-		return &s
+		return s
 	}
-	return &grpcService{s}
+	return &grpcService{*s}
 }
 
 // Option sets something of a service made by [New].
 type Option func(*service)
 
+// transport is how the calls of a generated client are made.
+type transport struct {
+	rest   bool
+	prefix string // of paths over REST, with a slash in front; empty for the generated code's own
+}
+
 // service has the methods that work over both transports.
 type service struct {
+	transport
 	client *lroauto.OperationsClient
-	rest   bool
-	prefix string // of paths, with a slash in front; empty for the generated code's own
 }
 
 // grpcService has WaitOperation too.
@@ -59,7 +62,7 @@ type grpcService struct{ service }
 
 func (s *service) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 	ctx = s.outgoing(ctx, routing(req.GetName()))
-	op, err := s.client.GetOperation(ctx, req, s.options(s.client.CallOptions.GetOperation, opts, req.GetName())...)
+	op, err := s.client.GetOperation(ctx, req, s.options(opts, req.GetName())...)
 	if err != nil {
 		return nil, s.failure(err, opts)
 	}
@@ -68,7 +71,7 @@ func (s *service) GetOperation(ctx context.Context, req *longrunningpb.GetOperat
 
 func (s *service) CancelOperation(ctx context.Context, req *longrunningpb.CancelOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
 	ctx = s.outgoing(ctx, routing(req.GetName()))
-	err := s.client.CancelOperation(ctx, req, s.options(s.client.CallOptions.CancelOperation, opts, req.GetName()+":cancel")...)
+	err := s.client.CancelOperation(ctx, req, s.options(opts, req.GetName()+":cancel")...)
 	if err != nil {
 		return nil, s.failure(err, opts)
 	}
@@ -77,7 +80,7 @@ func (s *service) CancelOperation(ctx context.Context, req *longrunningpb.Cancel
 
 func (s *service) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
 	ctx = s.outgoing(ctx, routing(req.GetName()))
-	err := s.client.DeleteOperation(ctx, req, s.options(s.client.CallOptions.DeleteOperation, opts, req.GetName())...)
+	err := s.client.DeleteOperation(ctx, req, s.options(opts, req.GetName())...)
 	if err != nil {
 		return nil, s.failure(err, opts)
 	}
@@ -90,12 +93,12 @@ func (s *service) ListOperations(ctx context.Context, req *longrunningpb.ListOpe
 		return s.listREST(ctx, req, opts)
 	}
 	ctx = s.outgoing(ctx, routing(req.GetName()))
-	return fetch(s.client.ListOperations(ctx, req, s.options(s.client.CallOptions.ListOperations, opts, "")...), req)
+	return fetch(s.client.ListOperations(ctx, req, s.options(opts, "")...), req)
 }
 
 // WaitOperation keeps the routing header of ctx: the generated method has none.
 func (s *grpcService) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
-	return s.client.WaitOperation(ctx, req, s.options(s.client.CallOptions.WaitOperation, opts, "")...)
+	return s.client.WaitOperation(ctx, req, s.options(opts, "")...)
 }
 
 // fetch makes the one call for the page that req asks for. The iterator's Next
@@ -113,21 +116,21 @@ func fetch(it *lroauto.OperationIterator, req *longrunningpb.ListOperationsReque
 
 var withoutPolicy = []gax.CallOption{gax.WithRetry(nil), gax.WithTimeout(0)}
 
-// options are those of one call. They come after own, those set in the client's
-// CallOptions: they switch off its retry and timeout, and keep its gRPC options,
-// which WithGRPCOptions alone would replace. path is where a REST client with a
-// prefix goes.
-func (s *service) options(own []gax.CallOption, opts []grpc.CallOption, path string) []gax.CallOption {
-	if s.rest {
-		if s.prefix == "" {
-			return withoutPolicy
-		}
-		return append(slices.Clip(withoutPolicy), gax.WithPath(s.prefix+"/"+path))
+// addGRPC adds options to those set in the client's CallOptions, which
+// gax.WithGRPCOptions would replace.
+type addGRPC []grpc.CallOption
+
+func (o addGRPC) Resolve(s *gax.CallSettings) { s.GRPC = append(slices.Clip(s.GRPC), o...) }
+
+// options are those of one call. They come after those set in the client's
+// CallOptions and switch off its retry and timeout. path is where a REST client
+// with a prefix goes.
+func (t transport) options(opts []grpc.CallOption, path string) []gax.CallOption {
+	switch {
+	case !t.rest:
+		return append(slices.Clip(withoutPolicy), addGRPC(opts))
+	case t.prefix != "":
+		return append(slices.Clip(withoutPolicy), gax.WithPath(t.prefix+"/"+path))
 	}
-	var settings gax.CallSettings
-	for _, o := range own {
-		o.Resolve(&settings)
-	}
-	all := append(slices.Clip(settings.GRPC), opts...)
-	return append(slices.Clip(withoutPolicy), gax.WithGRPCOptions(all...))
+	return withoutPolicy
 }

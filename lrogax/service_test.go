@@ -166,14 +166,16 @@ func TestGeneratedRetryAndTimeoutAreOff(t *testing.T) {
 	client := server.serve(t)
 	client.CallOptions.GetOperation = append(client.CallOptions.GetOperation, gax.WithTimeout(time.Second))
 	s := New(client)
-	if _, err := s.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: testName}); status.Code(err) != codes.Unavailable {
-		t.Errorf("GetOperation: got %v, want %v", err, down)
+	for _, s := range []lro.Service{s, Service(&whole{client, client})} {
+		if _, err := s.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: testName}); status.Code(err) != codes.Unavailable {
+			t.Errorf("GetOperation of %T: got %v, want %v", s, err, down)
+		}
 	}
 	_, err := s.(*grpcService).ListOperations(t.Context(), &longrunningpb.ListOperationsRequest{Name: testName})
 	if status.Code(err) != codes.Unavailable {
 		t.Errorf("ListOperations: got %v, want %v", err, down)
 	}
-	if got, want := server.methods(), []string{"GetOperation", "ListOperations"}; !slices.Equal(got, want) {
+	if got, want := server.methods(), []string{"GetOperation", "GetOperation", "ListOperations"}; !slices.Equal(got, want) {
 		t.Errorf("called: got %v, want %v", got, want)
 	}
 	for _, r := range server.requests {
@@ -191,25 +193,27 @@ func TestCallOptions(t *testing.T) {
 		}
 		return running(""), grpc.SetTrailer(ctx, metadata.Pairs("x-trailer", "2"))
 	}}
-	var own, header, trailer metadata.MD
 	client := server.serve(t)
-	client.CallOptions.GetOperation = append(client.CallOptions.GetOperation, gax.WithGRPCOptions(grpc.Header(&own)))
-	_, err := New(client).GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: testName}, grpc.Header(&header), grpc.Trailer(&trailer))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range []struct {
-		what string
-		md   metadata.MD
-		key  string
-		want string
-	}{
-		{"client's header", own, "x-header", "1"},
-		{"call's header", header, "x-header", "1"},
-		{"call's trailer", trailer, "x-trailer", "2"},
-	} {
-		if got := test.md.Get(test.key); !slices.Equal(got, []string{test.want}) {
-			t.Errorf("%s %s: got %q, want %q", test.what, test.key, got, test.want)
+	for _, s := range []lro.Service{New(client), Service(&whole{client, client})} {
+		var own, header, trailer metadata.MD
+		client.CallOptions.GetOperation = []gax.CallOption{gax.WithGRPCOptions(grpc.Header(&own))}
+		_, err := s.GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: testName}, grpc.Header(&header), grpc.Trailer(&trailer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, test := range []struct {
+			what string
+			md   metadata.MD
+			key  string
+			want string
+		}{
+			{"client's header", own, "x-header", "1"},
+			{"call's header", header, "x-header", "1"},
+			{"call's trailer", trailer, "x-trailer", "2"},
+		} {
+			if got := test.md.Get(test.key); !slices.Equal(got, []string{test.want}) {
+				t.Errorf("%s %s of %T: got %q, want %q", test.what, test.key, s, got, test.want)
+			}
 		}
 	}
 }
@@ -290,7 +294,7 @@ func TestNewOfNil(t *testing.T) {
 		listed = err
 	}
 	for call, err := range map[string]error{"Wait": waited, "Cancel": cancelled, "Delete": op.Delete(t.Context()), "List": listed} {
-		if status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), "autogen.NewOperationsRESTClient") {
+		if status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), "lrogax.Service") {
 			t.Errorf("%s: %v, want FAILED_PRECONDITION that says what to do", call, err)
 		}
 	}

@@ -22,6 +22,13 @@ func TestTransport(t *testing.T) {
 			return New(serveGRPC(t, srv))
 		})
 	})
+	t.Run("gRPC, whole client", func(t *testing.T) {
+		t.Parallel()
+		transporttest.Run(t, func(t *testing.T, srv longrunningpb.OperationsServer) lro.Service {
+			c := serveGRPC(t, srv)
+			return Service(&whole{c, c})
+		})
+	})
 	t.Run("REST", func(t *testing.T) {
 		t.Parallel()
 		transporttest.Run(t, restTransport,
@@ -33,6 +40,12 @@ func TestTransport(t *testing.T) {
 			"call/list", "call/errors", "result/unknown types", "result/unknown type deep inside",
 			"result/error with an unknown detail", "result/types with JSON of their own", "result/response without type")
 	})
+}
+
+// whole is a generated client that has all methods of google.longrunning.
+type whole struct {
+	*lroauto.OperationsClient
+	LROClient *lroauto.OperationsClient
 }
 
 func restTransport(t *testing.T, srv longrunningpb.OperationsServer) lro.Service {

@@ -28,6 +28,8 @@ type Generated[M proto.Message] interface {
 	Metadata() (M, error)
 }
 
+var errNilOperation = errors.New("wrap generated operation: it is nil")
+
 // Wrap makes an operation of what a generated method returned, like
 // [lro.Method.Wrap]; see [Proto] for its errors. It makes no call. c must be of
 // the same service; [New] makes one.
@@ -51,7 +53,7 @@ func Wrap[R, M proto.Message](m lro.Method[R, M], c *lro.Client, op Generated[M]
 // response is not an R.
 func Proto[R, M proto.Message](_ lro.Method[R, M], op Generated[M]) (*longrunningpb.Operation, error) {
 	if op == nil {
-		return nil, errors.New("wrap generated operation: it is nil")
+		return nil, errNilOperation
 	}
 	p := &longrunningpb.Operation{Name: op.Name()}
 	poll, err := pollOf[R](op)

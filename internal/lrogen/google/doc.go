@@ -1,5 +1,5 @@
-// Package google has the test of package lrogen on proto files that others wrote:
-// those of modules of cloud.google.com/go, whose clients know the types too.
+// Package google has the tests of packages lrogen and lrogax on what others wrote:
+// the proto files and the clients of modules of cloud.google.com/go.
 //
 // It is a module of its own so that nobody else gets those.
 package google

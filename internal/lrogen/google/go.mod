@@ -16,6 +16,7 @@ require (
 	cloud.google.com/go/filestore v1.18.1
 	cloud.google.com/go/functions v1.27.1
 	cloud.google.com/go/gkebackup v1.16.1
+	cloud.google.com/go/longrunning v1.5.0
 	cloud.google.com/go/memcache v1.19.1
 	cloud.google.com/go/metastore v1.22.1
 	cloud.google.com/go/networkconnectivity v1.30.1
@@ -28,7 +29,11 @@ require (
 	cloud.google.com/go/videointelligence v1.19.1
 	cloud.google.com/go/workflows v1.22.1
 	github.com/go-lro/lro v0.0.0-00010101000000-000000000000
+	github.com/google/go-cmp v0.7.0
 	github.com/googleapis/gax-go/v2 v2.27.0
+	google.golang.org/api v0.304.0
+	google.golang.org/genproto v0.0.0-20261026165753-2ffab32bce7e
+	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
 )
 
@@ -38,7 +43,6 @@ require (
 	cloud.google.com/go/auth/oauth2adapt v0.3.0 // indirect
 	cloud.google.com/go/compute/metadata v0.10.0 // indirect
 	cloud.google.com/go/iam v1.15.0 // indirect
-	cloud.google.com/go/longrunning v1.5.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/felixge/httpsnoop v1.1.0 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
@@ -60,9 +64,6 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
-	google.golang.org/api v0.304.0 // indirect
-	google.golang.org/genproto v0.0.0-20261026165753-2ffab32bce7e // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20261026165753-2ffab32bce7e // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261026165753-2ffab32bce7e // indirect
-	google.golang.org/grpc v1.85.0 // indirect
 )

@@ -22,12 +22,14 @@ import (
 
 	_ "github.com/go-lro/lro" // by what is compiled
 	"github.com/go-lro/lro/internal/lrogen"
+	_ "github.com/go-lro/lro/lrogax" // by what is compiled
 	_ "github.com/go-lro/lro/server" // by what is compiled
 )
 
-// TestGoogle generates the clients of all linked services, and compiles them
-// together with a file in which the compiler infers that the types of each method
-// are those of Google's wrapper.
+// TestGoogle generates the clients of all linked services, and runs them
+// together with a program in which the compiler infers that the types of each
+// method are those of Google's wrapper, and which compares the method's name with
+// what package lrogax makes of the wrapper.
 func TestGoogle(t *testing.T) {
 	t.Parallel()
 	generated := generate(t)
@@ -45,8 +47,12 @@ func TestGoogle(t *testing.T) {
 	for _, f := range generated {
 		files[path.Join("checked", packageOf(f), path.Base(f.GetName()))] = f.GetContent()
 	}
-	if err := compile(t, files); err != nil {
+	out, err := run(t, files)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if out != "checked" {
+		t.Errorf("names of methods that lrogax knows:\n%s", out)
 	}
 	total := 0
 	for _, n := range checks.methods {
@@ -65,11 +71,11 @@ func TestGoogle(t *testing.T) {
 	}
 
 	// The compiler does see a wrong type: that of the first method as another's.
-	at := regexp.MustCompile(`same\(\w+\.\w+, op\)`).FindStringIndex(files["checked/checked.go"])
+	at := regexp.MustCompile(`same\(\w+\.\w+, `).FindStringIndex(files["checked/checked.go"])
 	files["checked/checked.go"] = files["checked/checked.go"][:at[0]] +
-		"same(lro.Method[*emptypb.Empty, *emptypb.Empty]{}, op)" + files["checked/checked.go"][at[1]:]
-	if err := compile(t, files); err == nil || !strings.Contains(err.Error(), "Poll") {
-		t.Errorf("compile with a wrong type: got error %v, want that Poll has another one", err)
+		"same(lro.Method[*anypb.Any, *anypb.Any]{}, " + files["checked/checked.go"][at[1]:]
+	if _, err := run(t, files); err == nil || !strings.Contains(err.Error(), "does not match") {
+		t.Errorf("compile with a wrong type: got error %v, want that types do not match", err)
 	}
 }
 
@@ -112,7 +118,8 @@ func packageOf(f *pluginpb.CodeGeneratorResponse_File) string {
 	return regexp.MustCompile(`[^a-z0-9]`).ReplaceAllString(path.Dir(f.GetName()), "_")
 }
 
-// checks is a Go file that compiles only if types are the same.
+// checks is a Go program that compiles only if types are the same, and prints
+// the names of methods that are not.
 type checks struct {
 	imports map[string]string // import paths, by name
 	lines   []string
@@ -133,11 +140,11 @@ func checksOf(files []*pluginpb.CodeGeneratorResponse_File) checks {
 		c.imports[ours] = "github.com/go-lro/lro/internal/lrogen/google/checked/" + ours
 		c.imports[theirs] = client
 		for _, m := range value.FindAllStringSubmatch(f.GetContent(), -1) {
-			same := "same"
+			methodOf := "MethodOf"
 			if m[2] == "*emptypb.Empty" {
-				same = "sameEmpty"
+				methodOf = "EmptyMethodOf"
 			}
-			c.lines = append(c.lines, fmt.Sprintf("func _(op *%s.%sOperation) { %s(%s.%s, op) }", theirs, m[3], same, ours, m[1]))
+			c.lines = append(c.lines, fmt.Sprintf("same(%s.%s, lrogax.%s((*%s.%sOperation)(nil)))", ours, m[1], methodOf, theirs, m[3]))
 			c.methods[client]++
 		}
 	}
@@ -150,36 +157,37 @@ func (c checks) text() string {
 		imports = append(imports, fmt.Sprintf("%s %q", name, importPath))
 	}
 	slices.Sort(imports)
-	return `package checked
+	return `package main
 
 import (
-	"context"
+	"fmt"
 
 	"github.com/go-lro/lro"
-	"github.com/googleapis/gax-go/v2"
+	"github.com/go-lro/lro/lrogax"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/anypb"
 
 ` + strings.Join(imports, "\n") + `
 )
 
-func same[R, M proto.Message](lro.Method[R, M], interface {
-	Poll(context.Context, ...gax.CallOption) (R, error)
-	Metadata() (M, error)
-}) {
+func same[R, M proto.Message](want, got lro.Method[R, M]) {
+	if want.Name != got.Name {
+		fmt.Printf("%q, want %q\n", got.Name, want.Name)
+	}
 }
 
-func sameEmpty[M proto.Message](lro.Method[*emptypb.Empty, M], interface {
-	Poll(context.Context, ...gax.CallOption) error
-	Metadata() (M, error)
-}) {
+var _ *anypb.Any
+
+func main() {
+` + strings.Join(c.lines, "\n") + `
+fmt.Print("checked")
+}
+`
 }
 
-` + strings.Join(c.lines, "\n")
-}
-
-// compile compiles files as if they stood here.
-func compile(t *testing.T, files map[string]string) error {
+// run compiles and runs files as if they stood here, and returns what the
+// program printed.
+func run(t *testing.T, files map[string]string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	here, err := os.Getwd()
@@ -205,9 +213,12 @@ func compile(t *testing.T, files map[string]string) error {
 	if err := os.WriteFile(at, list, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-overlay="+at, "./checked/...").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("go build: %w\n%.4000s", err, out)
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-overlay="+at, "./checked/...").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%.4000s", err, out)
 	}
-	return nil
+	out, err := exec.CommandContext(t.Context(), "go", "run", "-overlay="+at, "./checked").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go run: %w\n%.4000s", err, out)
+	}
+	return string(out), nil
 }
