@@ -44,7 +44,8 @@
 //
 // [Service] takes clients made by NewXxxRESTClient too. Their field LROClient is
 // nil (gapic-generator-go sets it in the internal client only), so that they do not
-// list operations, and cancel and delete only where they have the methods.
+// list operations, and cancel and delete only where they have the methods. The
+// few that have no GetOperation either are for [PollService].
 //
 // A client of the operations alone can be made beside one, and does:
 //

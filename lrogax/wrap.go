@@ -60,11 +60,7 @@ func Proto[R, M proto.Message](_ lro.Method[R, M], op Generated[M]) (*longrunnin
 	if err != nil {
 		return nil, fmt.Errorf("wrap generated operation %q: %w", p.GetName(), err)
 	}
-	if m, err := op.Metadata(); err == nil && m.ProtoReflect().IsValid() {
-		if packed, err := anypb.New(m); err == nil {
-			p.Metadata = packed
-		}
-	}
+	setMetadata(p, op)
 	if !op.Done() {
 		return p, nil
 	}
@@ -99,6 +95,17 @@ func pollOf[R proto.Message](op any) (pollFunc, error) {
 	}
 	var r R
 	return nil, fmt.Errorf("a %T has no response of type %T", op, r)
+}
+
+// setMetadata gives p the metadata of op that can be read.
+func setMetadata[M proto.Message](p *longrunningpb.Operation, op Generated[M]) {
+	m, err := op.Metadata()
+	if err != nil || !m.ProtoReflect().IsValid() {
+		return
+	}
+	if packed, err := anypb.New(m); err == nil {
+		p.Metadata = packed
+	}
 }
 
 // setResult makes p a done operation with what Poll returned, unless that says

@@ -70,7 +70,7 @@ type client interface {
 }
 
 // newFunc is the form of NewClient and NewRESTClient.
-type newFunc[C client] func(context.Context, ...option.ClientOption) (C, error)
+type newFunc[C any] func(context.Context, ...option.ClientOption) (C, error)
 
 // dial makes a generated client that is closed when the test ends, and ours of it.
 func dial[C client](t *testing.T, rest bool, overGRPC, overREST newFunc[C], opts []option.ClientOption) (C, *lro.Client) {
