@@ -11,8 +11,8 @@ import (
 
 // Limits of a [Group] that sets none.
 const (
-	DefaultGroupInFlight = 100
-	DefaultGroupQPS      = 500
+	groupInFlight = 100
+	groupQPS      = 500
 )
 
 // Handle is an [*Operation] of any types.
@@ -56,11 +56,10 @@ func (o *Operation[R, M]) untyped() *core { return &o.core }
 // The zero value is ready for use. A Group is safe for concurrent use, but its
 // fields must not be changed once it is used.
 type Group struct {
-	// InFlight is how many calls may be open at once. 0 means
-	// [DefaultGroupInFlight].
+	// InFlight is how many calls may be open at once. 0 means 100.
 	InFlight int
 	// QPS is how many calls may be begun a second. 0 and NaN mean
-	// [DefaultGroupQPS]; negative means no limit.
+	// 500; negative means no limit.
 	QPS float64
 
 	mu        sync.Mutex // taken after that of a core

@@ -86,15 +86,15 @@ func TestWaitAll(t *testing.T) {
 				t.Errorf("%s still belongs to a group", op.Name())
 			}
 		}
-		if f.most > DefaultGroupInFlight {
-			t.Errorf("%d calls were open at once, want at most %d", f.most, DefaultGroupInFlight)
+		if f.most > groupInFlight {
+			t.Errorf("%d calls were open at once, want at most %d", f.most, groupInFlight)
 		}
 		for i := range f.calls {
-			if i+DefaultGroupQPS >= len(f.calls) {
+			if i+groupQPS >= len(f.calls) {
 				break
 			}
-			if span := f.calls[i+DefaultGroupQPS].Sub(f.calls[i]); span < 980*time.Millisecond {
-				t.Errorf("%d calls within %v, want at most that many a second", DefaultGroupQPS, span)
+			if span := f.calls[i+groupQPS].Sub(f.calls[i]); span < 980*time.Millisecond {
+				t.Errorf("%d calls within %v, want at most that many a second", groupQPS, span)
 				break
 			}
 		}

@@ -359,10 +359,10 @@ func (s *scheduler) limit(ctx context.Context, inFlight int, qps float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if inFlight <= 0 {
-		inFlight = DefaultGroupInFlight
+		inFlight = groupInFlight
 	}
 	if qps == 0 || math.IsNaN(qps) {
-		qps = DefaultGroupQPS
+		qps = groupQPS
 	}
 	s.ctx, s.bubble, s.inFlight, s.period = ctx, bubble(), inFlight, 0
 	if qps > 0 {

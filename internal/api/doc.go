@@ -4,7 +4,7 @@
 //
 // A line is a name with its type; fields and methods stand below their type:
 //
-//	const DefaultGroupInFlight untyped int = 100
+//	const DefaultCrashLimit untyped int = 5
 //	func NewClient(service Service, opts ...ClientOption) *Client
 //	type Client struct
 //		method (*Client) Cancel(ctx context.Context, name string) error
