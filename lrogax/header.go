@@ -22,15 +22,19 @@ const (
 func routing(name string) string { return "name=" + url.QueryEscape(name) }
 
 // outgoing makes the outgoing metadata of ctx fit for a generated method: it
-// takes out the routing header that the method adds by itself, empty for none,
-// and encodes what the REST client would send as it is. Other values of the
-// routing header stay.
+// takes out the parameter of the routing header that the method adds by itself,
+// empty for none, and encodes what the REST client would send as it is. Other
+// parameters stay, in a value of their own: generated methods do not merge.
 func (t transport) outgoing(ctx context.Context, added string) context.Context {
 	md, _ := metadata.FromOutgoingContext(ctx) // a copy
 	changed := false
-	if i := slices.Index(md[routingHeader], added); i >= 0 {
-		md[routingHeader] = slices.Delete(md[routingHeader], i, i+1)
+	if params := strings.Split(strings.Join(md[routingHeader], "&"), "&"); added != "" && slices.Contains(params, added) {
 		changed = true
+		params = slices.DeleteFunc(params, func(p string) bool { return p == added })
+		md[routingHeader] = []string{strings.Join(params, "&")}
+		if len(params) == 0 {
+			delete(md, routingHeader)
+		}
 	}
 	if t.rest {
 		changed = encodeBinary(md) || changed

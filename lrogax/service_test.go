@@ -145,17 +145,24 @@ func TestRoutingHeaderOnce(t *testing.T) {
 
 func TestOtherRoutingParametersStay(t *testing.T) {
 	t.Parallel()
-	server := &operations{get: func(context.Context, int) (*longrunningpb.Operation, error) { return running(""), nil }}
-	ctx := metadata.AppendToOutgoingContext(t.Context(), routingHeader, "region=eu", routingHeader, "name=operations%2Ftest")
-	if _, err := New(server.serve(t)).GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: testName}); err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"region=eu", "name=operations%2Ftest"}
-	if diff := cmp.Diff(want, server.requests[0].header[routingHeader]); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", routingHeader, diff)
-	}
-	if md, _ := metadata.FromOutgoingContext(ctx); len(md[routingHeader]) != 2 {
-		t.Errorf("caller's outgoing metadata changed to %v", md)
+	for _, own := range [][]string{
+		{"region=eu", "name=operations%2Ftest"},
+		{"region=eu&name=operations%2Ftest"}, // merged by lro
+		{"name=operations%2Ftest&region=eu"},
+		{"region=eu"},
+	} {
+		server := &operations{get: func(context.Context, int) (*longrunningpb.Operation, error) { return running(""), nil }}
+		ctx := metadata.NewOutgoingContext(t.Context(), metadata.MD{routingHeader: own})
+		if _, err := New(server.serve(t)).GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: testName}); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"region=eu", "name=operations%2Ftest"}
+		if diff := cmp.Diff(want, server.requests[0].header[routingHeader]); diff != "" {
+			t.Errorf("%s of %q (-want +got):\n%s", routingHeader, own, diff)
+		}
+		if md, _ := metadata.FromOutgoingContext(ctx); !slices.Equal(md[routingHeader], own) {
+			t.Errorf("caller's outgoing metadata %q changed to %v", own, md)
+		}
 	}
 }
 
