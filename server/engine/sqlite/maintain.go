@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// maintainEvery is how often the writer looks after the files while it has
-	// nothing else to do.
+	// maintainEvery is how often the writer looks after the files, between two
+	// groups of changes where there is no pause.
 	maintainEvery = 5 * time.Second
 	// maintainIdle bounds the pause while nothing is written and there is nothing
 	// to do, which doubles. Commits, readiness probes and new connections check

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,6 +99,45 @@ func TestFileShrinks(t *testing.T) {
 		if _, err := e.Get(t.Context(), kept.Name); err != nil {
 			t.Errorf("Get() = %v", err)
 		}
+	})
+	checkSound(t, path)
+}
+
+// TestFileShrinksUnderLoad is TestFileShrinks while changes never pause.
+func TestFileShrinksUnderLoad(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "operations.db")
+	synctest.Test(t, func(t *testing.T) {
+		fs := newFaultFS(t, 1)
+		e := mustOpen(t, path, &Options{vfs: fs.name, syncDir: fs.syncDir})
+		endMany(t, e, 100)
+		time.Sleep(2 * maintainEvery)
+		full := fileSize(t, path) + fileSize(t, path+"-wal")
+		var load sync.WaitGroup
+		var over atomic.Bool
+		start := func() {
+			if _, err := e.Start(t.Context(), engine.Spec{Kind: "k"}); err != nil {
+				t.Error(err)
+			}
+		}
+		fs.mu.Lock()
+		fs.plan = func(_ int, what string) fault {
+			if strings.HasPrefix(what, "sync") && !over.Load() {
+				fs.mu.Unlock() // the bubble's clock stands still while a mutex is waited for
+				load.Go(start) // is queued before the commit under way ends
+				time.Sleep(10 * time.Second)
+				fs.mu.Lock()
+			}
+			return none
+		}
+		fs.mu.Unlock()
+		start()
+		time.Sleep(2 * time.Hour)
+		if size := fileSize(t, path); size > full/4 {
+			t.Errorf("the file has %d bytes after its operations expired under load, and had %d with them", size, full)
+		}
+		over.Store(true)
+		load.Wait()
 	})
 	checkSound(t, path)
 }

@@ -119,6 +119,13 @@ func (e *Engine) runWriter(stop <-chan struct{}) {
 	idle := maintainEvery
 	upkeep := time.NewTimer(idle)
 	defer upkeep.Stop()
+	maintain := func() {
+		next := e.maintain()
+		if next == 0 {
+			next, idle = idle, min(2*idle, maintainIdle)
+		}
+		upkeep.Reset(next)
+	}
 	for {
 		group := e.queue.take()
 		var claims []*claim
@@ -131,11 +138,7 @@ func (e *Engine) runWriter(stop <-chan struct{}) {
 			case <-retry:
 				retry = nil
 			case <-upkeep.C:
-				next := e.maintain()
-				if next == 0 {
-					next, idle = idle, min(2*idle, maintainIdle)
-				}
-				upkeep.Reset(next)
+				maintain()
 			case <-stop:
 				return
 			}
@@ -145,6 +148,11 @@ func (e *Engine) runWriter(stop <-chan struct{}) {
 		if idle > maintainEvery {
 			idle = maintainEvery
 			upkeep.Reset(idle)
+		}
+		select {
+		case <-upkeep.C: // a writer that always has work looks after the files too
+			maintain()
+		default:
 		}
 		switch {
 		case err == nil:
