@@ -1,6 +1,9 @@
 package lro
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"reflect"
+)
 
 // origin is what the operations of one method have in common, so that each
 // holds one pointer.
@@ -12,8 +15,10 @@ type origin struct {
 
 // originKey tells the origins of a client apart.
 type originKey struct {
-	method string  // Method.Name
-	given  *Policy // Method.Policy
+	method    string       // Method.Name
+	given     *Policy      // Method.Policy
+	typed     reflect.Type // of the Method
+	unchecked bool         // Method.Unchecked
 }
 
 // recentOrigins is how many origins a client keeps for the next operations.
@@ -21,12 +26,17 @@ type originKey struct {
 // the origin of a policy that was made for one call is let go of.
 const recentOrigins = 16
 
-// originOf returns the origin of a method's operations. It is made anew only
-// when the client has none of it, since operations are many and methods few.
-func (c *Client) originOf(key originKey) (*origin, error) {
+// originIn returns the origin of the method's operations in c. It is made anew,
+// and the method verified, only when the client has none of it, since operations
+// are many and methods few.
+func (m Method[R, M]) originIn(c *Client) (*origin, error) {
+	key := originKey{m.Name, m.Policy, reflect.TypeFor[Method[R, M]](), m.Unchecked}
 	recent := &c.origins[maphash.Comparable(c.seed, key)%recentOrigins]
 	if o := recent.Load(); o != nil && o.originKey == key {
 		return o, nil
+	}
+	if err := m.verify(); err != nil {
+		return nil, err
 	}
 	o := &origin{originKey: key, client: c, policy: c.config.policy}
 	if key.given != nil {

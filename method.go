@@ -25,12 +25,19 @@ import (
 // The zero value is usable. A Method is a plain value: copy it to change its
 // Policy for one call.
 type Method[R, M proto.Message] struct {
-	// Name is the full name of the RPC. It stands in traces and in resume
-	// tokens, and a method with a name refuses the tokens of another. May be
-	// empty.
+	// Name is the full name of the RPC, "pkg.Service.Method". The form of
+	// gRPC's generated constants, "/pkg.Service/Method", is the same name. It
+	// stands in traces and in resume tokens, and a method with a name refuses
+	// the tokens of another. May be empty.
 	Name string
 	// Policy is how its operations are waited for. Nil means the client's.
 	Policy *Policy
+	// Unchecked switches off the comparison of R and M with the RPC's
+	// google.longrunning.operation_info, for services whose annotation is wrong.
+	// By default Wrap, Resume and Start fail if these differ and the annotated
+	// descriptor is linked into the program, as it is with the service's
+	// generated code. Interfaces and *anypb.Any are never refused.
+	Unchecked bool
 }
 
 // Any returns the method of operations about whose types nothing is known. Their
@@ -62,6 +69,7 @@ func (m Method[R, M]) Wrap(c *Client, op *longrunningpb.Operation) (*Operation[R
 // when somebody waits. A token of another service, method or other types is an
 // error that names both.
 func (m Method[R, M]) Resume(c *Client, nameOrToken string) (*Operation[R, M], error) {
+	m = m.named()
 	name := nameOrToken
 	if isToken(nameOrToken) {
 		t, err := parseToken(nameOrToken)
@@ -94,7 +102,8 @@ func (m Method[R, M]) new(c *Client, name string, v view) (*Operation[R, M], err
 	if _, err := descriptorOf[M](); err != nil {
 		return nil, fmt.Errorf("metadata of operation %q: %w", name, err)
 	}
-	from, err := c.originOf(originKey{m.Name, m.Policy})
+	m = m.named()
+	from, err := m.originIn(c)
 	if err != nil {
 		return nil, fmt.Errorf("operation %q: %w", name, err)
 	}

@@ -78,7 +78,8 @@ func (m Method[R, M]) Start(ctx context.Context, c *Client, call StartFunc, opts
 	if c == nil {
 		return nil, errNilClient
 	}
-	from, err := c.originOf(originKey{m.Name, m.Policy})
+	m = m.named()
+	from, err := m.originIn(c)
 	if err != nil {
 		return nil, fmt.Errorf("start operation: %w", err)
 	}

@@ -71,7 +71,7 @@ func parseToken(s string) (token, error) {
 func (t token) verify(want token) error {
 	for _, f := range []struct{ what, got, want string }{
 		{"service", t.Service, want.Service},
-		{"method", t.Method, want.Method},
+		{"method", rpcName(t.Method), want.Method},
 		{"response type", openType(t.Response), openType(want.Response)},
 		{"metadata type", openType(t.Metadata), openType(want.Metadata)},
 	} {
