@@ -84,6 +84,17 @@ func TestOperationFailed(t *testing.T) {
 	wantNotIn(t, "the page", page, `action="cancel"`, "lro wait", "lro cancel")
 }
 
+// TestOperationFailedWithCodeZero: an error is never shown as OK.
+func TestOperationFailedWithCodeZero(t *testing.T) {
+	t.Parallel()
+	op := ended(t, "operations/one", &spb.Status{Message: "odd"})
+	h := newHandler(t, &fullSource{plainSource: plainSource{ops: []Operation{op}}}, Config{})
+	_, page := get(t, h, operationURL("operations/one"))
+	wantIn(t, "the page", page, ">Failed<", "UNKNOWN", "odd")
+	_, list := get(t, h, "/")
+	wantIn(t, "the list", list, "UNKNOWN: odd")
+}
+
 func TestOperationPlain(t *testing.T) {
 	t.Parallel()
 	op := ended(t, "operations/one", nil)

@@ -78,8 +78,12 @@ func violates(err error, field string) (violated, named bool) {
 	return false, named
 }
 
-// codeName returns the canonical name of a code, and the number of any other.
+// codeName returns the canonical name of the code of an error, and the number of
+// any other. An error whose code is 0 is UNKNOWN, as in package lro.
 func codeName(c codes.Code) string {
+	if c == codes.OK {
+		c = codes.Unknown
+	}
 	if c > codes.Unauthenticated {
 		return strings.ToUpper(c.String()) // "CODE(99)"
 	}

@@ -59,6 +59,11 @@ func TestRepeatStart(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		}},
+		{"out of time", exit.Unknown, "; it may have been started", func(ctx context.Context, stop context.CancelCauseFunc) error {
+			stop(context.DeadlineExceeded)
+			<-ctx.Done()
+			return ctx.Err()
+		}},
 		{"lost for good", exit.Unknown, "DATA_LOSS: who knows; it may have been started", func(context.Context, context.CancelCauseFunc) error {
 			return status.Error(codes.DataLoss, "who knows")
 		}},

@@ -445,7 +445,7 @@ func TestNoSuchPath(t *testing.T) {
 func TestCodeName(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[codes.Code]string{
-		codes.OK: "OK", codes.Canceled: "CANCELLED", codes.InvalidArgument: "INVALID_ARGUMENT",
+		codes.OK: "UNKNOWN", codes.Canceled: "CANCELLED", codes.InvalidArgument: "INVALID_ARGUMENT",
 		codes.ResourceExhausted: "RESOURCE_EXHAUSTED", codes.Unauthenticated: "UNAUTHENTICATED", 99: "CODE(99)",
 	} {
 		if got := CodeName(code); got != want {

@@ -117,14 +117,18 @@ type explained struct {
 func (e explained) Error() string { return e.text }
 func (e explained) Unwrap() error { return e.err }
 
-// CodeName returns the canonical name of a code, such as NOT_FOUND.
+// CodeName returns the canonical name of the code of an error, such as
+// NOT_FOUND. An error whose code is 0 is UNKNOWN, as in package lro.
 func CodeName(c codes.Code) string {
-	if c == codes.Canceled {
+	switch c {
+	case codes.OK:
+		return CodeName(codes.Unknown)
+	case codes.Canceled:
 		return "CANCELLED" // as google.rpc.Code spells it
 	}
 	var b strings.Builder
 	for i, r := range c.String() {
-		if i > 0 && r >= 'A' && r <= 'Z' && c != codes.OK {
+		if i > 0 && r >= 'A' && r <= 'Z' {
 			b.WriteByte('_')
 		}
 		b.WriteRune(r)

@@ -74,6 +74,25 @@ func TestState(t *testing.T) {
 	}
 }
 
+// TestErrorOfCodeZero: an error is never shown as OK.
+func TestErrorOfCodeZero(t *testing.T) {
+	t.Parallel()
+	op := Of(t.Context(), &payload.Types{}, ended(codes.OK, "odd"))
+	var text bytes.Buffer
+	if err := op.Text(t.Context(), &term.IO{Out: &text}); err != nil {
+		t.Fatal(err)
+	}
+	shown := []string{text.String(), op.Line(&term.IO{}), op.row(Times{})[detailColumn]}
+	for _, s := range shown {
+		if !strings.Contains(s, "UNKNOWN: odd") {
+			t.Errorf("shown as %q, want UNKNOWN", s)
+		}
+	}
+	if j := op.JSON(t.Context()); j.Error.Code != 0 || j.Error.Status != "UNKNOWN" {
+		t.Errorf("JSON error = %+v, want code 0 as it came, and UNKNOWN", j.Error)
+	}
+}
+
 func TestMetadataOfOthers(t *testing.T) {
 	t.Parallel()
 	packed, err := dyntest.New(`{"progressPercent": 42, "statusMessage": "going on", "createTime": "2026-01-02T03:04:05Z", "shape": {"sides": 3}}`)
