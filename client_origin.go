@@ -3,6 +3,8 @@ package lro
 import (
 	"hash/maphash"
 	"reflect"
+
+	"github.com/go-lro/lro/internal/rpcinfo"
 )
 
 // origin is what the operations of one method have in common, so that each
@@ -35,8 +37,10 @@ func (m Method[R, M]) originIn(c *Client) (*origin, error) {
 	if o := recent.Load(); o != nil && o.originKey == key {
 		return o, nil
 	}
-	if err := m.verify(); err != nil {
-		return nil, err
+	if !m.Unchecked && m.Name != "" {
+		if err := (rpcinfo.Types{Response: typeName[R](), Metadata: typeName[M]()}).Verify(m.Name); err != nil {
+			return nil, err
+		}
 	}
 	o := &origin{originKey: key, client: c, policy: c.config.policy}
 	if key.given != nil {

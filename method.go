@@ -8,6 +8,8 @@ import (
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/go-lro/lro/internal/rpcinfo"
 )
 
 // Method is an RPC that starts operations: what they return and what metadata
@@ -69,7 +71,7 @@ func (m Method[R, M]) Wrap(c *Client, op *longrunningpb.Operation) (*Operation[R
 // when somebody waits. A token of another service, method or other types is an
 // error that names both.
 func (m Method[R, M]) Resume(c *Client, nameOrToken string) (*Operation[R, M], error) {
-	m = m.named()
+	m.Name = rpcinfo.FullName(m.Name)
 	name := nameOrToken
 	if isToken(nameOrToken) {
 		t, err := parseToken(nameOrToken)
@@ -102,7 +104,7 @@ func (m Method[R, M]) new(c *Client, name string, v view) (*Operation[R, M], err
 	if _, err := descriptorOf[M](); err != nil {
 		return nil, fmt.Errorf("metadata of operation %q: %w", name, err)
 	}
-	m = m.named()
+	m.Name = rpcinfo.FullName(m.Name)
 	from, err := m.originIn(c)
 	if err != nil {
 		return nil, fmt.Errorf("operation %q: %w", name, err)

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/go-lro/lro/internal/pause"
+	"github.com/go-lro/lro/internal/rpcinfo"
 )
 
 // StartFunc makes the call that starts an operation. It must put requestID into
@@ -78,7 +79,7 @@ func (m Method[R, M]) Start(ctx context.Context, c *Client, call StartFunc, opts
 	if c == nil {
 		return nil, errNilClient
 	}
-	m = m.named()
+	m.Name = rpcinfo.FullName(m.Name)
 	from, err := m.originIn(c)
 	if err != nil {
 		return nil, fmt.Errorf("start operation: %w", err)

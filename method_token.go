@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/go-lro/lro/internal/base64url"
+	"github.com/go-lro/lro/internal/rpcinfo"
 )
 
 // tokenPrefix starts every token and carries its version. Operation names do
@@ -71,7 +72,7 @@ func parseToken(s string) (token, error) {
 func (t token) verify(want token) error {
 	for _, f := range []struct{ what, got, want string }{
 		{"service", t.Service, want.Service},
-		{"method", rpcName(t.Method), want.Method},
+		{"method", rpcinfo.FullName(t.Method), want.Method},
 		{"response type", openType(t.Response), openType(want.Response)},
 		{"metadata type", openType(t.Metadata), openType(want.Metadata)},
 	} {

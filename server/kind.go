@@ -21,8 +21,15 @@ import (
 type Kind[Req, Resp, M proto.Message] struct {
 	// Name is stored with each operation and finds its handler after a
 	// restart, so it never changes: a letter, then at most 62 letters, digits,
-	// "_", "-" or ".". Required.
+	// "_", "-" or ".". Required. Where it is the full name of an RPC, the kind is
+	// that RPC's; see Unchecked.
 	Name string
+	// Unchecked switches off the comparison of the three types with those of the
+	// RPC, for a kind that takes another request, or whose annotation is wrong. By
+	// default [New] refuses a kind whose types differ from the RPC's request and
+	// its google.longrunning.operation_info, if the descriptor is linked into the
+	// program. *anypb.Any is never refused.
+	Unchecked bool
 
 	// Concurrency is how many attempts of this kind run at once in one
 	// [Server.Serve] or [Server.Work]. 0 means no limit but [Config].Concurrency.
@@ -161,6 +168,9 @@ func (k Kind[Req, Resp, M]) register() *kind {
 		r.retention = defaultRetention
 	}
 	r.types, r.err = typesOf[Req, Resp, M]()
+	if r.err == nil && !k.Unchecked {
+		r.err = r.types.declared().Verify(k.Name)
+	}
 	r.err = errors.Join(r.err, k.check())
 	r.accept = func(ctx context.Context, packed *anypb.Any) (*anypb.Any, error) {
 		req, err := unpack[Req](packed)

@@ -11,11 +11,15 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/go-lro/lro/examples/library/librarypb"
 	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/server/engine"
 )
 
 type emptyKind = Kind[*emptypb.Empty, *emptypb.Empty, *emptypb.Empty]
+
+// exportRPC is an RPC whose annotated descriptor is linked.
+const exportRPC = "example.library.v1.Library.ExportBooks"
 
 func TestKindIsChecked(t *testing.T) {
 	t.Parallel()
@@ -40,6 +44,15 @@ func TestKindIsChecked(t *testing.T) {
 		{"interface", Kind[proto.Message, *emptypb.Empty, *emptypb.Empty]{Name: "a"}.Declare(), "request type"},
 		{"interface response", Kind[*emptypb.Empty, proto.Message, *emptypb.Empty]{Name: "a"}.Declare(), "response type"},
 		{"dynamic", Kind[*emptypb.Empty, *emptypb.Empty, *dynamicpb.Message]{Name: "a"}.Declare(), "metadata type"},
+		{"an RPC's", Kind[*librarypb.ExportBooksRequest, *librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]{Name: exportRPC}.Declare(), ""},
+		{"an RPC's, open", Kind[*anypb.Any, *librarypb.ExportBooksResponse, *anypb.Any]{Name: exportRPC}.Declare(), ""},
+		{"an RPC's, wrong request", Kind[*emptypb.Empty, *librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]{Name: exportRPC}.Declare(),
+			`the request of method "example.library.v1.Library.ExportBooks" is declared as "google.protobuf.Empty", but "example.library.v1.ExportBooksRequest"`},
+		{"an RPC's, wrong response", Kind[*librarypb.ExportBooksRequest, *emptypb.Empty, *librarypb.ExportBooksMetadata]{Name: exportRPC}.Declare(),
+			`is declared as "google.protobuf.Empty", but "ExportBooksResponse"`},
+		{"an RPC's, wrong metadata", Kind[*librarypb.ExportBooksRequest, *librarypb.ExportBooksResponse, *emptypb.Empty]{Name: exportRPC}.External(),
+			`is declared as "google.protobuf.Empty", but "ExportBooksMetadata"`},
+		{"an RPC's, unchecked", emptyKind{Name: exportRPC, Unchecked: true}.Declare(), ""},
 	} {
 		err := tc.r.kind.err
 		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/go-lro/lro/internal/rpcinfo"
 )
 
 // isAny reports whether md, as a type of a kind, stands for a message of any
@@ -38,6 +40,11 @@ func typesOf[Req, Resp, M proto.Message]() (types, error) {
 		request: req, response: resp, metadata: meta,
 		emptyRequest: emptyOf[Req](), emptyResponse: emptyOf[Resp](), emptyMetadata: emptyOf[M](),
 	}, nil
+}
+
+// declared are the names of the types, to be compared with an RPC's.
+func (t types) declared() rpcinfo.Types {
+	return rpcinfo.Types{Request: string(t.request.FullName()), Response: string(t.response.FullName()), Metadata: string(t.metadata.FullName())}
 }
 
 // typeOf refuses what cannot be made from its zero value: interfaces, and

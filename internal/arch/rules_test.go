@@ -44,6 +44,7 @@ var directions = []direction{
 	{"internal/lrogen", nil, "writes code for users, and needs none of what that code needs"},
 	{"internal/testpb/...", []string{".", "server", "internal/testpb/..."}, "is what users generate"},
 	{"internal/progress", nil, "the ground floor has protobuf alone below it"},
+	{"internal/rpcinfo", nil, "stands at the bottom: the future and the service compare declarations"},
 	{"internal/transporttest", []string{"."}, "the suite must fit every transport"},
 	{"internal/cli/...", []string{"..."}, "the command puts everything together"},
 	{"cmd/...", []string{"..."}, "a program puts everything together"},
@@ -53,7 +54,7 @@ var directions = []direction{
 }
 
 // everyone may import these besides what their direction says.
-var everyone = []string{"lropb", "internal/base64url", "internal/pause", "internal/progress", "internal/rpccode"}
+var everyone = []string{"lropb", "internal/base64url", "internal/pause", "internal/progress", "internal/rpccode", "internal/rpcinfo"}
 
 // link says that packages whose import path is what, or below it, may be linked
 // only by the packages that match one of through, and by those that link one
