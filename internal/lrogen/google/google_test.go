@@ -29,7 +29,7 @@ import (
 // TestGoogle generates the clients of all linked services, and runs them
 // together with a program in which the compiler infers that the types of each
 // method are those of Google's wrapper, and which compares the method's name with
-// what package lrogax makes of the wrapper.
+// what package lrogax makes of the wrapper, and its types with the annotation.
 func TestGoogle(t *testing.T) {
 	t.Parallel()
 	generated := generate(t)
@@ -52,7 +52,7 @@ func TestGoogle(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out != "checked" {
-		t.Errorf("names of methods that lrogax knows:\n%s", out)
+		t.Errorf("methods that lrogax makes of wrappers:\n%s", out)
 	}
 	total := 0
 	for _, n := range checks.methods {
@@ -174,9 +174,14 @@ func same[R, M proto.Message](want, got lro.Method[R, M]) {
 	if want.Name != got.Name {
 		fmt.Printf("%q, want %q\n", got.Name, want.Name)
 	}
+	if _, err := got.Resume(client, "operations/1"); err != nil { // compares the types with the annotation
+		fmt.Println(err)
+	}
 }
 
 var _ *anypb.Any
+
+var client = lro.NewClient(lro.GetFunc(nil))
 
 func main() {
 ` + strings.Join(c.lines, "\n") + `
