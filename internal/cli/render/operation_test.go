@@ -202,14 +202,14 @@ func TestEnd(t *testing.T) {
 		if err := op.Text(t.Context(), &term.IO{Out: &out}); err != nil {
 			t.Fatal(err)
 		}
-		got := ""
+		var got strings.Builder
 		for line := range strings.Lines(out.String()) {
 			if strings.HasPrefix(line, "ended ") || strings.HasPrefix(line, "took ") {
-				got += line
+				got.WriteString(line)
 			}
 		}
-		if got != tt.want {
-			t.Errorf("%s: text has %q, want %q", tt.name, got, tt.want)
+		if got.String() != tt.want {
+			t.Errorf("%s: text has %q, want %q", tt.name, got.String(), tt.want)
 		}
 		if j := op.JSON(t.Context()); (j.EndTime != nil) != strings.HasPrefix(tt.want, "ended") {
 			t.Errorf("%s: endTime = %v", tt.name, j.EndTime)

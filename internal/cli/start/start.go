@@ -147,23 +147,24 @@ func (o *options) start(ctx context.Context, s *remote.Session, args []string, t
 
 // again is the command that repeats a start.
 func (o *options) again(requestID string, args []string) string {
-	text := "lro start --request-id " + term.Quote(requestID)
+	var text strings.Builder
+	text.WriteString("lro start --request-id " + term.Quote(requestID))
 	if again := o.Again(); again != "" {
-		text += " " + again
+		text.WriteString(" " + again)
 	}
 	if o.parent != "" {
-		text += " --parent " + term.Quote(o.parent)
+		text.WriteString(" --parent " + term.Quote(o.parent))
 	}
 	if o.Output.JSON() {
-		text += " --output json"
+		text.WriteString(" --output json")
 	}
 	for _, arg := range args {
-		text += " " + term.Quote(arg)
+		text.WriteString(" " + term.Quote(arg))
 	}
 	if len(args) > 1 && args[1] == "-" {
-		text += "  # with the same request on standard input"
+		text.WriteString("  # with the same request on standard input")
 	}
-	return text
+	return text.String()
 }
 
 // requestType asks the service what the request of a kind is.
