@@ -25,7 +25,7 @@ func googleExport(ctx context.Context, library *LibraryClient, req *librarypb.Ex
 	client := lro.NewClient(lrogax.Service(library)) // one for all operations of the service
 	started, err := library.ExportBooks(ctx, req)
 	if err != nil {
-		return nil, err // nothing was started
+		return nil, err // if the answer was lost, it may have been started: see Method.Start
 	}
 	op, err := lrogax.Operation(client, started)
 	if err != nil {
