@@ -20,7 +20,7 @@
 // [Operation.Wait] blocks until the operation is done or ctx ends, and there is
 // no other time limit. [Operation.Progress] iterates over its states while it
 // runs. Any number of goroutines may wait for one operation; one loop asks the
-// service for all of them, and only while somebody waits.
+// service for all of them, and only while a caller waits.
 //
 // Where the service has WaitOperation, one call waits for the end at the
 // service; where it has not, the state is polled, after 100 ms at first and

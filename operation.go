@@ -14,7 +14,7 @@ import (
 // metadata is an M. A [Method] makes one.
 //
 // It is safe for concurrent use. However many goroutines wait for it, it is polled
-// once at a time, and only while somebody waits. They share its answers, so that
+// once at a time, and only while a caller waits. They share its answers, so that
 // a program that acts for several principals uses a [Client], and an Operation,
 // for each. A ctx that ends stops the
 // waiting of its caller, nothing else; to stop the operation, call Cancel.

@@ -131,7 +131,7 @@ func exponential(x float64) (ended, late float64) {
 type bin struct {
 	ends, risk   *float32
 	prior, width float64 // of an operation of which nothing is known: ends, and seconds at risk
-	from         float64 // where what is asked for begins in it
+	from         float64 // where the requested span begins in it
 }
 
 // hazard returns the rate, per second, at which operations end in the bin.
