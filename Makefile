@@ -49,16 +49,23 @@ test-proxy: ## use lro serve through nginx, which apt installs where it can
 
 POSTGRES = $(firstword $(wildcard /usr/lib/postgresql/*/bin/postgres) $(shell command -v postgres))
 
-# One package at a time: they start a Temporal service and workers each. Their
-# processes are copies of the test binary, so the race detector sees them too.
-.PHONY: test-temporal
-test-temporal: ## test the engine on Temporal, whose server is built (minutes, once)
+.PHONY: install-postgres
+install-postgres:
 	@if [[ -z "$(POSTGRES)" ]] && command -v apt-get >/dev/null && [[ $$(id -u) == 0 ]]; then \
 		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; \
 	fi
+
+.PHONY: test-postgres
+test-postgres: install-postgres ## test what runs on PostgreSQL, which apt installs where it can
+	LRO_POSTGRES=$${CI:+1} go test -race -count=1 ./internal/pgtest
+
+# One package at a time: they start a Temporal service and workers each. Their
+# processes are copies of the test binary, so the race detector sees them too.
+.PHONY: test-temporal
+test-temporal: install-postgres ## test the engine on Temporal, whose server is built (minutes, once)
 	cd temporal/devserver && go vet ./...
 	cd temporal && go vet ./... && go tool -modfile=../tools/go.mod staticcheck ./...
-	cd temporal && LRO_TEMPORAL=1 go test -race -p=1 -parallel=2 -timeout=30m ./...
+	cd temporal && LRO_TEMPORAL=1 LRO_POSTGRES=1 go test -race -p=1 -parallel=2 -timeout=30m ./...
 
 .PHONY: bench-temporal
 bench-temporal: ## compare operations on Temporal with the Temporal SDK, and 4 workers with 1

@@ -39,10 +39,13 @@ var directions = []direction{
 	{"internal/api", nil, "lists any module, this one too"},
 	{"internal/base64url", nil, "stands at the bottom: the future, the service and engines make tokens"},
 	{"internal/arch", nil, "has tests only"},
+	{"internal/child", nil, "runs any program"},
 	{"internal/kinds/...", []string{"server"}, "a handler knows its task, no engine"},
 	{"internal/leak", nil, "is used by the tests of every package"},
 	{"internal/lrogen", nil, "writes code for users, and needs none of what that code needs"},
 	{"internal/testpb/...", []string{".", "server", "internal/testpb/..."}, "is what users generate"},
+	{"internal/pgserver", []string{"internal/child"}, "runs the server, and knows nothing that uses it"},
+	{"internal/pgtest", []string{"internal/pgserver"}, "gives tests a server, and knows nothing that uses it"},
 	{"internal/progress", nil, "the ground floor has protobuf alone below it"},
 	{"internal/rpcinfo", nil, "stands at the bottom: the future and the service compare declarations"},
 	{"internal/transporttest", []string{"."}, "the suite must fit every transport"},
@@ -66,7 +69,7 @@ type link struct {
 }
 
 var links = []link{
-	{"testing", []string{"server/engine/enginetest", "internal/transporttest"}, "a program must not carry test flags and helpers"},
+	{"testing", []string{"server/engine/enginetest", "internal/transporttest", "internal/pgtest"}, "a program must not carry test flags and helpers"},
 	{modulePath + "/internal/leak", nil, "it ends the process"},
 	{modulePath + "/internal/lrogen", []string{"cmd/protoc-gen-go-lro"}, "it is a plugin's, and programs have what it made"},
 	{"google.golang.org/protobuf/compiler", []string{"internal/lrogen"}, "a program generates no code"},

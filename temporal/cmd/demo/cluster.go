@@ -15,8 +15,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/go-lro/lro/internal/child"
 	"github.com/go-lro/lro/temporal/internal/backend"
-	"github.com/go-lro/lro/temporal/internal/child"
 	"github.com/go-lro/lro/temporal/internal/observe"
 )
 

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/go-lro/lro/temporal/internal/child"
+	"github.com/go-lro/lro/internal/child"
 )
 
 // Config is how a Temporal server runs. The zero value is one in memory, with

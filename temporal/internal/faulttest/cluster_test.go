@@ -14,9 +14,9 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/child"
 	"github.com/go-lro/lro/internal/leak"
 	"github.com/go-lro/lro/lropb"
-	"github.com/go-lro/lro/temporal/internal/child"
 	"github.com/go-lro/lro/temporal/internal/command"
 	"github.com/go-lro/lro/temporal/internal/testserver"
 )

@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/child"
 	"github.com/go-lro/lro/lropb"
-	"github.com/go-lro/lro/temporal/internal/child"
 )
 
 // simulate is what a start of the kind simulate returns.

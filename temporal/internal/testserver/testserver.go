@@ -11,6 +11,8 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
+	"github.com/go-lro/lro/internal/pgserver"
+	"github.com/go-lro/lro/internal/pgtest"
 	"github.com/go-lro/lro/temporal/internal/backend"
 )
 
@@ -24,7 +26,7 @@ type Options struct {
 	// and restarted.
 	OnDisk bool
 	// Postgres keeps everything in a database of this server instead.
-	Postgres *backend.Postgres
+	Postgres *pgserver.Server
 	// Flags are further flags of devserver, such as "--dynamic", "KEY=JSON".
 	Flags []string
 }
@@ -120,27 +122,8 @@ var _ sdklog.Logger = quiet{}
 
 // Postgres starts a PostgreSQL server that stops when the test ends. It skips
 // the test as Required does.
-func Postgres(t testing.TB) *backend.Postgres {
+func Postgres(t testing.TB) *pgserver.Server {
 	t.Helper()
 	Required(t)
-	// Not t.TempDir: its parent admits nobody else, and root's servers run as one.
-	dir, err := os.MkdirTemp("", "lro-postgres-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	server, err := backend.StartPostgres(ctx, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), limit)
-		defer cancel()
-		if err := server.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	return server
+	return pgtest.Start(t, &pgserver.Options{Durable: true})
 }
