@@ -107,7 +107,13 @@ func (c *core) ask(ctx context.Context, decodes func(view) bool, wait time.Durat
 	if a.err == nil && a.view.done {
 		obs.done, obs.decodes = true, decodes(a.view)
 	}
-	obsv.pollEnd(ctx, PollEnd{PollStart: start, Snapshot: Raw{c.name, a.view}, Err: a.err, Elapsed: a.took})
+	if obsv != nil && obsv.PollEnd != nil {
+		e := PollEnd{PollStart: start, Snapshot: Raw{c.name, a.view}, Err: a.err, Elapsed: a.took}
+		if a.err == nil {
+			e.MetadataErr = c.self.metadataFault(a.view)
+		}
+		obsv.PollEnd(ctx, e)
+	}
 	return obs, a
 }
 

@@ -62,7 +62,11 @@ type PollStart struct {
 // PollEnd says what came back.
 type PollEnd struct {
 	PollStart
-	Snapshot Raw           // the answer; the zero Raw with Err
-	Err      error         // of the call
-	Elapsed  time.Duration // since PollStart
+	Snapshot Raw   // the answer; the zero Raw with Err
+	Err      error // of the call
+	// MetadataErr says why the metadata in Snapshot is not of the type that was
+	// declared; see [Snapshot.MetadataErr]. It does not end the wait. Nil where the
+	// metadata is of that type, or there is none.
+	MetadataErr error
+	Elapsed     time.Duration // since PollStart
 }

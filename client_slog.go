@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 )
 
 // SlogObserver returns an observer that logs to l: each poll at level Debug,
 // failed ones too, since most of them are put up with; starts, and begins and
 // ends of waits, at Info; and at Warn the end of a wait for an operation that
 // failed, or that cannot be waited for any longer. An operation that was
-// cancelled, or whose last waiter left, is no reason for a warning.
+// cancelled, or whose last waiter left, is no reason for a warning. Metadata of
+// another type than declared is a warning once for each method.
 //
 // Attributes are operation, method (where it has a name), rpc, number, polls,
 // elapsed, done, code (the canonical one, as text) and error. The context of
@@ -22,13 +24,16 @@ func SlogObserver(l *slog.Logger) *Observer {
 	if l == nil {
 		return nil
 	}
-	s := slogObserver{l}
+	s := &slogObserver{l: l}
 	return &Observer{Started: s.started, WaitStart: s.waitStart, WaitEnd: s.waitEnd, PollEnd: s.pollEnd}
 }
 
-type slogObserver struct{ l *slog.Logger }
+type slogObserver struct {
+	l      *slog.Logger
+	warned sync.Map // methods whose metadata was of another type
+}
 
-func (s slogObserver) started(ctx context.Context, e Started) any {
+func (s *slogObserver) started(ctx context.Context, e Started) any {
 	if s.l.Enabled(ctx, slog.LevelInfo) {
 		s.l.LogAttrs(ctx, slog.LevelInfo, "operation started",
 			append(slogSubject(e.Operation, e.Method), slog.String("request_id", e.RequestID))...)
@@ -36,14 +41,20 @@ func (s slogObserver) started(ctx context.Context, e Started) any {
 	return nil
 }
 
-func (s slogObserver) waitStart(ctx context.Context, e WaitStart) context.Context {
+func (s *slogObserver) waitStart(ctx context.Context, e WaitStart) context.Context {
 	if s.l.Enabled(ctx, slog.LevelInfo) {
 		s.l.LogAttrs(ctx, slog.LevelInfo, "waiting for operation", slogSubject(e.Operation, e.Method)...)
 	}
 	return ctx
 }
 
-func (s slogObserver) pollEnd(ctx context.Context, e PollEnd) {
+func (s *slogObserver) pollEnd(ctx context.Context, e PollEnd) {
+	if e.MetadataErr != nil {
+		if _, again := s.warned.LoadOrStore(e.Method, true); !again {
+			s.l.LogAttrs(ctx, slog.LevelWarn, "metadata of operation is not of the declared type",
+				append(slogSubject(e.Operation, e.Method), slog.Any("error", e.MetadataErr))...)
+		}
+	}
 	if !s.l.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
@@ -61,7 +72,7 @@ func (s slogObserver) pollEnd(ctx context.Context, e PollEnd) {
 	s.l.LogAttrs(ctx, slog.LevelDebug, "operation polled", attrs...)
 }
 
-func (s slogObserver) waitEnd(ctx context.Context, e WaitEnd) {
+func (s *slogObserver) waitEnd(ctx context.Context, e WaitEnd) {
 	level, text, err := slogEnd(e)
 	if !s.l.Enabled(ctx, level) {
 		return

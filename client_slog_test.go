@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
 )
 
 // logLines is a logger and what it has written, a line a record, without times.
@@ -58,6 +59,7 @@ const (
 
 func TestSlogObserver(t *testing.T) {
 	t.Parallel()
+	odd := &longrunningpb.Operation{Name: testName, Metadata: anyOf(&emptypb.Empty{})}
 	tests := []struct {
 		name    string
 		level   slog.Level
@@ -101,6 +103,17 @@ func TestSlogObserver(t *testing.T) {
 			want: []string{
 				`level=WARN msg="cannot wait for operation any longer"` + logSubject +
 					` polls=2 elapsed=2s code=NotFound error="operation is gone: deleted or expired: rpc error: code = NotFound desc = deleted"`,
+			},
+		},
+		{
+			name:    "metadata of another type",
+			level:   slog.LevelInfo,
+			answers: []any{running(""), odd, odd, succeeded("x")},
+			want: []string{
+				logWaiting,
+				`level=WARN msg="metadata of operation is not of the declared type"` + logSubject +
+					` error="metadata of operation \"operations/test\": type is \"type.googleapis.com/google.protobuf.Empty\", not \"google.protobuf.StringValue\""`,
+				`level=INFO msg="operation done"` + logSubject + " polls=4 elapsed=4s",
 			},
 		},
 	}

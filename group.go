@@ -32,6 +32,7 @@ type Handle interface {
 
 	untyped() *core
 	decodes(view) bool
+	metadataFault(view) error
 }
 
 // Err returns what Result returns beside the response; see [Handle].

@@ -2,6 +2,7 @@ package lro
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -117,6 +118,15 @@ func (o *Operation[R, M]) Delete(ctx context.Context) error {
 }
 
 func (o *Operation[R, M]) decodes(v view) bool { return Snapshot[R, M]{o.name, v}.resultDecodes() }
+
+// metadataFault returns why metadata that the service sent is not an M.
+func (o *Operation[R, M]) metadataFault(v view) error {
+	err := Snapshot[R, M]{o.name, v}.MetadataErr()
+	if errors.Is(err, ErrNoMetadata) {
+		return nil
+	}
+	return err
+}
 
 // pollError is what a single poll failed with.
 func (c *core) pollError(ctx context.Context, err error, begin time.Time) *WaitError {
