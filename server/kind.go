@@ -11,6 +11,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/go-lro/lro/internal/rpcinfo"
 )
 
 // Kind is a type of operation: the request it takes, the response it ends with
@@ -21,9 +23,14 @@ import (
 type Kind[Req, Resp, M proto.Message] struct {
 	// Name is stored with each operation and finds its handler after a
 	// restart, so it never changes: a letter, then at most 62 letters, digits,
-	// "_", "-" or ".". Required. Where it is the full name of an RPC, the kind is
-	// that RPC's; see Unchecked.
+	// "_", "-" or ".". Required.
 	Name string
+	// Method is the full name of the RPC that starts operations of this kind,
+	// "pkg.Service.Method". The form of gRPC's generated constants,
+	// "/pkg.Service/Method", is the same name. It is not stored. [New] compares the
+	// three types with those of the RPC; see Unchecked. Empty means Name, if that
+	// is an RPC's.
+	Method string
 	// Unchecked switches off the comparison of the three types with those of the
 	// RPC, for a kind that takes another request, or whose annotation is wrong. By
 	// default [New] refuses a kind whose types differ from the RPC's request and
@@ -169,7 +176,7 @@ func (k Kind[Req, Resp, M]) register() *kind {
 	}
 	r.types, r.err = typesOf[Req, Resp, M]()
 	if r.err == nil && !k.Unchecked {
-		r.err = r.types.declared().Verify(k.Name)
+		r.err = r.types.declared().Verify(rpcinfo.FullName(cmp.Or(k.Method, k.Name)))
 	}
 	r.err = errors.Join(r.err, k.check())
 	r.accept = func(ctx context.Context, packed *anypb.Any) (*anypb.Any, error) {

@@ -52,6 +52,14 @@ func TestKindIsChecked(t *testing.T) {
 			`is declared as "google.protobuf.Empty", but "ExportBooksResponse"`},
 		{"an RPC's, wrong metadata", Kind[*librarypb.ExportBooksRequest, *librarypb.ExportBooksResponse, *emptypb.Empty]{Name: exportRPC}.External(),
 			`is declared as "google.protobuf.Empty", but "ExportBooksMetadata"`},
+		{"method", Kind[*librarypb.ExportBooksRequest, *librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]{Name: "a", Method: exportRPC}.Declare(), ""},
+		{"method, wrong request", Kind[*emptypb.Empty, *librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]{Name: "a", Method: exportRPC}.Declare(),
+			`the request of method "example.library.v1.Library.ExportBooks" is declared as "google.protobuf.Empty"`},
+		{"method by path, wrong response", Kind[*librarypb.ExportBooksRequest, *emptypb.Empty, *librarypb.ExportBooksMetadata]{
+			Name: "a", Method: librarypb.Library_ExportBooks_FullMethodName}.Declare(), `is declared as "google.protobuf.Empty", but "ExportBooksResponse"`},
+		{"method and another's name", Kind[*librarypb.ExportBooksRequest, *librarypb.ExportBooksResponse, *emptypb.Empty]{
+			Name: "example.library.v1.Library.ListBooks", Method: exportRPC}.External(), `but "ExportBooksMetadata"`},
+		{"method, unchecked", emptyKind{Name: "a", Method: exportRPC, Unchecked: true}.Declare(), ""},
 		{"an RPC's, unchecked", emptyKind{Name: exportRPC, Unchecked: true}.Declare(), ""},
 	} {
 		err := tc.r.kind.err

@@ -148,7 +148,7 @@ func (c client) startDoc(m method) {
 // resume writes the method that resumes an operation of m.
 func (c client) resume(m method, value, name string) {
 	c.doc(fmt.Sprintf(" %s returns the operation of %s with the given name or\n token. It makes no call. See [%s.Resume].",
-		name, m.GoName, c.QualifiedGoIdent(lroPackage.Ident("Method"))))
+		name, m.GoName, c.QualifiedGoIdent(lroPackage.Ident("Method"))), deprecationIf(m.Desc.Options()))
 	c.P("func (c *", c.name, ") ", name, "(nameOrToken string) (*", lroPackage.Ident("Operation"), c.typeArguments(m), ", error) {")
 	c.P("return ", value, ".Resume(c.operations, nameOrToken)")
 	c.P("}")

@@ -69,9 +69,7 @@ func (v serving) declareHandler() {
 		if i > 0 {
 			v.P()
 		}
-		if text := string(m.Comments.Leading) + deprecationIf(m.Desc.Options()); text != "" {
-			v.doc(string(m.Comments.Leading), deprecationIf(m.Desc.Options()))
-		}
+		v.docIf(string(m.Comments.Leading), deprecationIf(m.Desc.Options()))
 		v.P(m.GoName, v.signature(m))
 	}
 	v.P("}")
@@ -106,9 +104,10 @@ func (v serving) declareKinds() {
 	v.doc(fmt.Sprintf(` %s are the kinds of operations that methods of
  %s start. A program may change them before it uses
  them: to set a deadline, retries or a check of requests (Validate). Names are
- stored with operations, and must not change once there are any.`, v.kinds, v.Desc.FullName()))
+ stored with operations, and must not change once there are any.`, v.kinds, v.Desc.FullName()), deprecationIf(v.Desc.Options()))
 	v.P("type ", v.kinds, " struct {")
 	for _, m := range v.methods {
+		v.docIf(deprecationIf(m.Desc.Options()))
 		v.P(m.GoName, " ", v.kindType(m))
 	}
 	v.P()
@@ -118,11 +117,12 @@ func (v serving) declareKinds() {
 	v.P(v.options, " func(ctx ", contextPackage.Ident("Context"), ", req ", protoPackage.Ident("Message"), ", opts *", serverPackage.Ident("StartOptions"), ") error")
 	v.P("}")
 	v.P()
-	v.doc(fmt.Sprintf(" %s returns kinds with their names and nothing else.", v.newKinds))
+	v.doc(fmt.Sprintf(" %s returns kinds with their names and nothing else.", v.newKinds), deprecationIf(v.Desc.Options()))
 	v.P("func ", v.newKinds, "() *", v.kinds, " {")
 	v.P("return &", v.kinds, "{")
 	for _, m := range v.methods {
-		v.P(m.GoName, ": ", v.kindType(m), "{Name: ", strconv.Quote(kindName(m.Desc.FullName())), "},")
+		v.P(m.GoName, ": ", v.kindType(m), "{Name: ", strconv.Quote(kindName(m.Desc.FullName())),
+			", Method: ", strconv.Quote(string(m.Desc.FullName())), "},")
 	}
 	v.P("}")
 	v.P("}")
@@ -138,7 +138,7 @@ func (v serving) handle() {
 	name := v.names.take("Handle" + v.GoName)
 	registration := v.QualifiedGoIdent(serverPackage.Ident("Registration"))
 	v.doc(fmt.Sprintf(" %s returns the kinds with the handlers that run their operations, for\n [%s]. Nil kinds are those of %s.",
-		name, v.QualifiedGoIdent(serverPackage.Ident("New")), v.newKinds))
+		name, v.QualifiedGoIdent(serverPackage.Ident("New")), v.newKinds), deprecationIf(v.Desc.Options()))
 	v.P("func ", name, "(h ", v.handler, ", kinds *", v.kinds, ") []", registration, " {")
 	v.defaultKinds("kinds")
 	v.P("return []", registration, "{")
@@ -166,7 +166,7 @@ func (v serving) register() {
 		fmt.Sprintf(` An operation is started with the request_id and the validate_only of its
  request. Its parent is the field parent; else the parent of the field name, or
  of the name in the only field that has one; else that of s. %s.%s
- changes that.`, v.kinds, v.options),
+ changes that.`, v.kinds, v.options), deprecationIf(v.Desc.Options()),
 	)
 	v.P("func ", name, "(", r, " ", grpcPackage.Ident("ServiceRegistrar"), ", ", s, " *", serverPackage.Ident("Server"), ", ", h, " ", v.handler,
 		", ", kinds, " *", v.kinds, ") {")

@@ -98,6 +98,13 @@ func (w *writer) doc(paragraphs ...string) {
 	}
 }
 
+// docIf writes a comment as doc does, and nothing if all paragraphs are empty.
+func (w *writer) docIf(paragraphs ...string) {
+	if strings.Join(paragraphs, "") != "" {
+		w.doc(paragraphs...)
+	}
+}
+
 const deprecation = " Deprecated: Do not use."
 
 // deprecationIf returns the paragraph for what has options that say so.

@@ -315,6 +315,7 @@ func TestServerRegistersAll(t *testing.T) {
 		return handle(ctx, req)
 	}))
 	archivepbserver.RegisterPress(g, srv.Server(), press{}, nil)
+	//lint:ignore SA1019 A deprecated service is served like any other.
 	archivepbserver.RegisterOld(g, srv.Server(), old{}, nil)
 	lis := bufconn.Listen(1 << 20)
 	var serving sync.WaitGroup

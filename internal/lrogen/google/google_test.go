@@ -62,7 +62,7 @@ func TestGoogle(t *testing.T) {
 
 	kinds := make(map[string]bool)
 	for _, f := range generated {
-		for _, k := range regexp.MustCompile(`: +server\.Kind\[.*\]\{Name: "([A-Za-z][A-Za-z0-9_.-]{0,62})"\}`).FindAllStringSubmatch(f.GetContent(), -1) {
+		for _, k := range regexp.MustCompile(`: +server\.Kind\[.*\]\{Name: "([A-Za-z][A-Za-z0-9_.-]{0,62})", Method: "\S+"\}`).FindAllStringSubmatch(f.GetContent(), -1) {
 			kinds[k[1]] = true
 		}
 	}

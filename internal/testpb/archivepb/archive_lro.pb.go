@@ -129,6 +129,8 @@ func (c *ArchiveLROClient_) Move(ctx context.Context, req *call.MoveRequest, opt
 
 // ResumeMove returns the operation of Move with the given name or
 // token. It makes no call. See [lro.Method.Resume].
+//
+// Deprecated: Do not use.
 func (c *ArchiveLROClient_) ResumeMove(nameOrToken string) (*lro.Operation[*call.Moved, *StoreMetadata_Part], error) {
 	return Archive_Move_Method.Resume(c.operations, nameOrToken)
 }

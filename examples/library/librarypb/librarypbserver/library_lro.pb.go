@@ -48,7 +48,7 @@ type LibraryKinds struct {
 // NewLibraryKinds returns kinds with their names and nothing else.
 func NewLibraryKinds() *LibraryKinds {
 	return &LibraryKinds{
-		ExportBooks: server.Kind[*librarypb.ExportBooksRequest, *librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]{Name: "example.library.v1.Library.ExportBooks"},
+		ExportBooks: server.Kind[*librarypb.ExportBooksRequest, *librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]{Name: "example.library.v1.Library.ExportBooks", Method: "example.library.v1.Library.ExportBooks"},
 	}
 }
 

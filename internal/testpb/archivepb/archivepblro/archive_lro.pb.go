@@ -130,6 +130,8 @@ func (c *ArchiveLROClient) Move(ctx context.Context, req *call.MoveRequest, opts
 
 // ResumeMove returns the operation of Move with the given name or
 // token. It makes no call. See [lro.Method.Resume].
+//
+// Deprecated: Do not use.
 func (c *ArchiveLROClient) ResumeMove(nameOrToken string) (*lro.Operation[*call.Moved, *archivepb.StoreMetadata_Part], error) {
 	return Archive_Move_Method.Resume(c.operations, nameOrToken)
 }

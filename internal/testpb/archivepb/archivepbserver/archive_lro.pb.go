@@ -57,8 +57,9 @@ type ArchiveHandler interface {
 // them: to set a deadline, retries or a check of requests (Validate). Names are
 // stored with operations, and must not change once there are any.
 type ArchiveKinds struct {
-	Store       server.Kind[*archivepb.StoreRequest, *archivepb.File, *archivepb.StoreMetadata]
-	Purge       server.Kind[*archivepb.PurgeRequest, *emptypb.Empty, *anypb.Any]
+	Store server.Kind[*archivepb.StoreRequest, *archivepb.File, *archivepb.StoreMetadata]
+	Purge server.Kind[*archivepb.PurgeRequest, *emptypb.Empty, *anypb.Any]
+	// Deprecated: Do not use.
 	Move        server.Kind[*call.MoveRequest, *call.Moved, *archivepb.StoreMetadata_Part]
 	ResumeStore server.Kind[*archivepb.OptionalRequest, *archivepb.StoreMetadata_Part, *archivepb.StoreMetadata]
 
@@ -71,10 +72,10 @@ type ArchiveKinds struct {
 // NewArchiveKinds returns kinds with their names and nothing else.
 func NewArchiveKinds() *ArchiveKinds {
 	return &ArchiveKinds{
-		Store:       server.Kind[*archivepb.StoreRequest, *archivepb.File, *archivepb.StoreMetadata]{Name: "archive.v1.Archive.Store"},
-		Purge:       server.Kind[*archivepb.PurgeRequest, *emptypb.Empty, *anypb.Any]{Name: "archive.v1.Archive.Purge"},
-		Move:        server.Kind[*call.MoveRequest, *call.Moved, *archivepb.StoreMetadata_Part]{Name: "archive.v1.Archive.Move"},
-		ResumeStore: server.Kind[*archivepb.OptionalRequest, *archivepb.StoreMetadata_Part, *archivepb.StoreMetadata]{Name: "archive.v1.Archive.ResumeStore"},
+		Store:       server.Kind[*archivepb.StoreRequest, *archivepb.File, *archivepb.StoreMetadata]{Name: "archive.v1.Archive.Store", Method: "archive.v1.Archive.Store"},
+		Purge:       server.Kind[*archivepb.PurgeRequest, *emptypb.Empty, *anypb.Any]{Name: "archive.v1.Archive.Purge", Method: "archive.v1.Archive.Purge"},
+		Move:        server.Kind[*call.MoveRequest, *call.Moved, *archivepb.StoreMetadata_Part]{Name: "archive.v1.Archive.Move", Method: "archive.v1.Archive.Move"},
+		ResumeStore: server.Kind[*archivepb.OptionalRequest, *archivepb.StoreMetadata_Part, *archivepb.StoreMetadata]{Name: "archive.v1.Archive.ResumeStore", Method: "archive.v1.Archive.ResumeStore"},
 	}
 }
 
@@ -205,6 +206,8 @@ type OldHandler interface {
 // archive.v1.Old start. A program may change them before it uses
 // them: to set a deadline, retries or a check of requests (Validate). Names are
 // stored with operations, and must not change once there are any.
+//
+// Deprecated: Do not use.
 type OldKinds struct {
 	Scan server.Kind[*archivepb.ScanRequest, *archivepb.File, *archivepb.StoreMetadata]
 
@@ -215,14 +218,18 @@ type OldKinds struct {
 }
 
 // NewOldKinds returns kinds with their names and nothing else.
+//
+// Deprecated: Do not use.
 func NewOldKinds() *OldKinds {
 	return &OldKinds{
-		Scan: server.Kind[*archivepb.ScanRequest, *archivepb.File, *archivepb.StoreMetadata]{Name: "archive.v1.Old.Scan"},
+		Scan: server.Kind[*archivepb.ScanRequest, *archivepb.File, *archivepb.StoreMetadata]{Name: "archive.v1.Old.Scan", Method: "archive.v1.Old.Scan"},
 	}
 }
 
 // HandleOld returns the kinds with the handlers that run their operations, for
 // [server.New]. Nil kinds are those of NewOldKinds.
+//
+// Deprecated: Do not use.
 func HandleOld(h OldHandler, kinds *OldKinds) []server.Registration {
 	if kinds == nil {
 		kinds = NewOldKinds()
@@ -240,6 +247,8 @@ func HandleOld(h OldHandler, kinds *OldKinds) []server.Registration {
 // request. Its parent is the field parent; else the parent of the field name, or
 // of the name in the only field that has one; else that of s. OldKinds.StartOptions
 // changes that.
+//
+// Deprecated: Do not use.
 func RegisterOld(r grpc.ServiceRegistrar, s *server.Server, h OldHandler, kinds *OldKinds) {
 	if kinds == nil {
 		kinds = NewOldKinds()

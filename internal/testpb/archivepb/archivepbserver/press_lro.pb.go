@@ -65,10 +65,10 @@ type PressKinds struct {
 // NewPressKinds returns kinds with their names and nothing else.
 func NewPressKinds() *PressKinds {
 	return &PressKinds{
-		Print:   server.Kind[*archivepb.PrintRequest, *archivepb.PrintResponse, *archivepb.PrintMetadata]{Name: "archive.v1.Press.Print"},
-		Reprint: server.Kind[*archivepb.ReprintRequest, *archivepb.PrintResponse, *archivepb.PrintMetadata]{Name: "archive.v1.Press.Reprint"},
-		UpdateFileWithANameThatIsTooLongForAKindOfOperations: server.Kind[*archivepb.UpdateFileRequest, *archivepb.File, *archivepb.PrintMetadata]{Name: "UpdateFileWithANameThatIsTooLongForAKindOfOperations-8af66a6c"},
-		StartOptions: server.Kind[*archivepb.CompareRequest, *archivepb.PrintResponse, *archivepb.PrintMetadata]{Name: "archive.v1.Press.StartOptions"},
+		Print:   server.Kind[*archivepb.PrintRequest, *archivepb.PrintResponse, *archivepb.PrintMetadata]{Name: "archive.v1.Press.Print", Method: "archive.v1.Press.Print"},
+		Reprint: server.Kind[*archivepb.ReprintRequest, *archivepb.PrintResponse, *archivepb.PrintMetadata]{Name: "archive.v1.Press.Reprint", Method: "archive.v1.Press.Reprint"},
+		UpdateFileWithANameThatIsTooLongForAKindOfOperations: server.Kind[*archivepb.UpdateFileRequest, *archivepb.File, *archivepb.PrintMetadata]{Name: "UpdateFileWithANameThatIsTooLongForAKindOfOperations-8af66a6c", Method: "archive.v1.Press.UpdateFileWithANameThatIsTooLongForAKindOfOperations"},
+		StartOptions: server.Kind[*archivepb.CompareRequest, *archivepb.PrintResponse, *archivepb.PrintMetadata]{Name: "archive.v1.Press.StartOptions", Method: "archive.v1.Press.StartOptions"},
 	}
 }
 

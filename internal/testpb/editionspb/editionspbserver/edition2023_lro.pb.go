@@ -38,7 +38,7 @@ type Edition2023ServiceKinds struct {
 // NewEdition2023ServiceKinds returns kinds with their names and nothing else.
 func NewEdition2023ServiceKinds() *Edition2023ServiceKinds {
 	return &Edition2023ServiceKinds{
-		Make: server.Kind[*editionspb.Edition2023Request, *editionspb.Edition2023Response, *editionspb.Edition2023Metadata]{Name: "editions.edition2023.Edition2023Service.Make"},
+		Make: server.Kind[*editionspb.Edition2023Request, *editionspb.Edition2023Response, *editionspb.Edition2023Metadata]{Name: "editions.edition2023.Edition2023Service.Make", Method: "editions.edition2023.Edition2023Service.Make"},
 	}
 }
 

@@ -40,7 +40,7 @@ type Edition2024ServiceKinds struct {
 // NewEdition2024ServiceKinds returns kinds with their names and nothing else.
 func NewEdition2024ServiceKinds() *Edition2024ServiceKinds {
 	return &Edition2024ServiceKinds{
-		Make: server.Kind[*editionspb.Edition2024Request, *editionspb.Edition2024Response, *editionspb.Edition2024Metadata]{Name: "editions.edition2024.Edition2024Service.Make"},
+		Make: server.Kind[*editionspb.Edition2024Request, *editionspb.Edition2024Response, *editionspb.Edition2024Metadata]{Name: "editions.edition2024.Edition2024Service.Make", Method: "editions.edition2024.Edition2024Service.Make"},
 	}
 }
 

@@ -38,7 +38,7 @@ type Proto2ServiceKinds struct {
 // NewProto2ServiceKinds returns kinds with their names and nothing else.
 func NewProto2ServiceKinds() *Proto2ServiceKinds {
 	return &Proto2ServiceKinds{
-		Make: server.Kind[*editionspb.Proto2Request, *editionspb.Proto2Response, *editionspb.Proto2Metadata]{Name: "editions.proto2.Proto2Service.Make"},
+		Make: server.Kind[*editionspb.Proto2Request, *editionspb.Proto2Response, *editionspb.Proto2Metadata]{Name: "editions.proto2.Proto2Service.Make", Method: "editions.proto2.Proto2Service.Make"},
 	}
 }
 
