@@ -41,9 +41,9 @@ import (
 // The code of serving.md.
 
 var Export = server.Kind[*librarypb.ExportBooksRequest, *librarypb.ExportBooksResponse, *lropb.OperationMetadata]{
-	Name:     "export",                     // stored with each operation: never change it
-	Deadline: time.Hour,                    // of one attempt; default none
-	Retry:    server.Retry{MaxAttempts: 5}, // of UNAVAILABLE, after 1 s, 2 s, 4 s ...; default none
+	Name:           "export",                     // stored with each operation: never change it
+	AttemptTimeout: time.Hour,                    // of one attempt; default none
+	Retry:          server.Retry{MaxAttempts: 5}, // of UNAVAILABLE, after 1 s, 2 s, 4 s ...; default none
 	Validate: func(ctx context.Context, req *librarypb.ExportBooksRequest) error {
 		if req.GetParent() == "" {
 			return status.Error(codes.InvalidArgument, "parent is empty")

@@ -75,8 +75,8 @@ func (s *Server) run(ctx context.Context, from engine.Attempt) engine.Outcome {
 		returned = true
 	}()
 	var overdue <-chan time.Time
-	if k := s.kinds[rec.Kind]; k != nil && k.deadline > 0 && k.grace >= 0 && k.deadline+k.grace > 0 { // and is no overflow
-		timer := time.NewTimer(k.deadline + k.grace)
+	if k := s.kinds[rec.Kind]; k != nil && k.timeout > 0 && k.grace >= 0 && k.timeout+k.grace > 0 { // and is no overflow
+		timer := time.NewTimer(k.timeout + k.grace)
 		defer timer.Stop()
 		overdue = timer.C
 	}
@@ -99,10 +99,10 @@ func (s *Server) overdue(ctx context.Context, a *attempt, k *kind) engine.Outcom
 	rec := a.Record()
 	st := s.faults.complete(&spb.Status{
 		Code:    int32(codes.DeadlineExceeded),
-		Message: fmt.Sprintf("an attempt took longer than %s, and did not end within %s after that", k.deadline, k.grace),
+		Message: fmt.Sprintf("an attempt took longer than %s, and did not end within %s after that", k.timeout, k.grace),
 	}, reasonDeadline)
 	s.logger.ErrorContext(ctx, "handler ignores its deadline, its operation is ended and its slot given back",
-		"operation", rec.Name, "kind", rec.Kind, "attempt", rec.Attempt, "deadline", k.deadline, "grace", k.grace)
+		"operation", rec.Name, "kind", rec.Kind, "attempt", rec.Attempt, "deadline", k.timeout, "grace", k.grace)
 	a.close(AttemptEnd{State: engine.Failed, Status: st, Overdue: true})
 	return engine.Outcome{Error: st}
 }
@@ -127,9 +127,9 @@ func (s *Server) attempt(ctx context.Context, a *attempt) engine.Outcome {
 		return engine.Outcome{Release: true}
 	}
 	runCtx := ctx
-	if k.deadline > 0 {
+	if k.timeout > 0 {
 		var cancel context.CancelFunc
-		runCtx, cancel = context.WithTimeout(ctx, k.deadline)
+		runCtx, cancel = context.WithTimeout(ctx, k.timeout)
 		defer cancel()
 	}
 	runCtx, observed := s.observeAttempt(runCtx, rec)
@@ -182,7 +182,7 @@ func (s *Server) outcome(ctx context.Context, k *kind, rec *engine.Record, resp 
 		case errors.Is(cause, context.DeadlineExceeded) && stopped:
 			st = s.faults.complete(&spb.Status{
 				Code:    int32(codes.DeadlineExceeded),
-				Message: fmt.Sprintf("an attempt took longer than %s", k.deadline),
+				Message: fmt.Sprintf("an attempt took longer than %s", k.timeout),
 			}, reasonDeadline)
 		}
 	}

@@ -38,7 +38,7 @@
 // # The end of a handler's context
 //
 // [context.Cause] tells why: [ErrCancelRequested], [ErrDraining],
-// [ErrLeaseLost], or [context.DeadlineExceeded] for [Kind].Deadline. A handler
+// [ErrLeaseLost], or [context.DeadlineExceeded] for [Kind].AttemptTimeout. A handler
 // that returns the context's error then ends the operation as CANCELLED, hands
 // it back to be run again, or ends it as DEADLINE_EXCEEDED. One that finishes
 // all the same and returns a response succeeds.

@@ -41,17 +41,17 @@ type Kind[Req, Resp, M proto.Message] struct {
 	// Concurrency is how many attempts of this kind run at once in one
 	// [Server.Serve] or [Server.Work]. 0 means no limit but [Config].Concurrency.
 	Concurrency int
-	// Deadline ends an attempt's context after so long. 0 means never. The
+	// AttemptTimeout ends an attempt's context after so long. 0 means never. The
 	// operation ends as DEADLINE_EXCEEDED once the handler returns the
 	// context's error, unless Retry asks for another attempt; what else the
 	// handler returns then counts as always.
-	Deadline time.Duration
-	// DeadlineGrace is how long a handler may take to return after Deadline. Then its
+	AttemptTimeout time.Duration
+	// TimeoutGrace is how long a handler may take to return after AttemptTimeout. Then its
 	// operation ends as DEADLINE_EXCEEDED without a retry, its slot is given to
 	// others, and what it still saves, reports or returns is refused; the
 	// handler itself cannot be stopped. 0 means 30 s, negative for ever. It has
-	// no effect without Deadline: cancelling alone forces nothing.
-	DeadlineGrace time.Duration
+	// no effect without AttemptTimeout: cancelling alone forces nothing.
+	TimeoutGrace time.Duration
 	// Retry says which errors are followed by another attempt. The zero value
 	// means none.
 	Retry Retry
@@ -84,8 +84,8 @@ type Kind[Req, Resp, M proto.Message] struct {
 type Handler[Req, Resp, M proto.Message] func(ctx context.Context, task *Task[M], req Req) (Resp, error)
 
 const (
-	defaultRetention     = 30 * 24 * time.Hour
-	defaultDeadlineGrace = 30 * time.Second
+	defaultRetention    = 30 * 24 * time.Hour
+	defaultTimeoutGrace = 30 * time.Second
 )
 
 var kindName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,62}$`)
@@ -141,7 +141,7 @@ func (k Kind[Req, Resp, M]) Declare() Registration {
 type kind struct {
 	name        string
 	concurrency int
-	deadline    time.Duration
+	timeout     time.Duration
 	grace       time.Duration // negative for no end
 	retry       Retry
 	atMostOnce  bool
@@ -162,8 +162,8 @@ func (k Kind[Req, Resp, M]) register() *kind {
 	r := &kind{
 		name:        k.Name,
 		concurrency: k.Concurrency,
-		deadline:    k.Deadline,
-		grace:       cmp.Or(k.DeadlineGrace, defaultDeadlineGrace),
+		timeout:     k.AttemptTimeout,
+		grace:       cmp.Or(k.TimeoutGrace, defaultTimeoutGrace),
 		retry:       k.Retry,
 		atMostOnce:  k.AtMostOnce,
 		crashLimit:  k.CrashLimit,
@@ -204,8 +204,8 @@ func (k Kind[Req, Resp, M]) check() error {
 	if k.Concurrency < 0 {
 		errs = append(errs, fmt.Errorf("concurrency %d is negative", k.Concurrency))
 	}
-	if k.Deadline < 0 {
-		errs = append(errs, fmt.Errorf("deadline %s is negative", k.Deadline))
+	if k.AttemptTimeout < 0 {
+		errs = append(errs, fmt.Errorf("attempt timeout %s is negative", k.AttemptTimeout))
 	}
 	if k.CrashLimit < 0 {
 		errs = append(errs, fmt.Errorf("crash limit %d is negative", k.CrashLimit))

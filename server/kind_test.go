@@ -36,7 +36,7 @@ func TestKindIsChecked(t *testing.T) {
 		{"name with newline", emptyKind{Name: "a\n"}.External(), "name"},
 		{"nil handler", emptyKind{Name: "a"}.Handle(nil), "handler"},
 		{"concurrency", emptyKind{Name: "a", Concurrency: -1}.Declare(), "concurrency"},
-		{"deadline", emptyKind{Name: "a", Deadline: -1}.Declare(), "deadline"},
+		{"attempt timeout", emptyKind{Name: "a", AttemptTimeout: -1}.Declare(), "attempt timeout"},
 		{"crash limit", emptyKind{Name: "a", CrashLimit: -1}.Declare(), "crash limit"},
 		{"lease", emptyKind{Name: "a", Lease: -1}.External(), "lease"},
 		{"backoff", emptyKind{Name: "a", Retry: Retry{Backoff: -1}}.Declare(), "backoff"},

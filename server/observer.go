@@ -54,7 +54,7 @@ type AttemptEnd struct {
 	// LeaseLost says that the operation had ended or had been taken over, so
 	// that the attempt's result does not count.
 	LeaseLost bool
-	// Overdue says that the handler ignored its deadline for [Kind].DeadlineGrace. Its
+	// Overdue says that the handler ignored its timeout for [Kind].TimeoutGrace. Its
 	// operation was ended, and its goroutine still runs.
 	Overdue bool
 }

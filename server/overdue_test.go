@@ -46,7 +46,7 @@ func TestOverdue(t *testing.T) {
 				var mu sync.Mutex
 				var log bytes.Buffer
 				k, kinds := one(simKind{
-					Deadline: time.Minute, DeadlineGrace: tt.grace, Concurrency: 1,
+					AttemptTimeout: time.Minute, TimeoutGrace: tt.grace, Concurrency: 1,
 					Retry: server.Retry{MaxAttempts: 5, If: func(error) bool { return true }},
 				}, func(ctx context.Context, task task, req request) (response, error) {
 					attempts.Add(1)
@@ -112,8 +112,8 @@ func TestCancelForcesNothing(t *testing.T) {
 	t.Parallel()
 	for name, kind := range map[string]simKind{
 		"no deadline":    {},
-		"grace for ever": {Deadline: time.Second, DeadlineGrace: -1},
-		"longest grace":  {Deadline: time.Second, DeadlineGrace: math.MaxInt64},
+		"grace for ever": {AttemptTimeout: time.Second, TimeoutGrace: -1},
+		"longest grace":  {AttemptTimeout: time.Second, TimeoutGrace: math.MaxInt64},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -25,7 +25,7 @@ import (
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		k, kinds := one(simKind{Deadline: time.Minute}, sleeper)
+		k, kinds := one(simKind{AttemptTimeout: time.Minute}, sleeper)
 		r := newRig(t, rigOptions{kinds: kinds})
 		begin := time.Now()
 		late := r.start(t, k, &lropb.SimulateRequest{Duration: durationpb.New(time.Hour)}, nil)
@@ -44,7 +44,7 @@ func TestDeadline(t *testing.T) {
 func TestDeadlineIsNoVerdict(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		k, kinds := one(simKind{Deadline: time.Second}, func(ctx context.Context, task task, req request) (response, error) {
+		k, kinds := one(simKind{AttemptTimeout: time.Second}, func(ctx context.Context, task task, req request) (response, error) {
 			<-ctx.Done()
 			return echo(ctx, task, req)
 		})
