@@ -261,7 +261,7 @@ func groupMemory(b *testing.B, n int) (perOp, goroutines float64) {
 	})
 	client := lro.NewClient(service, lro.WithPolicy(lro.Policy{FirstPoll: time.Hour, MaxInterval: time.Hour}))
 	before, idle := heap(), runtime.NumGoroutine()
-	g := &lro.Group{QPS: -1}
+	g := &lro.Group[lro.Handle]{QPS: -1}
 	for i := range n {
 		op, err := lro.Any().Resume(client, fmt.Sprintf("projects/p/locations/l/operations/%027d", i))
 		if err != nil {
@@ -301,7 +301,7 @@ func BenchmarkGroupCompleted(b *testing.B) {
 	method := lro.Method[*emptypb.Empty, *emptypb.Empty]{}
 	for b.Loop() {
 		asked.Clear()
-		g := &lro.Group{QPS: -1}
+		g := &lro.Group[lro.Handle]{QPS: -1}
 		for i := range n {
 			op, err := method.Resume(client, fmt.Sprintf("operations/%d", i))
 			if err != nil {
@@ -311,7 +311,7 @@ func BenchmarkGroupCompleted(b *testing.B) {
 		}
 		ended := 0
 		for op, err := range g.Completed(b.Context()) {
-			if err != nil || op.Err() != nil {
+			if err != nil || op.ResultErr() != nil {
 				b.Fatal(op, err)
 			}
 			ended++

@@ -26,7 +26,7 @@ const defaultLongPolls = 32
 // the credentials of one of them brought. Programs that act for several
 // principals use a Client for each.
 type Client struct {
-	service Service
+	service longrunningpb.OperationsClient
 	waiter  waiter // nil when the service has none
 	config  clientConfig
 
@@ -47,26 +47,27 @@ type Client struct {
 type clientConfig struct {
 	name        string
 	policy      *Policy
+	policyErr   error // that it makes no sense
 	callOptions []grpc.CallOption
 	metadata    metadata.MD
 	longPolls   int
 	observer    *Observer
 	onStart     func(context.Context, Started) error
-	err         error
 }
 
 // ClientOption sets something of a [Client].
 type ClientOption func(*clientConfig)
 
 // WithPolicy sets the policy of operations whose [Method] has none of its own.
+// One that makes no sense, such as a negative interval, is an error of
+// [Method.Wrap], [Method.Resume] and [Method.Start], as one of a Method is.
 func WithPolicy(p Policy) ClientOption {
 	return func(c *clientConfig) {
-		p, err := p.withDefaults()
-		if err != nil {
-			c.err = err
-			return
+		full, err := p.withDefaults()
+		if c.policyErr = err; err != nil {
+			full = defaultPolicy
 		}
-		c.policy = &p
+		c.policy = &full
 	}
 }
 
@@ -99,26 +100,23 @@ func WithObserver(o *Observer) ClientOption {
 	return func(c *clientConfig) { c.observer = c.observer.join(o) }
 }
 
-// NewClient returns a client of the given service. It makes no call. It panics
-// when service is nil or an option makes no sense, such as a policy with a
-// negative interval.
+// NewClient returns a client of the given service. It makes no call and cannot
+// fail; a nil service is a bug in the program, and panics.
 func NewClient(service Service, opts ...ClientOption) *Client {
 	if service == nil {
 		panic("lro: NewClient: service is nil")
 	}
-	c := &Client{service: service, seed: maphash.MakeSeed(), config: clientConfig{longPolls: defaultLongPolls, policy: &defaultPolicy}}
+	c := &Client{service: Stub(service), seed: maphash.MakeSeed(), config: clientConfig{longPolls: defaultLongPolls, policy: &defaultPolicy}}
 	for _, opt := range opts {
 		opt(&c.config)
-	}
-	if err := c.config.err; err != nil {
-		panic(fmt.Sprintf("lro: NewClient: %v", err))
 	}
 	c.waiter, _ = service.(waiter)
 	return c
 }
 
 // NewClientConn returns a client of the google.longrunning.Operations service
-// at the other end of a gRPC connection.
+// at the other end of a gRPC connection. Like NewClient, it panics when conn is
+// nil.
 func NewClientConn(conn grpc.ClientConnInterface, opts ...ClientOption) *Client {
 	if conn == nil {
 		panic("lro: NewClientConn: conn is nil")

@@ -8,8 +8,6 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // Get returns the operation with this name as the service knows it now. Errors
@@ -37,11 +35,7 @@ func (c *Client) Cancel(ctx context.Context, name string) error {
 // to be called again; 0 for no word.
 func (c *Client) cancel(ctx context.Context, name string, timeout time.Duration) (hint time.Duration, err error) {
 	return c.call(ctx, "cancel operation", name, timeout, func(ctx context.Context, opts []grpc.CallOption) error {
-		s, ok := c.service.(canceller)
-		if !ok {
-			return unimplemented("CancelOperation")
-		}
-		_, err := s.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name}, opts...)
+		_, err := c.service.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name}, opts...)
 		return err
 	})
 }
@@ -51,11 +45,7 @@ func (c *Client) cancel(ctx context.Context, name string, timeout time.Duration)
 // an error of code UNIMPLEMENTED.
 func (c *Client) Delete(ctx context.Context, name string) error {
 	_, err := c.call(ctx, "delete operation", name, c.config.policy.AttemptTimeout, func(ctx context.Context, opts []grpc.CallOption) error {
-		s, ok := c.service.(deleter)
-		if !ok {
-			return unimplemented("DeleteOperation")
-		}
-		_, err := s.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name}, opts...)
+		_, err := c.service.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name}, opts...)
 		return err
 	})
 	return err
@@ -116,11 +106,7 @@ func (c *Client) Pages(ctx context.Context, req *longrunningpb.ListOperationsReq
 func (c *Client) page(ctx context.Context, req *longrunningpb.ListOperationsRequest, pageToken string) (*longrunningpb.ListOperationsResponse, error) {
 	var page *longrunningpb.ListOperationsResponse
 	_, err := c.call(ctx, "list operations of", req.GetName(), c.config.policy.AttemptTimeout, func(ctx context.Context, opts []grpc.CallOption) (err error) {
-		s, ok := c.service.(lister)
-		if !ok {
-			return unimplemented("ListOperations")
-		}
-		page, err = s.ListOperations(ctx, &longrunningpb.ListOperationsRequest{
+		page, err = c.service.ListOperations(ctx, &longrunningpb.ListOperationsRequest{
 			Name:                 req.GetName(),
 			Filter:               req.GetFilter(),
 			PageSize:             req.GetPageSize(),
@@ -142,8 +128,4 @@ func (c *Client) call(ctx context.Context, what, name string, timeout time.Durat
 		return h.of(err), fmt.Errorf("%s %q: %w", what, name, h.judge(err))
 	}
 	return 0, nil
-}
-
-func unimplemented(method string) error {
-	return status.Errorf(codes.Unimplemented, "the service has no %s", method)
 }

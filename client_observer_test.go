@@ -119,7 +119,7 @@ func TestObserverOfGroup(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var log eventLog
 			op := wrap(t, (&fakeService{get: endsAt(3500 * time.Millisecond)}).pollOnly(), WithPolicy(eachSecond), WithObserver(log.observer()))
-			var g Group
+			var g Group[Handle]
 			g.Add(op)
 			ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 			defer cancel()

@@ -1,6 +1,7 @@
 package lro
 
 import (
+	"fmt"
 	"hash/maphash"
 	"reflect"
 
@@ -36,6 +37,15 @@ func (m Method[R, M]) originIn(c *Client) (*origin, error) {
 	recent := &c.origins[maphash.Comparable(c.seed, key)%recentOrigins]
 	if o := recent.Load(); o != nil && o.originKey == key {
 		return o, nil
+	}
+	if _, err := descriptorOf[R](); err != nil {
+		return nil, fmt.Errorf("response: %w", err)
+	}
+	if _, err := descriptorOf[M](); err != nil {
+		return nil, fmt.Errorf("metadata: %w", err)
+	}
+	if err := c.config.policyErr; err != nil {
+		return nil, fmt.Errorf("client: %w", err)
 	}
 	if !m.Unchecked && m.Name != "" {
 		if err := (rpcinfo.Types{Response: typeName[R](), Metadata: typeName[M]()}).Verify(m.Name); err != nil {

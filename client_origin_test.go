@@ -93,7 +93,7 @@ func TestProtoIsAsSent(t *testing.T) {
 		if name == "" {
 			want.Name = "operations/one"
 		}
-		if got := op.Proto(); !proto.Equal(got, want) {
+		if got := op.Snapshot().Proto(); !proto.Equal(got, want) {
 			t.Errorf("Proto is %v, want %v", got, want)
 		}
 		if bytes.Contains(op.known().wire, []byte("operations/one")) {

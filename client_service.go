@@ -5,6 +5,8 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -17,9 +19,8 @@ import (
 // the value has them. A method that answers UNIMPLEMENTED is treated as if it
 // were not there.
 //
-// A wrapper of a service must have the same methods: those of a value inside
-// that it does not have are not found. One that embeds
-// longrunningpb.OperationsClient, or a *lrohttp.Client, has them all.
+// A wrapper must have the methods of what it wraps: those of a value inside are
+// not found. Embed what [Stub] returns, which has them all.
 //
 // An error is judged by its gRPC status, and one without a status is UNKNOWN;
 // see [Policy] for what each code means. An error that has, or wraps one that
@@ -44,6 +45,32 @@ func (f GetFunc) GetOperation(ctx context.Context, req *longrunningpb.GetOperati
 	return f(ctx, req.GetName())
 }
 
+// Stub returns s with all methods of google.longrunning.Operations. Those that s
+// does not have fail with UNIMPLEMENTED, as if they were not there; see [Service].
+// Embed it to wrap a service of any type and keep what it offers:
+//
+//	type logging struct{ longrunningpb.OperationsClient }
+//
+//	func (l logging) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+//		op, err := l.OperationsClient.GetOperation(ctx, req, opts...)
+//		log.Print(req.GetName(), op.GetDone(), err)
+//		return op, err
+//	}
+//
+//	client := lro.NewClient(logging{lro.Stub(service)})
+//
+// Of a service that has no WaitOperation, a client of such a wrapper makes one
+// call that fails before it polls. Over gRPC, an interceptor of the connection
+// does the same for all methods at once.
+func Stub(s Service) longrunningpb.OperationsClient {
+	if all, ok := s.(longrunningpb.OperationsClient); ok {
+		return all
+	}
+	return stub{s}
+}
+
+type stub struct{ Service }
+
 // What a service may offer beside [Service].
 type (
 	waiter interface {
@@ -59,3 +86,35 @@ type (
 		ListOperations(ctx context.Context, req *longrunningpb.ListOperationsRequest, opts ...grpc.CallOption) (*longrunningpb.ListOperationsResponse, error)
 	}
 )
+
+func (s stub) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	if w, ok := s.Service.(waiter); ok {
+		return w.WaitOperation(ctx, req, opts...)
+	}
+	return nil, unimplemented("WaitOperation")
+}
+
+func (s stub) CancelOperation(ctx context.Context, req *longrunningpb.CancelOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	if c, ok := s.Service.(canceller); ok {
+		return c.CancelOperation(ctx, req, opts...)
+	}
+	return nil, unimplemented("CancelOperation")
+}
+
+func (s stub) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	if d, ok := s.Service.(deleter); ok {
+		return d.DeleteOperation(ctx, req, opts...)
+	}
+	return nil, unimplemented("DeleteOperation")
+}
+
+func (s stub) ListOperations(ctx context.Context, req *longrunningpb.ListOperationsRequest, opts ...grpc.CallOption) (*longrunningpb.ListOperationsResponse, error) {
+	if l, ok := s.Service.(lister); ok {
+		return l.ListOperations(ctx, req, opts...)
+	}
+	return nil, unimplemented("ListOperations")
+}
+
+func unimplemented(method string) error {
+	return status.Errorf(codes.Unimplemented, "the service has no %s", method)
+}

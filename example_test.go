@@ -103,16 +103,15 @@ func save(context.Context, string) error { return nil }
 func ExampleGroup() {
 	var exports []*lro.Operation[*librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]
 
-	group := &lro.Group{QPS: 100}
-	for _, op := range exports {
-		group.Add(op)
-	}
+	group := lro.GroupOf(exports...)
+	group.QPS = 100
 	for op, err := range group.Completed(ctx) {
 		if err != nil {
 			fmt.Println(err, op.Token()) // not ended: ctx did, or it cannot be waited for
 			continue
 		}
-		fmt.Println(op.Name(), op.Err())
+		archive, err := op.Result()
+		fmt.Println(op.Name(), archive.GetFile(), err)
 	}
 }
 

@@ -35,7 +35,7 @@ func TestWaitAllWhenTheAnswerComesWithTheDeadline(t *testing.T) {
 				cancel()
 				_, failed := errors.AsType[*OperationError](err)
 				_, stopped := errors.AsType[*WaitError](err)
-				if !failed && !stopped && !(err == nil && op.Done()) || err == nil && op.Err() == nil {
+				if !failed && !stopped && !(err == nil && op.Done()) || err == nil && op.ResultErr() == nil {
 					t.Fatalf("waiting for an operation that failed: %v, want its error or that of ctx", err)
 				}
 			}
@@ -60,7 +60,7 @@ func TestCompletedDrainsBeforeTheRest(t *testing.T) {
 			return time.Hour
 		}}
 		ops := handles(t, NewClient(f), 3)
-		var g Group
+		var g Group[Handle]
 		g.Add(ops...)
 		ctx, cancel := context.WithCancel(t.Context())
 		var got []string
@@ -98,11 +98,11 @@ func TestGroupWaitsForConfirmation(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
-				var g Group
+				var g Group[Handle]
 				g.Add(op)
 				for op, err := range g.Completed(t.Context()) {
-					if err != nil || !op.Done() || op.Err() != nil {
-						t.Errorf("Completed yields %v, done %v, %v", err, op.Done(), op.Err())
+					if err != nil || !op.Done() || op.ResultErr() != nil {
+						t.Errorf("Completed yields %v, done %v, %v", err, op.Done(), op.ResultErr())
 					}
 				}
 			})
@@ -143,7 +143,7 @@ func TestGroupAddLosesNoLongPoll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var g Group
+		var g Group[Handle]
 		var wg sync.WaitGroup
 		wg.Go(func() { _, _ = op.Poll(t.Context()) })
 		wg.Go(func() { _, _ = op.Wait(t.Context()) })
@@ -169,7 +169,7 @@ func TestGroupSharesItsLimits(t *testing.T) {
 			return nil, status.FromContextError(ctx.Err()).Err()
 		}))
 		healthy := &fleet{begin: time.Now(), end: func(string) time.Duration { return 10 * time.Second }, took: 10 * time.Millisecond}
-		var g Group
+		var g Group[Handle]
 		g.Add(handles(t, hole, 300)...)
 		g.Add(handles(t, NewClient(healthy), 50)...)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -198,7 +198,7 @@ func TestGroupLongPollsGiveWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := &fakeService{get: endsAt(time.Hour), wait: waitsUntil(time.Hour)}
 		c := NewClient(slow)
-		g := Group{InFlight: 4}
+		g := Group[Handle]{InFlight: 4}
 		for range 4 {
 			op, err := Strings.Wrap(c, running(""))
 			if err != nil {
@@ -215,8 +215,8 @@ func TestGroupLongPollsGiveWay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if op.Err() != nil {
-				t.Errorf("%s: %v", op.Name(), op.Err())
+			if op.ResultErr() != nil {
+				t.Errorf("%s: %v", op.Name(), op.ResultErr())
 			}
 			if left--; left == 0 {
 				break
@@ -242,7 +242,7 @@ func TestGroupKeepsItsRate(t *testing.T) {
 			}
 			ops = append(ops, op)
 		}
-		var g Group
+		var g Group[Handle]
 		g.QPS = 100
 		g.Add(ops...)
 		for _, err := range g.Completed(t.Context()) {
@@ -291,7 +291,7 @@ func TestGroupQPS(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				f := &fakeService{get: func(context.Context, int) (*longrunningpb.Operation, error) { return running(""), nil }}
-				g := Group{QPS: test.qps}
+				g := Group[Handle]{QPS: test.qps}
 				g.Add(handles(t, NewClient(f.pollOnly(), WithPolicy(Policy{FirstPoll: time.Hour, MaxInterval: time.Hour})), n)...)
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(within, cancel)
@@ -314,7 +314,7 @@ func TestGroupWithAContextThatHasEnded(t *testing.T) {
 			f := &fakeService{get: func(context.Context, int) (*longrunningpb.Operation, error) { return running(""), nil }}
 			client := NewClient(f.pollOnly())
 			const n = 200
-			g := Group{QPS: -1}
+			g := Group[Handle]{QPS: -1}
 			g.Add(handles(t, client, n)...)
 			done, err := Any().Wrap(client, succeeded("x"))
 			if err != nil {

@@ -3,7 +3,7 @@ package lro
 // member is one operation in one group.
 type member struct {
 	core   *core
-	group  *Group
+	group  *group
 	index  int32   // in group.left, outside when it has ended; guarded by group.mu
 	served bool    // the last poll before the iteration's deadline was made; guarded by core.mu
 	linked bool    // waits; guarded by core.mu

@@ -79,7 +79,7 @@ func TestWaitAll(t *testing.T) {
 			t.Fatalf("WaitAll: %v", err)
 		}
 		for _, op := range ops {
-			if err := op.Err(); err != nil {
+			if err := op.ResultErr(); err != nil {
 				t.Errorf("%s: %v", op.Name(), err)
 			}
 			if op.untyped().wait.members != nil {
@@ -153,8 +153,8 @@ func TestWaitAllContext(t *testing.T) {
 		if stopped, ok := errors.AsType[*WaitError](err); !ok || stopped.Elapsed != time.Minute || stopped.Last.Done() {
 			t.Errorf("WaitAll: %v, want the *WaitError of those that run", err)
 		}
-		if ops[0].Err() != nil || ops[1].Done() {
-			t.Errorf("first %v, second done %v", ops[0].Err(), ops[1].Done())
+		if ops[0].ResultErr() != nil || ops[1].Done() {
+			t.Errorf("first %v, second done %v", ops[0].ResultErr(), ops[1].Done())
 		}
 		for _, op := range ops {
 			if op.untyped().wait.members != nil {
@@ -175,7 +175,7 @@ func TestWaitAny(t *testing.T) {
 		}}
 		ops := handles(t, NewClient(f), 10)
 		op, err := WaitAny(t.Context(), ops...)
-		if err != nil || op != ops[7] || op.Err() != nil {
+		if err != nil || op != ops[7] || op.ResultErr() != nil {
 			t.Errorf("WaitAny = %v, %v, want operations/7", op, err)
 		}
 		if _, err := WaitAny[Handle](t.Context()); err == nil {
@@ -193,7 +193,7 @@ func TestGroupGoesOn(t *testing.T) {
 			return time.Duration(i) * time.Minute
 		}}
 		ops := handles(t, NewClient(f), 5)
-		var g Group
+		var g Group[Handle]
 		g.Add(ops[:3]...)
 		seen := map[Handle]bool{}
 		for op, err := range g.Completed(t.Context()) {
@@ -237,7 +237,7 @@ func TestGroupAndWaitTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeService{get: endsAt(10 * time.Second), wait: waitsUntil(10 * time.Second)}
 		op := wrap(t, f)
-		slow := Group{QPS: 0.001} // one call in 1000 s
+		slow := Group[Handle]{QPS: 0.001} // one call in 1000 s
 		slow.Add(op, wrap(t, (&fakeService{get: endsAt(0)}).pollOnly()))
 		var wg sync.WaitGroup
 		begin := time.Now()
@@ -269,7 +269,7 @@ func TestGroupLongPollsWhatFits(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fakeService{get: endsAt(time.Minute), wait: waitsUntil(time.Minute)}
 				c := NewClient(f)
-				g := Group{InFlight: test.inFlight}
+				g := Group[Handle]{InFlight: test.inFlight}
 				for range 5 {
 					op, err := Strings.Wrap(c, running(""))
 					if err != nil {
@@ -283,8 +283,8 @@ func TestGroupLongPollsWhatFits(t *testing.T) {
 					}
 				})
 				for op, err := range g.Completed(t.Context()) {
-					if err != nil || op.Err() != nil {
-						t.Errorf("Completed: %v, %v", err, op.Err())
+					if err != nil || op.ResultErr() != nil {
+						t.Errorf("Completed: %v, %v", err, op.ResultErr())
 					}
 				}
 				if open := c.longPolls.Load(); open != 0 {
@@ -298,7 +298,7 @@ func TestGroupLongPollsWhatFits(t *testing.T) {
 func TestGroupIsIteratedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var g Group
+		var g Group[Handle]
 		g.Add(wrap(t, &fakeService{get: endsAt(0)}))
 		for range g.Completed(t.Context()) {
 			func() {
@@ -311,6 +311,41 @@ func TestGroupIsIteratedOnce(t *testing.T) {
 					t.Error("a second iteration yields")
 				}
 			}()
+		}
+	})
+}
+
+// A group of one method's operations yields them with their types, by the limits
+// that are set before the iteration.
+func TestGroupOf(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := NewClient((&fakeService{get: endsAt(0)}).pollOnly())
+		var ops []*Operation[stringValue, stringValue]
+		for range 5 {
+			op, err := Strings.Resume(client, testName)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !errors.Is(op.ResultErr(), ErrNotDone) {
+				t.Errorf("ResultErr of an operation that was not polled: %v, want ErrNotDone", op.ResultErr())
+			}
+			ops = append(ops, op)
+		}
+		g := GroupOf(ops[:3]...)
+		g.QPS = 1
+		g.Add(ops[3:]...)
+		begin, yielded := time.Now(), 0
+		for op, err := range g.Completed(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := op.Result()
+			wantValue(t, got, err, "done")
+			yielded++
+		}
+		if took := time.Since(begin).Round(time.Second); yielded != 5 || took != 4*time.Second {
+			t.Errorf("Completed yields %d operations within %v, want 5, one a second", yielded, took)
 		}
 	})
 }

@@ -48,7 +48,8 @@ func Any() Method[*anypb.Any, *anypb.Any] { return Method[*anypb.Any, *anypb.Any
 
 // Wrap makes an [Operation] of one that a call has just returned. It makes no
 // call itself, and copies op. It fails when op is nil, when it has no name
-// although it is not done, and when R or M cannot be decoded into.
+// although it is not done, when R or M cannot be decoded into, and when a policy
+// makes no sense.
 //
 // The operation counts as just started, which matters for when it is polled and
 // for what is learned from it. For one out of a list, use Resume.
@@ -97,12 +98,6 @@ var errNilClient = errors.New("client is nil")
 func (m Method[R, M]) new(c *Client, name string, v view) (*Operation[R, M], error) {
 	if c == nil {
 		return nil, errNilClient
-	}
-	if _, err := descriptorOf[R](); err != nil {
-		return nil, fmt.Errorf("response of operation %q: %w", name, err)
-	}
-	if _, err := descriptorOf[M](); err != nil {
-		return nil, fmt.Errorf("metadata of operation %q: %w", name, err)
 	}
 	m.Name = rpcinfo.FullName(m.Name)
 	from, err := m.originIn(c)

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"time"
 
-	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 )
@@ -39,13 +38,6 @@ func (o *Operation[R, M]) Metadata() (M, bool) { return o.Snapshot().Metadata() 
 // Result returns the outcome if it is known; see [Snapshot.Result]. It asks
 // nobody; Wait does.
 func (o *Operation[R, M]) Result() (R, error) { return o.Snapshot().Result() }
-
-// Cancelled reports whether the operation is known to have ended as cancelled,
-// by whomever.
-func (o *Operation[R, M]) Cancelled() bool { return o.Snapshot().Cancelled() }
-
-// Proto returns a copy of the operation as the service sent it last.
-func (o *Operation[R, M]) Proto() *longrunningpb.Operation { return o.Snapshot().Proto() }
 
 // Poll asks for the state once and returns it. A done operation is not asked
 // for again. When the question fails, the known state is returned with a

@@ -45,7 +45,7 @@ func TestCancel(t *testing.T) {
 		op = resume(t, f)
 		_, err := op.CancelAndWait(t.Context())
 		end, ok := errors.AsType[*OperationError](err)
-		if !ok || !end.Cancelled() || !op.Cancelled() {
+		if !ok || !end.Cancelled() || !op.Snapshot().Cancelled() {
 			t.Fatalf("CancelAndWait: %v, want a cancelled *OperationError", err)
 		}
 		if sent, err := op.Cancel(t.Context()); sent || err != nil {

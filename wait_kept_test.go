@@ -93,7 +93,7 @@ func TestGroupYieldsWhatIsKnownAtOnce(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		var g Group
+		var g Group[Handle]
 		g.Add(op, done)
 		for yielded, err := range g.Completed(t.Context()) {
 			want := time.Duration(0)
@@ -120,7 +120,7 @@ func TestGroupSpendsNothingOnCallsNotMade(t *testing.T) {
 				calls[name]++
 				return &longrunningpb.Operation{Name: name}, nil
 			}), WithPolicy(Policy{FirstPoll: time.Hour, MaxInterval: time.Hour}))
-			g := Group{QPS: 0.5}
+			g := Group[Handle]{QPS: 0.5}
 			var ops []*Operation[stringValue, stringValue]
 			for i := range 2 {
 				op, err := Strings.Wrap(client, &longrunningpb.Operation{Name: fmt.Sprint("operations/", i)})

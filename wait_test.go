@@ -265,7 +265,8 @@ func TestWaitSharesOneLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeService{get: endsAt(10 * time.Second)}
 		op := wrap(t, f.pollOnly(), WithPolicy(Policy{Jitter: -1}))
-		alone := wrap(t, (&fakeService{get: f.get}).pollOnly(), WithPolicy(Policy{Jitter: -1}))
+		single := &fakeService{get: f.get}
+		alone := wrap(t, single.pollOnly(), WithPolicy(Policy{Jitter: -1}))
 		var wg sync.WaitGroup
 		for range 100 {
 			wg.Go(func() {
@@ -278,7 +279,7 @@ func TestWaitSharesOneLoop(t *testing.T) {
 		wg.Go(func() { _, _ = alone.Wait(t.Context()) })
 		wg.Wait()
 		gets, _ := f.counts()
-		other, _ := alone.client.service.(getOnly).f.counts()
+		other, _ := single.counts()
 		if gets != other {
 			t.Errorf("100 waiters made %d polls, one makes %d", gets, other)
 		}
@@ -588,8 +589,8 @@ func TestWaitAlreadyDone(t *testing.T) {
 	}
 	got, err := op.Wait(ctx)
 	wantValue(t, got, err, "at once")
-	if !op.Done() || op.Cancelled() {
-		t.Errorf("Done() = %v, Cancelled() = %v, want true, false", op.Done(), op.Cancelled())
+	if !op.Done() || op.Snapshot().Cancelled() {
+		t.Errorf("Done() = %v, Cancelled() = %v, want true, false", op.Done(), op.Snapshot().Cancelled())
 	}
 }
 
@@ -815,7 +816,7 @@ func TestCallerMayKeepMessages(t *testing.T) {
 	first.Value = "scribbled over"
 	second, err := op.Wait(t.Context())
 	wantValue(t, second, err, "done")
-	if p := op.Proto(); p.GetName() != testName || !p.GetDone() {
+	if p := op.Snapshot().Proto(); p.GetName() != testName || !p.GetDone() {
 		t.Errorf("Proto() = %v", p)
 	}
 }

@@ -218,7 +218,7 @@ func ExampleOperation() {
 	fmt.Println(running.Done(), md.GetProgressPercent())
 	resp, err := succeeded.Result()
 	fmt.Println(succeeded.Done(), resp.GetDigest(), err)
-	fmt.Println(cancelled.Done(), cancelled.Cancelled())
+	fmt.Println(cancelled.Done(), cancelled.Snapshot().Cancelled())
 	// Output:
 	// false 40
 	// true c0ffee <nil>

@@ -162,7 +162,7 @@ func Summary(op *lro.Operation[*lropb.ChecksumResponse, *lropb.OperationMetadata
 	switch resp, err := op.Result(); {
 	case err == nil:
 		return "digest " + resp.GetDigest()
-	case op.Cancelled():
+	case op.Snapshot().Cancelled():
 		return "cancelled"
 	case op.Done():
 		return "failed"

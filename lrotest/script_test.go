@@ -222,7 +222,7 @@ func TestOperation(t *testing.T) {
 		if sent, err := op.Cancel(t.Context()); !sent || err != nil {
 			t.Errorf("Cancel: got (%v, %v), want a request", sent, err)
 		}
-		if _, err := op.Wait(t.Context()); !op.Cancelled() {
+		if _, err := op.Wait(t.Context()); !op.Snapshot().Cancelled() {
 			t.Errorf("Wait after Cancel: %v, want it cancelled", err)
 		}
 	})

@@ -57,7 +57,7 @@ func TestClient(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := op.CancelAndWait(t.Context()); !op.Cancelled() {
+		if _, err := op.CancelAndWait(t.Context()); !op.Snapshot().Cancelled() {
 			t.Errorf("CancelAndWait = %v, want a cancelled operation", err)
 		}
 	})

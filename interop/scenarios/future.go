@@ -98,7 +98,7 @@ func metadataOf[R, M proto.Message](s lro.Snapshot[R, M]) outcome {
 
 func (f typed[R, M]) name() string { return f.op.Name() }
 
-func (f typed[R, M]) proto() *longrunningpb.Operation { return f.op.Proto() }
+func (f typed[R, M]) proto() *longrunningpb.Operation { return f.op.Snapshot().Proto() }
 
 func (f typed[R, M]) progress(ctx context.Context) outcome {
 	seen := []any{}

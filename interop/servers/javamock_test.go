@@ -173,8 +173,8 @@ func testMock(t *testing.T, addr string, over transport) {
 		}}))
 		op := m.database(t, "success")
 		// It sends a response with an operation that runs.
-		if op.Done() || op.Proto().GetResponse() == nil {
-			t.Errorf("CreateDatabase: got %v, want an operation that runs and has a response", op.Proto())
+		if op.Done() || op.Snapshot().Proto().GetResponse() == nil {
+			t.Errorf("CreateDatabase: got %v, want an operation that runs and has a response", op.Snapshot().Proto())
 		}
 		if _, err := op.Result(); !errors.Is(err, lro.ErrNotDone) {
 			t.Errorf("Result: %v, want ErrNotDone in spite of the response", err)
@@ -236,8 +236,8 @@ func testMock(t *testing.T, addr string, over transport) {
 		if taken, err := op.Cancel(long(t)); !taken || err != nil {
 			t.Errorf("Cancel of what is not known to be done: got %v, %v, want true", taken, err)
 		}
-		if _, err := op.Wait(long(t)); err != nil || op.Cancelled() {
-			t.Errorf("Wait: %v, cancelled %v, want the success it had", err, op.Cancelled())
+		if _, err := op.Wait(long(t)); err != nil || op.Snapshot().Cancelled() {
+			t.Errorf("Wait: %v, cancelled %v, want the success it had", err, op.Snapshot().Cancelled())
 		}
 	})
 
@@ -327,7 +327,7 @@ func testMockCancel(t *testing.T, over transport) {
 		}
 		_, err := op.Wait(long(t))
 		failed, ok := errors.AsType[*lro.OperationError](err)
-		if !ok || !failed.Cancelled() || failed.Message() != "Operation was cancelled" || !op.Cancelled() {
+		if !ok || !failed.Cancelled() || failed.Message() != "Operation was cancelled" || !op.Snapshot().Cancelled() {
 			t.Errorf("Wait: %v, want an *OperationError of code CANCELLED", err)
 		}
 		if err := op.Delete(long(t)); err != nil {
@@ -368,7 +368,7 @@ func testMockCancel(t *testing.T, over transport) {
 		if err := m.client.Cancel(long(t), op.Name()); err != nil { // by somebody else
 			t.Fatal(err)
 		}
-		if o := <-outcome; !op.Cancelled() {
+		if o := <-outcome; !op.Snapshot().Cancelled() {
 			t.Errorf("Await: %v, want CANCELLED, whoever asked for it", o.Err)
 		}
 	})

@@ -79,7 +79,7 @@ func TestSpannerSuccess(t *testing.T) {
 	if err != nil || resp == nil {
 		t.Fatalf("Wait: got %v, %v, want Empty", resp, err)
 	}
-	if got := op.Proto().GetResponse(); got == nil || got.GetTypeUrl() != "" {
+	if got := op.Snapshot().Proto().GetResponse(); got == nil || got.GetTypeUrl() != "" {
 		t.Errorf("spannertest sends the response %v now; it was an Any without a type", got)
 	}
 	if _, ok := op.Metadata(); ok || !errors.Is(op.Snapshot().MetadataErr(), lro.ErrNoMetadata) {
@@ -134,8 +134,8 @@ func TestSpannerFailure(t *testing.T) {
 	if !ok || failed.Code() != codes.AlreadyExists || failed.Message() != "table Books already exists" {
 		t.Errorf("Wait: %v, want ALREADY_EXISTS", err)
 	}
-	if !op.Done() || op.Cancelled() {
-		t.Errorf("done %v, cancelled %v, want a done operation that was not cancelled", op.Done(), op.Cancelled())
+	if !op.Done() || op.Snapshot().Cancelled() {
+		t.Errorf("done %v, cancelled %v, want a done operation that was not cancelled", op.Done(), op.Snapshot().Cancelled())
 	}
 }
 
@@ -199,7 +199,7 @@ func TestSpannerMany(t *testing.T) {
 	t.Parallel()
 	conn := startSpanner(t)
 	client := lro.NewClientConn(conn, quick()...)
-	var group lro.Group
+	var group lro.Group[lro.Handle]
 	var wg sync.WaitGroup
 	const operations = 24
 	for i := range operations {
@@ -215,8 +215,8 @@ func TestSpannerMany(t *testing.T) {
 	}
 	ended := 0
 	for op, err := range group.Completed(long(t)) {
-		if err != nil || op.Err() != nil {
-			t.Errorf("Completed: %v, %v", err, op.Err())
+		if err != nil || op.ResultErr() != nil {
+			t.Errorf("Completed: %v, %v", err, op.ResultErr())
 		}
 		ended++
 	}

@@ -149,7 +149,7 @@ func TestDial(t *testing.T) {
 			t.Errorf("List has %d operations, want 1", found)
 		}
 		op2 := servertest.Start(t, srv, sleep, request(time.Hour))
-		if _, err := op2.CancelAndWait(t.Context()); !op2.Cancelled() {
+		if _, err := op2.CancelAndWait(t.Context()); !op2.Snapshot().Cancelled() {
 			t.Errorf("CancelAndWait = %v, want a cancelled operation", err)
 		}
 	})

@@ -62,7 +62,7 @@ func main() {
 }
 
 func hold(ctx context.Context, client *lro.Client, all []*longrunningpb.Operation, ready func()) error {
-	group := &lro.Group{QPS: groupQPS}
+	group := lro.Group[lro.Handle]{QPS: groupQPS}
 	for _, started := range all {
 		op, err := method.Wrap(client, started)
 		if err != nil {

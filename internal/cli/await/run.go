@@ -36,7 +36,7 @@ type waiter struct {
 	*Options
 	*remote.Session
 	board *board
-	group lro.Group
+	group lro.Group[*operation]
 	left  map[string]*operation
 	order []string // names as they were given
 	stdin bool     // names came from standard input
@@ -179,7 +179,7 @@ func (w *waiter) ended(ctx context.Context, name string, err error) int {
 	if err != nil {
 		w.why = w.board.unknown(ctx, name, err)
 	} else {
-		code = w.board.done(ctx, op.Proto())
+		code = w.board.done(ctx, op.Snapshot().Proto())
 	}
 	w.worst = exit.Worst(w.worst, code)
 	return code

@@ -16,8 +16,8 @@ import (
 
 func TestOf(t *testing.T) {
 	t.Parallel()
-	failed := lrotest.Operation(lro.Any(), lrotest.Failed(codes.NotFound, "gone")).Err()
-	cancelled := lrotest.Operation(lro.Any(), lrotest.Cancelled()).Err()
+	failed := lrotest.Operation(lro.Any(), lrotest.Failed(codes.NotFound, "gone")).ResultErr()
+	cancelled := lrotest.Operation(lro.Any(), lrotest.Cancelled()).ResultErr()
 	tests := []struct {
 		err  error
 		want int

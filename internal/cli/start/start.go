@@ -135,7 +135,7 @@ func (o *options) start(ctx context.Context, s *remote.Session, args []string, t
 		}, opts...)
 	}, opts...)
 	if err == nil {
-		return op.Proto(), nil
+		return op.Snapshot().Proto(), nil
 	}
 	failed := s.Explain(ctx, fmt.Sprintf("start operation of kind %q", kind), err)
 	if lost, ok := errors.AsType[*lro.StartError](err); ok && lost.MayHaveStarted {
