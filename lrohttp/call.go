@@ -17,42 +17,17 @@ import (
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/go-lro/lro/internal/anyjson"
+	"github.com/go-lro/lro/internal/httpcall"
 	"github.com/go-lro/lro/internal/rpccode"
 )
 
 // timeoutHeader carries how many seconds the client waits for an answer.
 const timeoutHeader = "X-Server-Timeout"
-
-// callOptions are the gRPC call options that mean something over HTTP.
-type callOptions struct {
-	header, trailer []*metadata.MD
-	creds           []credentials.PerRPCCredentials
-	maxBody         int64
-}
-
-func (c *Client) optionsOf(opts []grpc.CallOption) callOptions {
-	o := callOptions{maxBody: c.maxBody}
-	for _, opt := range opts {
-		switch opt := opt.(type) {
-		case grpc.HeaderCallOption:
-			o.header = append(o.header, opt.HeaderAddr)
-		case grpc.TrailerCallOption:
-			o.trailer = append(o.trailer, opt.TrailerAddr)
-		case grpc.PerRPCCredsCallOption:
-			o.creds = append(o.creds, opt.Creds)
-		case grpc.MaxRecvMsgSizeCallOption:
-			o.maxBody = int64(opt.MaxRecvMsgSize)
-		}
-	}
-	o.maxBody = min(o.maxBody, math.MaxInt64-1) // one byte more is read to see that there is more
-	return o
-}
 
 func (c *Client) empty(ctx context.Context, m *method, req proto.Message, opts []grpc.CallOption) (*emptypb.Empty, error) {
 	if err := c.call(ctx, m, req, &emptypb.Empty{}, opts); err != nil {
@@ -64,7 +39,11 @@ func (c *Client) empty(ctx context.Context, m *method, req proto.Message, opts [
 // call sends req and reads the answer into resp. Its errors are of type
 // *Error.
 func (c *Client) call(ctx context.Context, m *method, req, resp proto.Message, opts []grpc.CallOption) error {
-	o := c.optionsOf(opts)
+	o := httpcall.OptionsOf(opts)
+	if o.MaxResponse == 0 {
+		o.MaxResponse = c.maxBody
+	}
+	o.MaxResponse = min(o.MaxResponse, math.MaxInt64-1) // one byte more is read to see that there is more
 	r, err := c.newRequest(ctx, m, req, o)
 	if err != nil {
 		return err
@@ -77,7 +56,7 @@ func (c *Client) call(ctx context.Context, m *method, req, resp proto.Message, o
 }
 
 // newRequest makes the HTTP request of a call.
-func (c *Client) newRequest(ctx context.Context, m *method, req proto.Message, o callOptions) (*http.Request, error) {
+func (c *Client) newRequest(ctx context.Context, m *method, req proto.Message, o httpcall.Options) (*http.Request, error) {
 	var bad error
 	b, path, ok := c.table.find(m, func(field string) string {
 		text := fieldText(req, field)
@@ -98,7 +77,7 @@ func (c *Client) newRequest(ctx context.Context, m *method, req proto.Message, o
 	var body io.Reader
 	rest := without(req, b.template)
 	if b.body {
-		text, err := c.codec.toJSON(rest)
+		text, err := c.codec.ToJSON(rest)
 		if err != nil {
 			return nil, newError(codes.InvalidArgument, "%v", err)
 		}
@@ -121,7 +100,7 @@ func (c *Client) newRequest(ctx context.Context, m *method, req proto.Message, o
 	return r, c.setHeaders(ctx, r, m, o)
 }
 
-func (c *Client) setHeaders(ctx context.Context, r *http.Request, m *method, o callOptions) error {
+func (c *Client) setHeaders(ctx context.Context, r *http.Request, m *method, o httpcall.Options) error {
 	maps.Copy(r.Header, c.header)
 	r.Header.Set("Accept", "application/json")
 	if r.Body != nil {
@@ -136,62 +115,35 @@ func (c *Client) setHeaders(ctx context.Context, r *http.Request, m *method, o c
 		left := max(time.Until(deadline).Seconds(), 0)
 		r.Header.Set(timeoutHeader, strconv.FormatFloat(left, 'f', 3, 64))
 	}
-	md, _ := metadata.FromOutgoingContext(ctx)
-	if err := addMetadata(r.Header, md); err != nil {
-		return newError(codes.Internal, "outgoing metadata: %v", err)
-	}
-	for _, creds := range o.creds {
-		if err := c.authorize(ctx, r, creds); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// authorize adds the headers of credentials given for one call.
-func (c *Client) authorize(ctx context.Context, r *http.Request, creds credentials.PerRPCCredentials) error {
-	if creds.RequireTransportSecurity() && r.URL.Scheme != "https" {
-		return newError(codes.Unauthenticated, "credentials that need transport security cannot be sent over %s", r.URL.Scheme)
-	}
-	secrets, err := creds.GetRequestMetadata(ctx, c.base.Scheme+"://"+c.base.Host)
-	if err != nil {
-		if st, ok := status.FromError(err); ok {
-			return &Error{status: st, cause: err}
-		}
-		return &Error{status: status.Newf(codes.Unavailable, "could not get credentials: %v", err), cause: err}
-	}
-	if err := addMetadata(r.Header, metadata.New(secrets)); err != nil {
-		return newError(codes.Unauthenticated, "credentials of the call: %v", err)
+	if err := o.Outgoing(ctx, r.URL, r.Header); err != nil {
+		st, _ := status.FromError(err)
+		return &Error{status: st, cause: errors.Unwrap(err)}
 	}
 	return nil
 }
 
 // do sends a request and reads the answer into resp.
-func (c *Client) do(ctx context.Context, r *http.Request, m *method, resp proto.Message, o callOptions) *Error {
+func (c *Client) do(ctx context.Context, r *http.Request, m *method, resp proto.Message, o httpcall.Options) *Error {
 	answer, err := c.http.Do(r)
 	if err != nil {
 		return transportError(ctx, err)
 	}
 	defer answer.Body.Close()
-	for _, md := range o.header {
-		*md = toMetadata(answer.Header)
-	}
+	o.Received(answer.Header, nil)
 	ok := 200 <= answer.StatusCode && answer.StatusCode < 300
-	body, err := io.ReadAll(io.LimitReader(answer.Body, o.maxBody+1))
-	for _, md := range o.trailer {
-		*md = toMetadata(answer.Trailer)
-	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, o.MaxResponse+1))
+	o.Received(answer.Header, answer.Trailer)
 	switch {
 	case err != nil:
 		failed := transportError(ctx, fmt.Errorf("read answer: %w", err))
 		failed.StatusCode = answer.StatusCode
 		return failed
-	case int64(len(body)) > o.maxBody && ok:
+	case int64(len(body)) > o.MaxResponse && ok:
 		return &Error{
 			StatusCode: answer.StatusCode,
 			permanent:  true,
 			status: status.Newf(codes.ResourceExhausted,
-				"answer is larger than the limit of %d bytes; raise it with lrohttp.WithMaxBody or grpc.MaxCallRecvMsgSize", o.maxBody),
+				"answer is larger than the limit of %d bytes; raise it with lrohttp.WithMaxBody or grpc.MaxCallRecvMsgSize", o.MaxResponse),
 		}
 	case !ok:
 		return c.failure(answer, m, body)
@@ -206,29 +158,19 @@ func (c *Client) do(ctx context.Context, r *http.Request, m *method, resp proto.
 // status of the service is the page of something in between, which knows
 // nothing about operations.
 func (c *Client) failure(answer *http.Response, m *method, body []byte) *Error {
-	st, proper := c.codec.decodeError(answer.StatusCode, body)
+	st, proper := decodeError(c.codec, answer.StatusCode, body)
 	switch {
 	case proper:
 	case m == operations["WaitOperation"] && answer.StatusCode == http.StatusNotFound:
 		st.Code = int32(codes.Unimplemented)
 	case m != operations["GetOperation"] && codes.Code(st.GetCode()) == codes.Unimplemented:
 	default:
-		st.Code = int32(unbelieved(codes.Code(st.GetCode())))
+		st.Code = int32(rpccode.Unbelieved(codes.Code(st.GetCode())))
 	}
 	if to := answer.Header.Get("Location"); to != "" && answer.StatusCode < 400 {
 		st.Message = fmt.Sprintf("the service redirects to %q, which is not followed", clip(withoutQuery(to)))
 	}
 	return &Error{StatusCode: answer.StatusCode, status: status.FromProto(st)}
-}
-
-// unbelieved returns the code of an answer that is not the service's: one that
-// says nothing about the operation is kept, every other is UNKNOWN.
-func unbelieved(code codes.Code) codes.Code {
-	switch code {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Internal, codes.Aborted, codes.Canceled:
-		return code
-	}
-	return codes.Unknown
 }
 
 // decode reads the body of a success.
@@ -248,7 +190,7 @@ func (c *Client) decode(answer *http.Response, body []byte, resp proto.Message) 
 	case isEmpty:
 		return nil
 	default:
-		err = c.codec.unmarshal(body, resp)
+		err = c.codec.Unmarshal(body, resp)
 	}
 	if err == nil && foreign(body, resp) {
 		err = fmt.Errorf("it has no field of %s", resp.ProtoReflect().Descriptor().FullName())
@@ -268,13 +210,13 @@ func (c *Client) hiddenError(answer *http.Response, body []byte) *Error {
 	if !bytes.Contains(body, []byte(`"error"`)) {
 		return nil
 	}
-	if o, _ := objectOf(body); len(o) != 1 || o["error"] == nil {
+	if o, _ := anyjson.ObjectOf(body); len(o) != 1 || o["error"] == nil {
 		return nil
 	}
-	st, _ := c.codec.decodeError(http.StatusInternalServerError, body)
+	st, _ := decodeError(c.codec, http.StatusInternalServerError, body)
 	code := codes.Code(st.GetCode())
 	st.Message = fmt.Sprintf("answer of HTTP status %d holds an error: %s: %s", answer.StatusCode, rpccode.Name(code), st.GetMessage())
-	st.Code = int32(unbelieved(code))
+	st.Code = int32(rpccode.Unbelieved(code))
 	return &Error{StatusCode: answer.StatusCode, status: status.FromProto(st)}
 }
 
@@ -285,7 +227,7 @@ func foreign(body []byte, resp proto.Message) bool {
 	if proto.Size(resp) > 0 {
 		return false
 	}
-	o, _ := objectOf(body)
+	o, _ := anyjson.ObjectOf(body)
 	fields := resp.ProtoReflect().Descriptor().Fields()
 	for key := range o {
 		if fields.ByJSONName(key) != nil || fields.ByTextName(key) != nil {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/go-lro/lro/internal/anyjson"
 	"github.com/go-lro/lro/lropb"
 )
 
@@ -31,7 +32,7 @@ import (
 type Client struct {
 	base    *url.URL
 	table   *table
-	codec   codec
+	codec   anyjson.Codec
 	http    *http.Client
 	header  http.Header
 	maxBody int64
@@ -71,7 +72,7 @@ func NewClient(baseURL string, opts ...ClientOption) (*Client, error) {
 	return &Client{
 		base:    base,
 		table:   table,
-		codec:   newCodec(config.types),
+		codec:   anyjson.New(config.types),
 		http:    withoutRedirects(config.client),
 		header:  config.header,
 		maxBody: config.maxBody,

@@ -10,6 +10,7 @@ import (
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 
+	"github.com/go-lro/lro/internal/anyjson"
 	"github.com/go-lro/lro/internal/rpccode"
 )
 
@@ -27,14 +28,14 @@ type errorObject struct {
 
 // encodeError returns the HTTP status and body for an error. httpCode is 0 but
 // for errors that have an HTTP status of their own.
-func (c codec) encodeError(st *spb.Status, httpCode int) (int, []byte) {
+func encodeError(c anyjson.Codec, st *spb.Status, httpCode int) (int, []byte) {
 	code := codes.Code(st.GetCode())
 	if httpCode == 0 {
 		httpCode = httpStatus(code)
 	}
 	o := errorObject{Code: httpCode, Message: st.GetMessage(), Status: rpccode.Name(code)}
 	for _, d := range st.GetDetails() {
-		if text, err := c.marshalAny(d); err == nil {
+		if text, err := c.MarshalAny(d); err == nil {
 			o.Details = append(o.Details, text)
 		}
 	}
@@ -48,7 +49,7 @@ func (c codec) encodeError(st *spb.Status, httpCode int) (int, []byte) {
 // decodeError makes a status of an answer's HTTP status and body, whoever wrote
 // it. proper reports whether the body is a google.rpc.Status in one of its JSON
 // forms, as opposed to the page of a proxy or framework.
-func (c codec) decodeError(httpCode int, body []byte) (st *spb.Status, proper bool) {
+func decodeError(c anyjson.Codec, httpCode int, body []byte) (st *spb.Status, proper bool) {
 	st = &spb.Status{Code: int32(codeOfHTTP(httpCode))}
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte(byteOrderMark)))
 	if len(body) == 0 {
@@ -59,15 +60,15 @@ func (c codec) decodeError(httpCode int, body []byte) (st *spb.Status, proper bo
 	if body[0] == '[' && json.Unmarshal(body, &list) == nil && len(list) > 0 {
 		body = list[0] // some of Google's services answer with a list of one
 	}
-	o, ok := objectOf(body)
+	o, ok := anyjson.ObjectOf(body)
 	if !ok {
 		st.Message = textOf(body)
 		return st, false
 	}
-	if inner, ok := objectOf(o["error"]); ok {
-		o, proper = inner, c.fill(st, inner)
+	if inner, ok := anyjson.ObjectOf(o["error"]); ok {
+		o, proper = inner, fill(c, st, inner)
 	} else {
-		proper = isBareStatus(httpCode, o) && c.fill(st, o)
+		proper = isBareStatus(httpCode, o) && fill(c, st, o)
 	}
 	if !proper {
 		st.Message = clip(firstText(o, "message", "error_description", "detail", "title", "error", "msg"))
@@ -80,7 +81,7 @@ func (c codec) decodeError(httpCode int, body []byte) (st *spb.Status, proper bo
 
 // isBareStatus reports whether a JSON object is a google.rpc.Status as
 // grpc-gateway sends it. Other frameworks have a "code" of their own.
-func isBareStatus(httpCode int, o object) bool {
+func isBareStatus(httpCode int, o anyjson.Object) bool {
 	var number int
 	if json.Unmarshal(o["code"], &number) != nil || number <= 0 || number > int(codes.Unauthenticated) {
 		return false
@@ -90,7 +91,7 @@ func isBareStatus(httpCode int, o object) bool {
 
 // fill sets what the JSON of a status says. It reports whether it is one: has a
 // code, by name or number.
-func (c codec) fill(st *spb.Status, o object) bool {
+func fill(c anyjson.Codec, st *spb.Status, o anyjson.Object) bool {
 	var name string
 	var number int
 	var details []json.RawMessage
@@ -110,7 +111,7 @@ func (c codec) fill(st *spb.Status, o object) bool {
 	st.Message = firstText(o, "message")
 	if json.Unmarshal(o["details"], &details) == nil {
 		for _, d := range details {
-			if a, err := c.unmarshalAny(d); err == nil {
+			if a, err := c.UnmarshalAny(d); err == nil {
 				st.Details = append(st.Details, a)
 			}
 		}
@@ -119,7 +120,7 @@ func (c codec) fill(st *spb.Status, o object) bool {
 }
 
 // firstText returns the first of the fields that is a string with text.
-func firstText(o object, fields ...string) string {
+func firstText(o anyjson.Object, fields ...string) string {
 	for _, f := range fields {
 		var text string
 		if json.Unmarshal(o[f], &text) == nil && text != "" {

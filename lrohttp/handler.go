@@ -15,9 +15,12 @@ import (
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/go-lro/lro/internal/anyjson"
+	"github.com/go-lro/lro/internal/httpcall"
 	"github.com/go-lro/lro/internal/rpccode"
 	"github.com/go-lro/lro/lropb"
 )
@@ -72,7 +75,7 @@ func NewHandler(srv longrunningpb.OperationsServer, opts ...HandlerOption) (http
 	}
 	h := &handler{
 		table:       table,
-		codec:       newCodec(config.types),
+		codec:       anyjson.New(config.types),
 		maxBody:     config.maxBody,
 		domain:      config.domain,
 		interceptor: chain(config.interceptors),
@@ -90,7 +93,7 @@ func NewHandler(srv longrunningpb.OperationsServer, opts ...HandlerOption) (http
 // handler is the server side.
 type handler struct {
 	table       *table
-	codec       codec
+	codec       anyjson.Codec
 	maxBody     int64
 	domain      string
 	interceptor grpc.UnaryServerInterceptor // nil for none
@@ -139,12 +142,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := incoming(r)
 	defer cancel()
-	stream := &serverStream{method: b.method.path()}
+	stream := httpcall.NewStream(b.method.path())
 	ctx = grpc.NewContextWithServerTransportStream(ctx, stream)
 	resp, err := h.call(ctx, b.method, func(req any) error {
 		return h.decode(w, r, b, values, req.(proto.Message))
 	})
-	stream.writeTo(w.Header())
+	httpcall.SetValid(w.Header(), metadata.Join(stream.Header(), stream.Trailer())) // few HTTP clients see trailers
 	if err != nil {
 		h.writeError(w, err)
 		return
@@ -154,7 +157,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.writeError(w, status.Errorf(codes.Internal, "%s returned no message and no error", b.method.name()))
 		return
 	}
-	text, err := h.codec.marshal(m)
+	text, err := h.codec.Marshal(m)
 	if err != nil {
 		h.writeError(w, status.Errorf(codes.Internal, "%v", err))
 		return
@@ -242,7 +245,7 @@ func (h *handler) writeError(w http.ResponseWriter, err error) {
 	if seconds, ok := retryAfter(st); ok {
 		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
-	httpCode, body := h.codec.encodeError(p, httpCode)
+	httpCode, body := encodeError(h.codec, p, httpCode)
 	if header := w.Header(); httpCode == http.StatusUnauthorized && header.Get("WWW-Authenticate") == "" {
 		header.Set("WWW-Authenticate", "Bearer") // RFC 9110, 15.5.2
 	}

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/go-lro/lro/internal/httpcall"
 	"github.com/go-lro/lro/lropb"
 )
 
@@ -153,7 +154,7 @@ func WithHTTPClient(client *http.Client) ClientOption {
 func WithHeader(h http.Header) ClientOption {
 	return clientOption(func(c *clientConfig) error {
 		for key, values := range h {
-			if err := checkHeader(key, values...); err != nil {
+			if err := httpcall.CheckHeader(key, values...); err != nil {
 				return err
 			}
 			c.header[http.CanonicalHeaderKey(key)] = slices.Clone(values)

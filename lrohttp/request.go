@@ -5,21 +5,18 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/go-lro/lro/internal/anyjson"
+	"github.com/go-lro/lro/internal/httpcall"
 )
 
 // decode fills req, a request message, from an HTTP request: from the query,
@@ -66,17 +63,14 @@ func (h *handler) decodeBody(w http.ResponseWriter, r *http.Request, b *binding,
 		return h.fault(http.StatusUnsupportedMediaType, codes.InvalidArgument, "BODY_ENCODED",
 			map[string]string{"contentEncoding": clip(coding)}, "Content-Encoding %q is not supported", clip(coding))
 	}
-	if problem := tooComplex(text); problem != "" {
+	if problem := anyjson.TooComplex(text); problem != "" {
 		return h.fault(http.StatusRequestEntityTooLarge, codes.InvalidArgument, "BODY_TOO_COMPLEX",
 			map[string]string{"problem": problem}, "body: %s", problem)
 	}
 	body := req.ProtoReflect().New().Interface()
 	// Clients of Operations may be newer than this server; a misspelt field of
 	// a request to start something should not go unnoticed.
-	options := protojson.UnmarshalOptions{
-		DiscardUnknown: !b.method.isStarter(), RecursionLimit: maxNesting, Resolver: h.codec.types,
-	}
-	if err := options.Unmarshal(text, body); err != nil {
+	if err := h.codec.Read(text, body, !b.method.isStarter()); err != nil {
 		problem := clip(err.Error())
 		return h.fault(0, codes.InvalidArgument, "INVALID_BODY", map[string]string{"problem": problem}, "body: %s", problem)
 	}
@@ -91,20 +85,7 @@ func (h *handler) decodeBody(w http.ResponseWriter, r *http.Request, b *binding,
 // incoming returns the ctx of a call: with metadata and peer as gRPC has them,
 // and the client's deadline.
 func incoming(r *http.Request) (context.Context, context.CancelFunc) {
-	md := toMetadata(r.Header)
-	md.Set(":authority", r.Host)
-	ctx := metadata.NewIncomingContext(r.Context(), md)
-	p := &peer.Peer{Addr: address(r.RemoteAddr)}
-	if local, ok := ctx.Value(http.LocalAddrContextKey).(net.Addr); ok {
-		p.LocalAddr = local
-	}
-	if r.TLS != nil {
-		p.AuthInfo = credentials.TLSInfo{
-			State:          *r.TLS,
-			CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity},
-		}
-	}
-	ctx = peer.NewContext(ctx, p)
+	ctx := httpcall.Incoming(r)
 	seconds, err := strconv.ParseFloat(r.Header.Get(timeoutHeader), 64)
 	if err != nil || !(seconds > 0 && seconds < maxTimeout) {
 		return context.WithCancel(ctx)
@@ -115,43 +96,3 @@ func incoming(r *http.Request) (context.Context, context.CancelFunc) {
 // maxTimeout is the longest deadline that is kept, in seconds; a longer one is
 // none.
 const maxTimeout = 1e9
-
-// address is a remote address as net/http has it.
-type address string
-
-func (a address) Network() string { return "tcp" }
-func (a address) String() string  { return string(a) }
-
-// serverStream collects the headers that a method sets by grpc.SetHeader and
-// the like.
-type serverStream struct {
-	method string
-
-	mu sync.Mutex
-	md metadata.MD
-}
-
-func (s *serverStream) Method() string { return s.method }
-
-func (s *serverStream) SetHeader(md metadata.MD) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.md = metadata.Join(s.md, md)
-	return nil
-}
-
-// SendHeader sets headers too: they are sent with the answer.
-func (s *serverStream) SendHeader(md metadata.MD) error { return s.SetHeader(md) }
-
-// SetTrailer sets headers too: few HTTP clients see trailers.
-func (s *serverStream) SetTrailer(md metadata.MD) error { return s.SetHeader(md) }
-
-// writeTo adds what was set to the headers of the answer. What a header cannot
-// hold is left out, since the answer matters more.
-func (s *serverStream) writeTo(h http.Header) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for key, values := range s.md {
-		_ = addMetadata(h, metadata.MD{key: values})
-	}
-}

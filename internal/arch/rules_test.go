@@ -21,6 +21,7 @@ var directions = []direction{
 	{".", nil, "who only waits for an operation gets nothing else of ours"},
 	{"lropb", nil, "generated messages stand at the bottom"},
 	{"lrohttp", []string{"."}, "transports and adapters extend the future, not each other"},
+	{"lroconnect", []string{"."}, "transports and adapters extend the future, not each other"},
 	{"lrogax", []string{"."}, "transports and adapters extend the future, not each other"},
 	{"lrotest", []string{"."}, "the test kit plays a service for the future"},
 	{"lrootel", []string{"."}, "telemetry sits on the observer hook"},
@@ -36,10 +37,12 @@ var directions = []direction{
 	{"temporal/cmd/...", []string{"..."}, "a program puts everything together"},
 	{"console/...", []string{"console/..."}, "the console works on the small interface it declares"},
 	{"console/local", []string{"console", "server"}, "the one place that knows both a server and the console"},
+	{"internal/anyjson", nil, "stands at the bottom: transports write the same JSON"},
 	{"internal/api", nil, "lists any module, this one too"},
 	{"internal/base64url", nil, "stands at the bottom: the future, the service and engines make tokens"},
 	{"internal/arch", nil, "has tests only"},
 	{"internal/child", nil, "runs any program"},
+	{"internal/httpcall", nil, "stands at the bottom: transports carry calls the same way"},
 	{"internal/kinds/...", []string{"server"}, "a handler knows its task, no engine"},
 	{"internal/leak", nil, "is used by the tests of every package"},
 	{"internal/lrogen", nil, "writes code for users, and needs none of what that code needs"},
@@ -57,7 +60,7 @@ var directions = []direction{
 }
 
 // everyone may import these besides what their direction says.
-var everyone = []string{"lropb", "internal/base64url", "internal/pause", "internal/progress", "internal/rpccode", "internal/rpcinfo"}
+var everyone = []string{"lropb", "internal/anyjson", "internal/base64url", "internal/httpcall", "internal/pause", "internal/progress", "internal/rpccode", "internal/rpcinfo"}
 
 // link says that packages whose import path is what, or below it, may be linked
 // only by the packages that match one of through, and by those that link one
@@ -80,6 +83,7 @@ var links = []link{
 	{"cloud.google.com/go/auth", append([]string{"lrogax"}, composers...), "credentials are the caller's"},
 	{"modernc.org/sqlite", []string{"server/engine/sqlite"}, "who brings another engine needs no SQLite"},
 	{"github.com/ncruces/go-sqlite3", []string{"server/engine/sqlite"}, "who brings another engine needs no SQLite"},
+	{"connectrpc.com", append([]string{"lroconnect"}, composers...), "who uses gRPC or HTTP/JSON needs no Connect"},
 	{"go.temporal.io", []string{"temporal/..."}, "it has a module of its own"},
 }
 

@@ -19,3 +19,13 @@ func Parse(name string) (codes.Code, bool) {
 	c, ok := code.Code_value[name]
 	return codes.Code(c), ok && c != 0
 }
+
+// Unbelieved returns the code of an answer that is not the service's: one that
+// says nothing about the operation is kept, every other is UNKNOWN.
+func Unbelieved(code codes.Code) codes.Code {
+	switch code {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Internal, codes.Aborted, codes.Canceled:
+		return code
+	}
+	return codes.Unknown
+}

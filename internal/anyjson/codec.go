@@ -1,4 +1,4 @@
-package lrohttp
+package anyjson
 
 import (
 	"bytes"
@@ -14,20 +14,30 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// codec turns messages into JSON and back, and does not fail for what is in an
-// Any: see anyjson.go for reading and anywrap.go for writing.
-type codec struct {
+// Resolver finds message types by their names, to read and write what is in an
+// Any. protoregistry.GlobalTypes is one.
+type Resolver interface {
+	protoregistry.MessageTypeResolver
+	protoregistry.ExtensionTypeResolver
+}
+
+// Codec turns messages into JSON and back, and does not fail for what is in an
+// Any: see keep.go for reading and wrap.go for writing. The zero value is not
+// usable. A Codec is safe for concurrent use.
+type Codec struct {
 	types Resolver
 }
 
-func newCodec(types Resolver) codec {
+// New returns a Codec that looks types up in types, which is
+// protoregistry.GlobalTypes if nil.
+func New(types Resolver) Codec {
 	if types == nil {
 		types = protoregistry.GlobalTypes
 	}
-	return codec{ownTypes{types}}
+	return Codec{ownTypes{types}}
 }
 
-// ownTypes adds the types that a codec puts in the place of others.
+// ownTypes adds the types that a Codec puts in the place of others.
 type ownTypes struct{ Resolver }
 
 func (o ownTypes) FindMessageByURL(url string) (protoreflect.MessageType, error) {
@@ -42,22 +52,22 @@ func (o ownTypes) FindMessageByURL(url string) (protoreflect.MessageType, error)
 	return nil, err
 }
 
-// marshal returns the JSON of a message. Unset fields are left out: Google's
+// Marshal returns the JSON of a message. Unset fields are left out: Google's
 // Python client refuses answers with fields it does not know, such as
 // "unreachable".
-func (c codec) marshal(m proto.Message) ([]byte, error) {
+func (c Codec) Marshal(m proto.Message) ([]byte, error) {
 	if !hasUntypedAny(m) {
-		if text, err := c.toJSON(m); err == nil {
+		if text, err := c.ToJSON(m); err == nil {
 			return text, nil
 		}
 	}
 	m = proto.Clone(m)
 	c.wrapAnys(m)
-	return c.toJSON(m)
+	return c.ToJSON(m)
 }
 
-// unmarshal reads the JSON of a message. Fields it does not know are ignored.
-func (c codec) unmarshal(text []byte, m proto.Message) error {
+// Unmarshal reads the JSON of a message. Fields it does not know are ignored.
+func (c Codec) Unmarshal(text []byte, m proto.Message) error {
 	if err := c.fromJSON(text, m); err != nil || hasUntypedAny(m) {
 		if !json.Valid(text) {
 			return err
@@ -72,14 +82,17 @@ func (c codec) unmarshal(text []byte, m proto.Message) error {
 	return nil
 }
 
-func (c codec) marshalAny(a *anypb.Any) (json.RawMessage, error) { return c.marshal(a) }
+// MarshalAny returns the JSON of an Any.
+func (c Codec) MarshalAny(a *anypb.Any) (json.RawMessage, error) { return c.Marshal(a) }
 
-func (c codec) unmarshalAny(text []byte) (*anypb.Any, error) {
+// UnmarshalAny reads the JSON of an Any.
+func (c Codec) UnmarshalAny(text []byte) (*anypb.Any, error) {
 	a := &anypb.Any{}
-	return a, c.unmarshal(text, a)
+	return a, c.Unmarshal(text, a)
 }
 
-func (c codec) toJSON(m proto.Message) ([]byte, error) {
+// ToJSON returns the JSON of a message, and fails if an Any in it has none.
+func (c Codec) ToJSON(m proto.Message) ([]byte, error) {
 	text, err := protojson.MarshalOptions{AllowPartial: true, Resolver: c.types}.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", m.ProtoReflect().Descriptor().FullName(), err)
@@ -87,9 +100,16 @@ func (c codec) toJSON(m proto.Message) ([]byte, error) {
 	return text, nil
 }
 
-func (c codec) fromJSON(text []byte, m proto.Message) error {
+// Read reads the JSON of a message as protojson does. An Any whose type is not
+// known is an error, and so are fields that are not the message's unless
+// discardUnknown.
+func (c Codec) Read(text []byte, m proto.Message, discardUnknown bool) error {
+	return protojson.UnmarshalOptions{DiscardUnknown: discardUnknown, RecursionLimit: MaxNesting, Resolver: c.types}.Unmarshal(text, m)
+}
+
+func (c Codec) fromJSON(text []byte, m proto.Message) error {
 	err := protojson.UnmarshalOptions{
-		AllowPartial: true, DiscardUnknown: true, RecursionLimit: maxNesting, Resolver: c.types,
+		AllowPartial: true, DiscardUnknown: true, RecursionLimit: MaxNesting, Resolver: c.types,
 	}.Unmarshal(text, m)
 	if err != nil {
 		return fmt.Errorf("decode %s: %w", m.ProtoReflect().Descriptor().FullName(), err)

@@ -1,4 +1,4 @@
-package lrohttp
+package anyjson
 
 import (
 	"encoding/json"
@@ -59,10 +59,10 @@ func unwrap(a *anypb.Any) *anypb.Any {
 }
 
 // wrapAnys replaces, in m, every Any that has no JSON.
-func (c codec) wrapAnys(m proto.Message) {
+func (c Codec) wrapAnys(m proto.Message) {
 	c.eachAny(m.ProtoReflect(), 0, func(a *anypb.Any) *anypb.Any {
 		if a.GetTypeUrl() != "" {
-			if _, err := c.toJSON(a); err == nil {
+			if _, err := c.ToJSON(a); err == nil {
 				return nil
 			}
 		}
@@ -71,12 +71,12 @@ func (c codec) wrapAnys(m proto.Message) {
 }
 
 // unwrapAnys restores, in m, every Any that a handler replaced.
-func (c codec) unwrapAnys(m proto.Message) { c.eachAny(m.ProtoReflect(), 0, unwrap) }
+func (c Codec) unwrapAnys(m proto.Message) { c.eachAny(m.ProtoReflect(), 0, unwrap) }
 
 // eachAny calls f for every Any in m, also for those inside other Anys, and
 // those inside first. What f returns replaces the Any, unless it is nil. It
 // reports whether it changed anything.
-func (c codec) eachAny(m protoreflect.Message, depth int, f func(*anypb.Any) *anypb.Any) (changed bool) {
+func (c Codec) eachAny(m protoreflect.Message, depth int, f func(*anypb.Any) *anypb.Any) (changed bool) {
 	if a, ok := m.Interface().(*anypb.Any); ok {
 		changed = c.eachAnyIn(a, depth, f)
 		if other := f(a); other != nil {
@@ -105,7 +105,7 @@ func (c codec) eachAny(m protoreflect.Message, depth int, f func(*anypb.Any) *an
 }
 
 // eachAnyIn does the same for the message in a, where its type is known.
-func (c codec) eachAnyIn(a *anypb.Any, depth int, f func(*anypb.Any) *anypb.Any) bool {
+func (c Codec) eachAnyIn(a *anypb.Any, depth int, f func(*anypb.Any) *anypb.Any) bool {
 	if depth >= maxDepth {
 		return false
 	}

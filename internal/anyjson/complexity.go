@@ -1,6 +1,11 @@
-package lrohttp
+package anyjson
 
 import "fmt"
+
+// MaxNesting is how deep messages may be nested to be read: as in protobuf
+// for C++ and Java. protojson would take 10,000 levels, and time that grows
+// with the square of them for Anys within Anys.
+const MaxNesting = 100
 
 // JSON can take far more memory as messages than as text: "0," in a
 // google.protobuf.ListValue takes 130 bytes, and each Any around another one
@@ -12,14 +17,14 @@ const (
 	// valueSize is how many bytes a body must have for each value beyond them.
 	valueSize = 32
 	// deepSize is the size of a body, in bytes, beyond which it may be nested
-	// maxLargeNesting levels deep only. A smaller one has maxNesting.
+	// maxLargeNesting levels deep only. A smaller one has MaxNesting.
 	deepSize        = 64 << 10
 	maxLargeNesting = 20
 )
 
-// tooComplex returns why a JSON text would cost too much to decode; empty if it
+// TooComplex returns why a JSON text would cost too much to decode; empty if it
 // would not. It expects no valid JSON.
-func tooComplex(text []byte) string {
+func TooComplex(text []byte) string {
 	if len(text) < freeValues {
 		return ""
 	}

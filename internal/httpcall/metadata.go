@@ -1,4 +1,4 @@
-package lrohttp
+package httpcall
 
 import (
 	"encoding/base64"
@@ -19,7 +19,7 @@ const binarySuffix = "-bin"
 // key of gRPC's own that means something here.
 const pushback = "grpc-retry-pushback-ms"
 
-// own reports whether a header belongs to HTTP or gRPC rather than to the
+// own reports whether a header belongs to HTTP, gRPC or Connect rather than to the
 // caller or service.
 func own(key string) bool {
 	switch key {
@@ -29,12 +29,12 @@ func own(key string) bool {
 	case pushback:
 		return false
 	}
-	return strings.HasPrefix(key, ":") || strings.HasPrefix(key, "grpc-")
+	return strings.HasPrefix(key, ":") || strings.HasPrefix(key, "grpc-") || strings.HasPrefix(key, "connect-")
 }
 
-// toMetadata returns headers as gRPC metadata: with keys in lower case, and
-// without those that are HTTP's or gRPC's own.
-func toMetadata(h http.Header) metadata.MD {
+// Metadata returns headers as gRPC metadata: with keys in lower case, and
+// without those that are HTTP's, gRPC's or Connect's own.
+func Metadata(h http.Header) metadata.MD {
 	md := make(metadata.MD, len(h))
 	for key, values := range h {
 		key = strings.ToLower(key)
@@ -57,9 +57,9 @@ func toMetadata(h http.Header) metadata.MD {
 	return md
 }
 
-// addMetadata sets headers to gRPC metadata, but for keys that are HTTP's or
-// gRPC's own, as gRPC does. It fails on what a header cannot hold.
-func addMetadata(h http.Header, md metadata.MD) error {
+// SetHeader sets headers to gRPC metadata, but for keys that are HTTP's,
+// gRPC's or Connect's own, as gRPC does. It fails on what a header cannot hold.
+func SetHeader(h http.Header, md metadata.MD) error {
 	for key, values := range md {
 		key = strings.ToLower(key)
 		if own(key) || key == "user-agent" {
@@ -71,7 +71,7 @@ func addMetadata(h http.Header, md metadata.MD) error {
 				values[i] = base64.RawStdEncoding.EncodeToString([]byte(v))
 			}
 		}
-		if err := checkHeader(key, values...); err != nil {
+		if err := CheckHeader(key, values...); err != nil {
 			return err
 		}
 		h[http.CanonicalHeaderKey(key)] = values
@@ -79,9 +79,17 @@ func addMetadata(h http.Header, md metadata.MD) error {
 	return nil
 }
 
-// checkHeader refuses what net/http would refuse as if the network were at
+// SetValid does what SetHeader does, and leaves out what a header cannot hold: the
+// answer of a call matters more.
+func SetValid(h http.Header, md metadata.MD) {
+	for key, values := range md {
+		_ = SetHeader(h, metadata.MD{key: values})
+	}
+}
+
+// CheckHeader refuses what net/http would refuse as if the network were at
 // fault. The value, which may be secret, is not in the error.
-func checkHeader(key string, values ...string) error {
+func CheckHeader(key string, values ...string) error {
 	for _, c := range key {
 		if c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c) {
 			return fmt.Errorf("header %q: name has the character %q", key, c)

@@ -1,4 +1,4 @@
-package lrohttp
+package anyjson
 
 import (
 	"bytes"
@@ -6,8 +6,6 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
-
-	"github.com/go-lro/lro/internal/progress"
 )
 
 const (
@@ -20,36 +18,20 @@ const (
 	// maxDepth is how deep Anys within Anys are looked into: each level is
 	// decoded once more than the one outside of it.
 	maxDepth = 4
-	// maxNesting is how deep messages may be nested to be read: as in protobuf
-	// for C++ and Java. protojson would take 10,000 levels, and time that grows
-	// with the square of them for Anys within Anys.
-	maxNesting = 100
 )
 
-// Untyped tells what stands in an Any that was read from JSON and whose type is
-// not linked into the program, or whose JSON does not fit the type. Without its
-// descriptor a message cannot be had from its JSON, so such an Any is kept as an
-// Any within an Any: the inner one is a google.protobuf.StringValue of the JSON,
-// "@type" included. It does not have the type that the service named, since who
-// trusts the type of an Any must not be given other bytes than that type's, and
-// not the type StringValue, lest somebody who waits for one takes it for that.
-//
-// Untyped returns the type URL that the service sent, empty when it sent none,
-// and the JSON without spaces. It reports false for any other Any.
-func Untyped(a *anypb.Any) (typeURL string, text []byte, ok bool) { return progress.Kept(a) }
+// Object is a JSON object, with its fields left as they are.
+type Object map[string]json.RawMessage
 
-// object is a JSON object, with its fields left as they are.
-type object map[string]json.RawMessage
-
-// objectOf reports false for JSON that is no object.
-func objectOf(text json.RawMessage) (object, bool) {
-	var o object
+// ObjectOf reads a JSON object. It reports false for JSON that is no object.
+func ObjectOf(text json.RawMessage) (Object, bool) {
+	var o Object
 	err := json.Unmarshal(text, &o)
 	return o, err == nil && o != nil
 }
 
 // typeOf returns the "@type" of an Any; empty when there is none.
-func typeOf(o object) string {
+func typeOf(o Object) string {
 	var url string
 	if json.Unmarshal(o["@type"], &url) != nil {
 		return ""
@@ -58,7 +40,7 @@ func typeOf(o object) string {
 }
 
 // text returns the JSON of o, or other where there is none.
-func (o object) text(other json.RawMessage) json.RawMessage {
+func (o Object) text(other json.RawMessage) json.RawMessage {
 	text, err := json.Marshal(o)
 	if err != nil {
 		return other // cannot be: all fields were read as JSON
@@ -67,13 +49,13 @@ func (o object) text(other json.RawMessage) json.RawMessage {
 }
 
 // keepMessage rewrites the JSON of a message so that every Any in it can be
-// read: those that cannot are kept as [Untyped] says. What does not fit the
+// read: those that cannot are kept as lrohttp.Untyped says. What does not fit the
 // message stays as it is.
-func (c codec) keepMessage(text json.RawMessage, md protoreflect.MessageDescriptor, depth int) json.RawMessage {
+func (c Codec) keepMessage(text json.RawMessage, md protoreflect.MessageDescriptor, depth int) json.RawMessage {
 	if md.FullName() == anyName {
 		return c.keepAny(text, depth)
 	}
-	o, ok := objectOf(text)
+	o, ok := ObjectOf(text)
 	if !ok {
 		return text
 	}
@@ -81,7 +63,7 @@ func (c codec) keepMessage(text json.RawMessage, md protoreflect.MessageDescript
 	if md.FullName() == "google.longrunning.Operation" && o["error"] != nil && o["response"] != nil {
 		// Some services send both. The message can hold only one, and a failure
 		// must not turn into a success. An empty error is none.
-		if failure, ok := objectOf(o["error"]); isNull(o["error"]) || ok && len(failure) == 0 {
+		if failure, ok := ObjectOf(o["error"]); isNull(o["error"]) || ok && len(failure) == 0 {
 			delete(o, "error")
 		} else {
 			delete(o, "response")
@@ -90,7 +72,7 @@ func (c codec) keepMessage(text json.RawMessage, md protoreflect.MessageDescript
 	return o.text(text)
 }
 
-func (c codec) keepFields(o object, md protoreflect.MessageDescriptor, depth int) {
+func (c Codec) keepFields(o Object, md protoreflect.MessageDescriptor, depth int) {
 	for key, text := range o {
 		field := md.Fields().ByJSONName(key)
 		if field == nil {
@@ -102,10 +84,10 @@ func (c codec) keepFields(o object, md protoreflect.MessageDescriptor, depth int
 	}
 }
 
-func (c codec) keepField(text json.RawMessage, field protoreflect.FieldDescriptor, depth int) json.RawMessage {
+func (c Codec) keepField(text json.RawMessage, field protoreflect.FieldDescriptor, depth int) json.RawMessage {
 	switch {
 	case field.IsMap() && field.MapValue().Message() != nil:
-		entries, ok := objectOf(text)
+		entries, ok := ObjectOf(text)
 		if !ok {
 			return text
 		}
@@ -122,7 +104,7 @@ func (c codec) keepField(text json.RawMessage, field protoreflect.FieldDescripto
 }
 
 // keepList leaves out null, which a list of messages cannot hold.
-func (c codec) keepList(text json.RawMessage, md protoreflect.MessageDescriptor, depth int) json.RawMessage {
+func (c Codec) keepList(text json.RawMessage, md protoreflect.MessageDescriptor, depth int) json.RawMessage {
 	var items []json.RawMessage
 	if json.Unmarshal(text, &items) != nil || md.FullName() == "google.protobuf.Value" {
 		return text
@@ -140,11 +122,11 @@ func (c codec) keepList(text json.RawMessage, md protoreflect.MessageDescriptor,
 }
 
 // keepAny returns the JSON of an Any, or what is kept in its place.
-func (c codec) keepAny(text json.RawMessage, depth int) json.RawMessage {
+func (c Codec) keepAny(text json.RawMessage, depth int) json.RawMessage {
 	if isNull(text) {
 		return text
 	}
-	o, ok := objectOf(text)
+	o, ok := ObjectOf(text)
 	url := typeOf(o)
 	if ok && url == "" && (len(o) == 0 || len(o) == 1 && o["@type"] != nil) {
 		return json.RawMessage("{}") // an Any with nothing in it
