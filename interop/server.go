@@ -51,7 +51,7 @@ func (h *house) serveLibrary(ctx context.Context) (*server, error) {
 		return nil, err
 	}
 	// 500 books at this pace are half a second.
-	return startServer(exec.CommandContext(ctx, filepath.Join(h.built, "library"), "-addr", "127.0.0.1:0", "-dir", dir, "-pace", "1ms", "serve"))
+	return startServer(exec.CommandContext(ctx, filepath.Join(h.built, "library"), "-addr", "127.0.0.1:0", "-http", "127.0.0.1:0", "-dir", dir, "-pace", "1ms", "serve"))
 }
 
 // startServer starts a server and waits until it says where it is.
