@@ -36,6 +36,7 @@ type Client struct {
 	longPollResume atomic.Int64 // Unix nanoseconds before which WaitOperation is not used
 	learned        learned      // of its methods' durations
 	origins        [recentOrigins]atomic.Pointer[origin]
+	headers        [recentNames]atomic.Pointer[outgoing]
 	seed           maphash.Seed // of their places
 	rate           rate         // of polls, after RESOURCE_EXHAUSTED
 	rtt            atomic.Int64 // of recent GetOperation calls, nanoseconds; 0 for unknown

@@ -3,6 +3,7 @@ package lro
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -33,6 +34,7 @@ var errNoAnswer = errors.New("service returned no operation and no error")
 // poll is what one call for the state needs, in one allocation.
 type poll struct {
 	hints
+	routed
 	get  longrunningpb.GetOperationRequest
 	wait longrunningpb.WaitOperationRequest
 	opts [4]grpc.CallOption
@@ -40,25 +42,22 @@ type poll struct {
 	nameless longrunningpb.Operation // the answer, as a view keeps it
 }
 
-// get calls GetOperation with its own time limit, whatever ctx has.
-func (c *Client) get(ctx context.Context, name string, timeout time.Duration) answer {
-	ctx, cancel := context.WithTimeout(c.outgoing(ctx, name), timeout)
-	defer cancel()
+// get calls GetOperation. The time limit of the call is ctx's.
+func (c *Client) get(ctx context.Context, name string) answer {
 	p := &poll{}
 	p.get.Name = name
 	begin := time.Now()
-	op, err := c.service.GetOperation(ctx, &p.get, p.options(p.opts[:0], c.config.callOptions)...)
+	op, err := c.service.GetOperation(p.route(ctx, c, name), &p.get, p.options(p.opts[:0], c.config.callOptions)...)
 	return c.answer(name, p, begin, op, err)
 }
 
-// wait calls WaitOperation, asking for wait, and gives up slack later.
-func (c *Client) wait(ctx context.Context, name string, wait, slack time.Duration) answer {
-	ctx, cancel := context.WithTimeout(c.outgoing(ctx, name), wait+slack)
-	defer cancel()
+// wait calls WaitOperation, with a timeout that is shorter than the time limit of
+// the call, which is ctx's.
+func (c *Client) wait(ctx context.Context, name string, timeout time.Duration) answer {
 	p := &poll{}
-	p.wait.Name, p.wait.Timeout = name, durationpb.New(wait)
+	p.wait.Name, p.wait.Timeout = name, durationpb.New(timeout)
 	begin := time.Now()
-	op, err := c.waiter.WaitOperation(ctx, &p.wait, p.options(p.opts[:0], c.config.callOptions)...)
+	op, err := c.waiter.WaitOperation(p.route(ctx, c, name), &p.wait, p.options(p.opts[:0], c.config.callOptions)...)
 	return c.answer(name, p, begin, op, err)
 }
 
@@ -96,9 +95,9 @@ func (c *core) ask(ctx context.Context, decodes func(view) bool, wait time.Durat
 	var a answer
 	if start.LongPoll {
 		obs.call, obs.asked = calledWait, wait
-		a = c.client.wait(ctx, c.name, wait, c.policy.AttemptTimeout)
+		a = c.client.wait(ctx, c.name, wait)
 	} else {
-		a = c.client.get(ctx, c.name, c.policy.AttemptTimeout)
+		a = c.client.get(ctx, c.name)
 		if a.err == nil {
 			c.client.learnRTT(a.took)
 		}
@@ -117,24 +116,59 @@ func (c *core) ask(ctx context.Context, decodes func(view) bool, wait time.Durat
 	return obs, a
 }
 
-// outgoing adds the client's metadata and the routing header
-// (AIP-4222) to ctx.
-func (c *Client) outgoing(ctx context.Context, name string) context.Context {
-	var few [8]string
-	kv := few[:0]
-	for k, vs := range c.config.metadata {
-		for _, v := range vs {
-			kv = append(kv, k, v)
-		}
+// routed is a context with the outgoing metadata of a client's call.
+type routed struct {
+	context.Context
+	own *outgoing // nil where the context has it
+}
+
+// outgoing is the outgoing metadata of calls for one operation.
+type outgoing struct {
+	name string
+	context.Context
+}
+
+// recentNames is for how many operations a client keeps the outgoing metadata.
+const recentNames = 16
+
+// route makes r the context of a call for an operation: ctx with the client's
+// metadata and the routing header (AIP-4222).
+func (r *routed) route(ctx context.Context, c *Client, name string) context.Context {
+	r.Context = ctx
+	if md, ok := metadata.FromOutgoingContext(ctx); ok {
+		r.Context = c.outgoing(ctx, name, md)
+		return r
 	}
-	if len(c.config.metadata[routingHeader]) > 0 {
-		return c.mergeRouting(metadata.AppendToOutgoingContext(ctx, kv...), name)
+	recent := &c.headers[maphash.String(c.seed, name)%recentNames]
+	if r.own = recent.Load(); r.own == nil || r.own.name != name {
+		r.own = &outgoing{name, c.outgoing(context.Background(), name, nil)}
+		recent.Store(r.own)
 	}
-	if md, ok := metadata.FromOutgoingContext(ctx); ok && len(md[routingHeader]) > 0 {
-		return c.mergeRouting(metadata.AppendToOutgoingContext(ctx, kv...), name)
+	return r
+}
+
+func (r *routed) Value(key any) any {
+	x := r.Context.Value(key)
+	if x == nil && r.own != nil {
+		x = r.own.Value(key)
 	}
-	kv = append(kv, routingHeader, routing(name))
-	return metadata.AppendToOutgoingContext(ctx, kv...)
+	return x
+}
+
+// outgoing adds the client's metadata and the routing header to ctx, which has md.
+// A caller's own routing header and ours become one; ours gives way where the
+// caller's has the same parameter.
+func (c *Client) outgoing(ctx context.Context, name string, md metadata.MD) context.Context {
+	md = metadata.Join(md, c.config.metadata)
+	params := strings.Join(md[routingHeader], "&")
+	switch {
+	case params == "":
+		params = routing(name)
+	case !strings.HasPrefix(params, "name=") && !strings.Contains(params, "&name="):
+		params += "&" + routing(name)
+	}
+	md.Set(routingHeader, params)
+	return metadata.NewOutgoingContext(ctx, md)
 }
 
 // routingHeader tells a service by what to route a call, as the parameters of a
@@ -158,18 +192,6 @@ func routing(name string) string {
 		}
 	}
 	return b.String()
-}
-
-// mergeRouting makes one routing header of the caller's own and of ours, which
-// gives way where the caller's has the same parameter.
-func (c *Client) mergeRouting(ctx context.Context, name string) context.Context {
-	md, _ := metadata.FromOutgoingContext(ctx) // a copy
-	params := strings.Join(md[routingHeader], "&")
-	if !strings.HasPrefix(params, "name=") && !strings.Contains(params, "&name=") {
-		params += "&" + routing(name)
-	}
-	md[routingHeader] = []string{params}
-	return metadata.NewOutgoingContext(ctx, md)
 }
 
 // hintOf returns when a service asked to be called again: RetryInfo in the

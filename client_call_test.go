@@ -2,6 +2,7 @@ package lro
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"testing"
@@ -141,6 +142,28 @@ func TestRoutingHeaderIsMerged(t *testing.T) {
 		}
 		if got := r.md[0].Get(routingHeader); len(got) != 1 || got[0] != test.want {
 			t.Errorf("%s = %q, want %q", routingHeader, got, test.want)
+		}
+	}
+}
+
+// Calls for many operations, more than a client remembers, each carry their own
+// name, with metadata of a caller's or without.
+func TestRoutingHeaderOfManyOperations(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	client := NewClient(r)
+	for i := range 6 * recentNames {
+		name := fmt.Sprintf("operations/%d", i%(3*recentNames))
+		ctx := t.Context()
+		if i%2 == 1 {
+			ctx = metadata.AppendToOutgoingContext(ctx, "x-waiter", "w")
+		}
+		if _, err := client.Get(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+		md := r.md[len(r.md)-1]
+		if got, want := md.Get(routingHeader), "name="+url.QueryEscape(name); len(got) != 1 || got[0] != want || len(md.Get("x-waiter")) != i%2 {
+			t.Errorf("call for %s: metadata %v, want the header %q", name, md, want)
 		}
 	}
 }

@@ -121,7 +121,7 @@ func (c *Client) page(ctx context.Context, req *longrunningpb.ListOperationsRequ
 // call makes a call that is not part of waiting, within timeout. hint is when
 // the service asked to be called again; 0 for no word.
 func (c *Client) call(ctx context.Context, what, name string, timeout time.Duration, do func(context.Context, []grpc.CallOption) error) (hint time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(c.outgoing(ctx, name), timeout)
+	ctx, cancel := context.WithTimeout((&routed{}).route(ctx, c, name), timeout)
 	defer cancel()
 	var h hints
 	if err := do(ctx, h.options(nil, c.config.callOptions)); err != nil {

@@ -31,7 +31,7 @@ func TestObserverCostsNothingWhenUnset(t *testing.T) {
 		op := wrap(t, service, WithObserver(test.observer))
 		decodes := op.self.decodes
 		bare := testing.AllocsPerRun(1000, func() {
-			op.client.get(t.Context(), op.name, time.Second)
+			op.client.get(t.Context(), op.name)
 		})
 		hooked := testing.AllocsPerRun(1000, func() {
 			op.ask(t.Context(), decodes, 0, 1)

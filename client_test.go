@@ -77,7 +77,7 @@ func TestStub(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, polledOnly := range []bool{true, false} {
-			f := &fakeService{get: endsAt(time.Minute), wait: waitsUntil(time.Minute)}
+			f := &fakeService{get: endsAt(50 * time.Second), wait: waitsUntil(50 * time.Second)}
 			service, most := Service(f), 2 // of 30 s each
 			if polledOnly {
 				service, most = f.pollOnly(), 0

@@ -2,14 +2,9 @@ package lro
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
 )
-
-// errNoCaller is the cause with which a call is cancelled when the wait it was
-// made for has ended.
-var errNoCaller = errors.New("lro: no caller waits for the operation any more")
 
 // wait is the state of waiting for one operation, which all its callers share.
 // It is moved by the scheduler of one lane: of its client, or of a group while
@@ -307,6 +302,6 @@ func (c *core) giveWay() (end func()) {
 func (c *core) cutLocked() {
 	if x := c.wait.extra; x != nil && x.call != nil && x.call.long {
 		x.call.cut.Store(true)
-		x.call.cancel(errNoCaller)
+		x.call.cancel()
 	}
 }

@@ -15,7 +15,7 @@ type call struct {
 	long    bool          // by WaitOperation
 	number  int           // of the wait's calls
 	ctx     context.Context
-	cancel  context.CancelCauseFunc
+	cancel  context.CancelFunc
 	from    context.Context // of the caller whose credentials it carries
 	values  context.Context // what WaitStart returned; nil without
 	fresh   *span           // to begin before the call
@@ -69,7 +69,7 @@ func (c *core) open(k *call) bool {
 	x := w.more()
 	k.timeout, k.long = timeout, timeout > 0
 	k.from, k.link = w.values(), x.link
-	k.ctx, k.cancel = context.WithCancelCause(context.Background())
+	k.ctx, k.cancel = context.WithTimeout(context.Background(), timeout+c.policy.AttemptTimeout)
 	k.fresh = c.newSpanLocked(k.from)
 	if k.fresh == nil && x.span != nil && x.span.ctx != nil {
 		k.values = x.span.ctx
@@ -90,7 +90,7 @@ func (k *call) make() {
 	ctx := valuesOf{k.ctx, k.from}
 	if k.fresh != nil {
 		if !k.fresh.begin(c, k.link) {
-			k.cancel(nil)
+			k.cancel()
 			k.lane.scheduler.release(k)
 			return
 		}
@@ -120,7 +120,7 @@ func (c *core) hintFor(k *call) (hint func(Raw, time.Duration) time.Duration, be
 
 func (k *call) settle(obs observation, a answer) {
 	c := k.core
-	k.cancel(nil)
+	k.cancel()
 	k.lane.scheduler.release(k)
 	c.mu.Lock()
 	x := c.wait.extra

@@ -35,7 +35,7 @@ func (c *core) endLocked(err error) *ending {
 			x.call.ending, e.later = e, true
 		}
 		if x.call != nil {
-			x.call.cancel(errNoCaller)
+			x.call.cancel()
 		}
 		c.judgeLocked(x.forecast)
 		*x = waitExtra{link: x.link, notBefore: x.notBefore}

@@ -286,7 +286,7 @@ func (s *scheduler) giveWay() bool {
 		return false
 	}
 	s.longs[0].cut.Store(true)
-	s.longs[0].cancel(errNoCaller)
+	s.longs[0].cancel()
 	s.longs = s.longs[1:]
 	return true
 }
