@@ -26,7 +26,9 @@ type Observer struct {
 	// PollStart is called before each call that asks for the state. The
 	// returned context is that of the call and of PollEnd.
 	PollStart func(ctx context.Context, e PollStart) context.Context
-	// PollEnd is called after it.
+	// PollEnd is called after it. The Err of ctx is [context.Canceled] where the
+	// call was given up, because no caller waits any more or to poll instead, and
+	// [context.DeadlineExceeded] where it took longer than Policy.AttemptTimeout.
 	PollEnd func(ctx context.Context, e PollEnd)
 }
 

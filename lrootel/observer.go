@@ -143,7 +143,7 @@ func (o *observer) pollEnd(ctx context.Context, e lro.PollEnd) {
 	switch {
 	case e.Err == nil:
 		span.SetAttributes(stateAttributes(e.Snapshot)...)
-	case ctx.Err() == nil: // else it was given up by whoever waits
+	case ctx.Err() != context.Canceled: // with which it was given up, since no caller waits
 		setError(span, e.Err)
 	}
 }
