@@ -88,7 +88,7 @@ func (c *Client) learnRate(err error) {
 // ask makes a call and tells the observer: a WaitOperation that asks for wait, or
 // a GetOperation when that is 0.
 func (c *core) ask(ctx context.Context, decodes func(view) bool, wait time.Duration, number int) (observation, answer) {
-	start := PollStart{Operation: c.name, Method: c.method, Number: number, LongPoll: wait > 0}
+	start := PollStart{Operation: c.name, Method: c.method, Number: number, LongPoll: wait > 0, Timeout: wait}
 	obsv := c.client.config.observer
 	ctx = obsv.pollStart(ctx, start)
 	obs := observation{call: calledGet}

@@ -59,6 +59,10 @@ type PollStart struct {
 	Method    string // as in WaitStart
 	Number    int    // 1 for the first of this wait
 	LongPoll  bool   // by WaitOperation
+	// Timeout is how long WaitOperation is asked to wait. Many services answer a
+	// wait that has lasted so long with DEADLINE_EXCEEDED or CANCELLED, which is no
+	// fault. 0 for GetOperation.
+	Timeout time.Duration
 }
 
 // PollEnd says what came back.

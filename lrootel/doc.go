@@ -39,7 +39,8 @@
 // The names in gcp are those of Google's clients for Go and Rust, those in rpc
 // and error OpenTelemetry's semantic conventions. A wait has the status Error
 // when the operation failed or waiting ended by an error, a poll when it failed,
-// but not when it was given up because nobody waited any longer.
+// but not when it was given up because no caller waits any longer, and not that of
+// a long poll whose time was over.
 //
 // # Metrics
 //

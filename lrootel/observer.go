@@ -143,7 +143,7 @@ func (o *observer) pollEnd(ctx context.Context, e lro.PollEnd) {
 	switch {
 	case e.Err == nil:
 		span.SetAttributes(stateAttributes(e.Snapshot)...)
-	case ctx.Err() != context.Canceled: // with which it was given up, since no caller waits
+	case !timedOut(ctx, e) && ctx.Err() != context.Canceled: // with which it was given up, since no caller waits
 		setError(span, e.Err)
 	}
 }
@@ -153,4 +153,11 @@ func methodAttributes(method string) []attribute.KeyValue {
 		return nil
 	}
 	return []attribute.KeyValue{methodKey.String(method)}
+}
+
+// timedOut reports whether a long poll ended with an error for no other reason
+// than that its time was over.
+func timedOut(ctx context.Context, e lro.PollEnd) bool {
+	code := codeName(e.Err)
+	return e.LongPoll && e.Elapsed >= e.Timeout && ctx.Err() == nil && (code == "DEADLINE_EXCEEDED" || code == "CANCELLED")
 }

@@ -2,6 +2,7 @@ package lrootel
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,6 +170,47 @@ func TestLeft(t *testing.T) {
 			t.Errorf("metrics (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// A service that answers the end of a long poll with an error has no fault.
+func TestLongPollTimeIsOver(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		err    error
+		after  time.Duration // before the timeout
+		status string
+	}{
+		{"deadline", status.Error(codes.DeadlineExceeded, "time is up"), 0, "Unset"},
+		{"cancelled", status.Error(codes.Canceled, "time is up"), 0, "Unset"},
+		{"early", status.Error(codes.DeadlineExceeded, "elsewhere"), 10 * time.Second, "Error"},
+		{"another error", status.Error(codes.Unavailable, "restart"), 0, "Error"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(overdue{answers(&longrunningpb.Operation{Done: true}), test.err, test.after})
+				_, _ = r.wrap(t).Wait(t.Context())
+				synctest.Wait()
+				if got, want := r.lines()[1], "WaitOperation(test.Strings.Wait) "+test.status; !strings.HasPrefix(got, want) {
+					t.Errorf("span %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
+// overdue is a service whose WaitOperation ends with an error, so long before
+// its timeout.
+type overdue struct {
+	lro.Service
+	err    error
+	before time.Duration
+}
+
+func (o overdue) WaitOperation(_ context.Context, req *longrunningpb.WaitOperationRequest, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	<-time.After(req.GetTimeout().AsDuration() - o.before)
+	return nil, o.err
 }
 
 // hangs is a service that answers when its ctx ends.
