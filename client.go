@@ -33,6 +33,7 @@ type Client struct {
 	longPolls      atomic.Int64 // open now
 	longPollDoubts atomic.Int64 // operations in a row that WaitOperation did not know
 	longPollTrust  atomic.Bool  // a done answer of WaitOperation was confirmed
+	longCalls      longCalls
 	longPollResume atomic.Int64 // Unix nanoseconds before which WaitOperation is not used
 	learned        learned      // of its methods' durations
 	origins        [recentOrigins]atomic.Pointer[origin]

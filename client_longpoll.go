@@ -2,6 +2,8 @@ package lro
 
 import (
 	"math"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -64,4 +66,44 @@ func (s *longPollSlot) release(o *core) {
 		o.client.releaseLongPoll()
 		s.held = false
 	}
+}
+
+// longCalls are a client's WaitOperation calls that are open, the oldest first.
+type longCalls struct {
+	mu    sync.Mutex // taken after that of a scheduler
+	calls []*call
+}
+
+func (l *longCalls) add(k *call) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = append(l.calls, k)
+}
+
+func (l *longCalls) drop(k *call) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = slices.DeleteFunc(l.calls, func(o *call) bool { return o == k })
+}
+
+// giveWay makes the oldest n of those that are concerned poll instead, and
+// returns how many it were.
+func (l *longCalls) giveWay(n int, concerns func(*call) bool) (given int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = slices.DeleteFunc(l.calls, func(k *call) bool {
+		gives := given < n && concerns(k)
+		if gives {
+			k.giveUp()
+			given++
+		}
+		return gives
+	})
+	return given
+}
+
+// giveWay makes all long polls for the client's operations poll instead.
+func (c *Client) giveWay() {
+	b := bubble()
+	c.longCalls.giveWay(math.MaxInt, func(k *call) bool { return k.lane.scheduler.bubble == b })
 }

@@ -1,63 +1,184 @@
 package lro
 
-// member is one operation in one group.
-type member struct {
-	core   *core
-	group  *group
-	index  int32   // in group.left, outside when it has ended; guarded by group.mu
-	served bool    // the last poll before the iteration's deadline was made; guarded by core.mu
-	linked bool    // waits; guarded by core.mu
-	next   *member // of the same operation, in another group; guarded by core.mu
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// group is a [Group] without the type of its operations.
+type group struct {
+	mu        sync.Mutex // taken after that of a core
+	left      []*member  // that have not ended
+	ended     []finished // not yielded yet
+	iteration *caller    // nil while none is under way
+	iterated  bool
 }
 
-// join makes the group wait for the operation, in the iteration it.
-func (m *member) join(it *iteration) {
-	c, g := m.core, m.group
-	c.mu.Lock()
-	w := &c.wait
-	switch {
-	case !g.during(it):
-		c.mu.Unlock()
-	case c.view.done:
-		c.mu.Unlock()
-		g.hand(m, nil)
-	case w.lane != nil && w.lane.scheduler.bubble != g.scheduler.bubble:
-		c.mu.Unlock()
-		g.hand(m, &ending{core: c, last: c.known(), err: errOtherBubble})
-	default:
-		m.next, m.linked, m.served = w.members, true, false
-		w.members = m
-		c.homeLocked()
-		c.mu.Unlock()
+// finished is an operation that has left the group.
+type finished struct {
+	op  Handle
+	err error
+}
+
+func (g *group) add(c *core) {
+	m := &member{core: c}
+	g.mu.Lock()
+	m.index = int32(len(g.left))
+	g.left = append(g.left, m)
+	it := g.iteration
+	g.mu.Unlock()
+	if it != nil {
+		g.join(it, m)
 	}
 }
 
-// leave ends the group's wait for the operation. It returns what it ended with:
-// nil when the operation is done, else the state of the wait.
-func (m *member) leave() *ending {
-	c := m.core
-	c.mu.Lock()
-	at := &ending{core: c, last: c.view, polls: int(c.wait.polls)}
-	if x := c.wait.extra; x != nil {
-		at.pollErr = x.pollErr
-	}
-	var e *ending
-	if m.linked {
-		c.wait.drop(m)
-		e = c.homeLocked()
-	}
-	c.mu.Unlock()
-	e.tell()
-	return at
+func (g *group) len() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.left) + len(g.ended)
 }
 
-func (w *wait) drop(m *member) {
-	m.linked = false
-	for p := &w.members; *p != nil; p = &(*p).next {
-		if *p == m {
-			*p = m.next
-			break
+// members returns those that have not ended.
+func (g *group) members() []*member {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.left)
+}
+
+// iterate yields operations as they end, with the limits of a [Group].
+func (g *group) iterate(ctx context.Context, inFlight int, qps float64, yield func(Handle, error) bool) {
+	it := g.begin(ctx, inFlight, qps)
+	defer g.end(it)
+	for {
+		left, ok := g.drain(yield)
+		if !ok || left == 0 {
+			return
+		}
+		select {
+		case <-it.wake:
+		case <-ctx.Done():
+			g.stop(it, yield)
+			return
 		}
 	}
-	m.next = nil
+}
+
+// begin makes the group wait for its operations.
+func (g *group) begin(ctx context.Context, inFlight int, qps float64) *caller {
+	it := newCaller(ctx, nil)
+	it.group = g
+	g.mu.Lock()
+	if g.iterated {
+		g.mu.Unlock()
+		panic("lro: Group is iterated by two loops at once")
+	}
+	it.scheduler = newGroupScheduler(ctx, inFlight, qps)
+	g.iterated, g.iteration = true, it
+	g.mu.Unlock()
+	for _, m := range g.members() {
+		g.join(it, m)
+	}
+	if it.deadline > 0 {
+		it.scheduler.expect(it)
+	}
+	return it
+}
+
+// end ends the iteration, and the group's waiting with it.
+func (g *group) end(it *caller) {
+	g.mu.Lock()
+	g.iteration = nil
+	g.mu.Unlock()
+	for _, m := range g.members() {
+		m.leave()
+	}
+	it.scheduler.close()
+	g.mu.Lock()
+	g.iterated = false
+	g.mu.Unlock()
+}
+
+// during reports whether the iteration it is under way.
+func (g *group) during(it *caller) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.iteration == it
+}
+
+// join makes the iteration wait for a member.
+func (g *group) join(it *caller, m *member) {
+	if e := it.join(m); e != nil {
+		g.hand(m, e)
+	}
+}
+
+// stop yields what has ended, and then each operation that has not, with the
+// error that ctx has ended.
+func (g *group) stop(it *caller, yield func(Handle, error) bool) {
+	for _, m := range g.members() {
+		if _, ok := g.drain(yield); !ok {
+			return
+		}
+		at := m.leave()
+		switch {
+		case at.last.done:
+			g.hand(m, at)
+		case g.has(m):
+			at.err = contextCauses(it.ctx)
+			if !yield(m.core.self, at.outcome(it.began)) {
+				return
+			}
+		}
+	}
+	g.drain(yield)
+}
+
+// has reports whether the member has not ended.
+func (g *group) has(m *member) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return m.index >= 0
+}
+
+// drain yields what has ended. It returns how many are left to wait for, and
+// false once yield has.
+func (g *group) drain(yield func(Handle, error) bool) (left int, ok bool) {
+	for {
+		g.mu.Lock()
+		left = len(g.left)
+		if len(g.ended) == 0 {
+			g.mu.Unlock()
+			return left, true
+		}
+		f := g.ended[0]
+		g.ended[0] = finished{}
+		g.ended = g.ended[1:]
+		g.mu.Unlock()
+		if !yield(f.op, f.err) {
+			return left, false
+		}
+	}
+}
+
+// hand moves a member that has ended to those that are to be yielded.
+func (g *group) hand(m *member, e *ending) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if m.index < 0 {
+		return
+	}
+	last := len(g.left) - 1
+	g.left[m.index] = g.left[last]
+	g.left[m.index].index = m.index
+	g.left[last] = nil
+	g.left = g.left[:last]
+	m.index = -1
+	began := time.Now()
+	if g.iteration != nil {
+		began = g.iteration.began
+		g.iteration.signal()
+	}
+	g.ended = append(g.ended, finished{m.core.self, e.outcome(began)})
 }

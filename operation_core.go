@@ -34,9 +34,9 @@ func (c *core) learnLocked(v view) {
 		return
 	}
 	c.view = v
-	for k := c.wait.callers; k != nil; k = k.next {
-		if k.watch {
-			k.signal()
+	for m := c.wait.members; m != nil; m = m.next {
+		if m.by.watch {
+			m.by.signal()
 		}
 	}
 }
@@ -48,7 +48,7 @@ func (c *core) heard(a answer) {
 	obs := observation{call: calledGet, hint: a.hint, done: a.view.done}
 	obs.decodes = obs.done && c.self.decodes(a.view)
 	c.mu.Lock()
-	if l := c.wait.lane; l != nil && l.scheduler.bubble != bubble() {
+	if c.wait.lane != nil && !c.wait.reachable() {
 		// Its goroutines cannot be woken from here; its next poll sees this.
 		c.learnLocked(a.view)
 		c.mu.Unlock()

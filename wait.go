@@ -3,32 +3,30 @@ package lro
 import (
 	"context"
 	"math/rand/v2"
+	"reflect"
 	"time"
 )
 
 // wait is the state of waiting for one operation, which all its callers share.
-// It is moved by the scheduler of one lane: of its client, or of a group while
-// only groups wait. It is kept small, since a group may hold a million; fields
-// that few need are in extra. All is guarded by core.mu but the last three
-// fields, which the scheduler's mu guards.
+// The scheduler of its lane moves it: that of its client, or that of a group
+// while only groups wait. It is kept small, since a group may hold a million;
+// fields that few need are in extra. All is guarded by core.mu but the entry,
+// which the scheduler's mu guards.
 type wait struct {
 	begun   time.Duration // when the schedule of polls began, by clock; 0 before
 	older   time.Duration // age of the operation when it began
 	due     time.Duration // when the next call is made, by clock
 	lane    *lane         // nil while no caller waits
-	callers *caller       // first of those that wait for this operation alone
-	members *member       // first of those of groups that are iterated
+	members *member       // of the callers that wait; groups come last
 	extra   *waitExtra
 	poll    pollState
+	entry         // in the agenda of the lane
 	polls   int32 // calls made by this wait
 	calls   int32 // calls made for the operation since begun
 	phase   phase
 	slot    longPollSlot
 	again   bool // poll again when the call under way has ended
-
-	long  bool // the next call is a WaitOperation
-	index int32
-	key   time.Duration // when the scheduler is to look at it
+	last    bool // the next call is one before a deadline
 }
 
 // phase is what a wait is doing.
@@ -39,6 +37,12 @@ const (
 	fresh                // the scheduler has not decided about it yet
 	pausing              // until due
 	calling
+)
+
+// Keys of waits that go before those whose next call is due.
+const (
+	freshKey    time.Duration = iota // no call: the scheduler is to decide about it
+	lastPollKey                      // a poll before a deadline
 )
 
 // waitExtra is what a wait has only when something special is set or happens.
@@ -73,14 +77,6 @@ func (w *wait) plan(due, timeout time.Duration) {
 	}
 }
 
-// timeout is that of the next call; 0 for a GetOperation.
-func (w *wait) timeout() time.Duration {
-	if w.extra == nil {
-		return 0
-	}
-	return w.extra.timeout
-}
-
 // trim lets go of what is not used any more.
 func (w *wait) trim(now time.Duration) {
 	x := w.extra
@@ -90,19 +86,50 @@ func (w *wait) trim(now time.Duration) {
 	if x.notBefore <= now {
 		x.notBefore = 0
 	}
-	if x.link == nil && x.notBefore == 0 && !x.held.done && x.pollErr == nil && x.hint == nil && x.forecast == nil && x.timeout == 0 && x.span == nil && x.call == nil {
+	if reflect.ValueOf(x).Elem().IsZero() {
 		w.extra = nil
 	}
 }
 
 // watched reports whether a caller iterates over progress.
 func (w *wait) watched() bool {
-	for k := w.callers; k != nil; k = k.next {
-		if k.watch {
+	for m := w.members; m != nil; m = m.next {
+		if m.by.watch {
 			return true
 		}
 	}
 	return false
+}
+
+// values returns the context of a caller that waits: the one whose values,
+// such as credentials, the next call carries.
+func (w *wait) values() context.Context {
+	for m := w.members; m != nil; m = m.next {
+		if m.by.ctx.Err() == nil {
+			return m.by.ctx
+		}
+	}
+	return w.members.by.ctx
+}
+
+// putLocked has the scheduler look at the wait when its next call is due, or, if
+// that call is a WaitOperation which should show progress, when it has taken too
+// long: a service that ignores the timeout must not keep progress from those who
+// watch.
+func (c *core) putLocked() {
+	w, key := &c.wait, forever
+	switch {
+	case w.phase == fresh:
+		key = freshKey
+	case w.phase == pausing && w.last && w.due <= clock():
+		key = lastPollKey
+	case w.phase == pausing:
+		key = w.due
+	case w.extra.call.long && w.watched():
+		k := w.extra.call
+		key = k.begun + k.timeout + c.client.lastPollMargin()
+	}
+	w.lane.put(c, key)
 }
 
 // homeLocked puts the wait where its callers want it: with its client, or with a
@@ -110,75 +137,31 @@ func (w *wait) watched() bool {
 // left.
 func (c *core) homeLocked() *ending {
 	w := &c.wait
-	old := w.lane
-	switch {
-	case w.callers != nil:
-		if old == nil || old.scheduler.client == nil {
-			w.lane = c.client.enlist()
-		}
-	case w.members != nil:
-		if s := &w.members.group.scheduler; old == nil || old.scheduler != s {
-			w.lane = s.enlist(c.client)
-		}
-	default:
+	if w.members == nil {
 		return c.endLocked(nil)
 	}
-	if old != nil && old != w.lane {
+	old, group := w.lane, w.members.by.scheduler
+	switch {
+	case old != nil && (old.scheduler == group || group == nil && old.scheduler.client != nil):
+		return nil
+	case group != nil:
+		w.lane = group.enlist(c.client)
+	default:
+		w.lane = c.client.enlist()
+	}
+	if old != nil {
 		old.remove(c)
 	}
-	switch w.phase {
-	case idle:
-		w.phase, w.index = fresh, -1
-		w.lane.scheduler.begin(c)
-	case fresh:
-		if old != w.lane {
-			w.lane.scheduler.begin(c)
-		}
-	default:
-		w.lane.put(c, c.keyLocked(clock()))
+	if w.phase == idle {
+		w.phase = fresh
 	}
+	c.putLocked()
 	return nil
-}
-
-// begin begins a wait, if it is still s that is to.
-func (c *core) begin(s *scheduler) {
-	c.mu.Lock()
-	w := &c.wait
-	mine := func() bool { return w.phase == fresh && w.lane.scheduler == s }
-	if mine() && w.callers != nil {
-		if sp := c.newSpanLocked(w.callers.ctx); sp != nil {
-			link := w.extra.link
-			c.mu.Unlock()
-			sp.begin(c, link)
-			c.mu.Lock()
-		}
-	}
-	var e *ending
-	if mine() {
-		e = c.beginLocked()
-	}
-	c.mu.Unlock()
-	e.tell()
-}
-
-// values returns the context of a caller that waits: the one whose values,
-// such as credentials, the next call carries.
-func (w *wait) values() context.Context {
-	for k := w.callers; k != nil; k = k.next {
-		if k.ctx.Err() == nil {
-			return k.ctx
-		}
-	}
-	if w.callers != nil {
-		return w.callers.ctx
-	}
-	return w.members.group.scheduler.ctx
 }
 
 // beginLocked decides what a new wait does first.
 func (c *core) beginLocked() *ending {
-	w := &c.wait
-	now := clock()
+	w, now := &c.wait, clock()
 	if w.begun == 0 {
 		w.begun = now
 	}
@@ -264,24 +247,44 @@ func (c *core) decideLocked(obs observation, a answer, from context.Context, now
 	w.phase = pausing
 	w.plan(now+d.after, d.timeout)
 	w.trim(now)
-	w.lane.put(c, c.keyLocked(now))
+	c.putLocked()
 	return nil
 }
 
-// pollSoonLocked makes the wait poll as soon as the service allows it.
+// pollSoonLocked makes the wait poll as soon as the service allows it; after the
+// call under way, if there is one.
 func (c *core) pollSoonLocked() {
 	w := &c.wait
-	if w.lane == nil || w.lane.scheduler.bubble != bubble() {
-		return
-	}
-	if w.phase != pausing {
+	switch {
+	case !w.reachable():
+	case w.phase == pausing:
+		w.plan(clock(), 0)
+		c.putLocked()
+	default:
 		w.again = true
 		c.cutLocked()
+	}
+}
+
+// lastPoll polls shortly before the deadline of a caller. One poll serves all
+// callers whose time has come: none is made where the state is younger than the
+// margin, a poll is under way, or the service wants no call.
+func (c *core) lastPoll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := &c.wait
+	young := c.view.at != 0 && time.Duration(time.Now().UnixNano()-c.view.at) < c.client.lastPollMargin()
+	early := w.extra != nil && w.extra.notBefore > clock()
+	if young || early || !w.reachable() || w.phase == calling && !w.extra.call.long {
 		return
 	}
-	w.plan(clock(), 0)
-	w.lane.put(c, c.keyLocked(clock()))
+	w.last = true
+	c.pollSoonLocked()
 }
+
+// reachable reports whether there is a wait whose goroutines may be woken from
+// here: they are not in another bubble of testing/synctest.
+func (w *wait) reachable() bool { return w.lane != nil && w.lane.scheduler.bubble == bubble() }
 
 // giveWay keeps the streams of the connection free for a request to cancel the
 // operation: its own WaitOperation gives way at once, and all that the client's
@@ -289,7 +292,7 @@ func (c *core) pollSoonLocked() {
 // function ends that.
 func (c *core) giveWay() (end func()) {
 	c.mu.Lock()
-	if l := c.wait.lane; l != nil && l.scheduler.bubble == bubble() {
+	if c.wait.reachable() {
 		c.cutLocked()
 	}
 	c.mu.Unlock()
@@ -301,7 +304,6 @@ func (c *core) giveWay() (end func()) {
 // cutLocked gives up a WaitOperation under way, for a GetOperation.
 func (c *core) cutLocked() {
 	if x := c.wait.extra; x != nil && x.call != nil && x.call.long {
-		x.call.cut.Store(true)
-		x.call.cancel()
+		x.call.giveUp()
 	}
 }

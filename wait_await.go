@@ -51,28 +51,30 @@ func (o *Operation[R, M]) ended(ctx context.Context, err error, opts []WaitOptio
 
 // Await is Wait for select: it returns a channel that gets the outcome once,
 // and is then closed. The channel need not be read. ctx bounds the wait as it
-// does in Wait; while it lasts, a goroutine waits.
+// does in Wait. No goroutine waits meanwhile.
 func (o *Operation[R, M]) Await(ctx context.Context, opts ...WaitOption) <-chan Outcome[R] {
 	ch := make(chan Outcome[R], 1)
-	go func() {
-		defer close(ch)
-		r, err := o.Wait(ctx, opts...)
-		ch <- Outcome[R]{r, err}
-	}()
+	o.OnDone(ctx, func(out Outcome[R]) {
+		ch <- out
+		close(ch)
+	}, opts...)
 	return ch
 }
 
-// OnDone calls f once with what Wait(ctx) returns, on a goroutine of its own,
-// also when the operation is done already and when waiting ended without an
-// outcome. Several calls with functions are independent of each other; no
-// lock is held while f runs. The channel it returns is closed when f has
-// returned, for who must know.
+// OnDone calls f once with what Wait(ctx) returns, on a goroutine of its own
+// that begins then, also when the operation is done already and when waiting
+// ended without an outcome. Several calls with functions are independent of each
+// other; no lock is held while f runs. The channel it returns is closed when f
+// has returned.
 func (o *Operation[R, M]) OnDone(ctx context.Context, f func(Outcome[R]), opts ...WaitOption) <-chan struct{} {
 	returned := make(chan struct{})
-	go func() {
+	o.onEnd(ctx, func(err error) {
 		defer close(returned)
-		r, err := o.Wait(ctx, opts...)
-		f(Outcome[R]{r, err})
-	}()
+		var out Outcome[R]
+		if out.Err = o.ended(ctx, err, opts); out.Err == nil {
+			out.Result, out.Err = o.Result()
+		}
+		f(out)
+	})
 	return returned
 }

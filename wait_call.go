@@ -17,111 +17,70 @@ type call struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	from    context.Context // of the caller whose credentials it carries
-	values  context.Context // what WaitStart returned; nil without
-	fresh   *span           // to begin before the call
-	link    any             // for that
+	counts  bool            // as one of the calls that are open
+	turn    int             // of the lane, when it was opened
 
 	cut    atomic.Bool // a WaitOperation that was given up, to poll instead
 	ending *ending     // of the wait, when it ended before the call; guarded by core.mu
-
-	// Guarded by the scheduler's mu.
-	over   bool // has returned
-	counts bool // as one of those that are open
 }
 
-// open prepares the call that is due, and reports whether it is to be made. The
-// scheduler calls it.
-func (c *core) open(k *call) bool {
+// visit does what is due for a wait: it decides about one that is new, makes a
+// call, or gives up one that takes too long. The scheduler calls it.
+func (c *core) visit(s *scheduler) {
+	var e *ending
 	c.mu.Lock()
-	w := &c.wait
-	if !k.lane.claim(c) {
-		c.mu.Unlock()
-		return false
-	}
-	now := clock()
-	timeout := w.timeout()
+	w, now := &c.wait, clock()
 	switch {
+	case w.lane == nil || w.lane.scheduler != s || !w.lane.due(c, now): // any more
 	case c.view.done: // learnt in another bubble
-		e := c.endLocked(nil)
+		e = c.endLocked(nil)
+	case c.unobservedLocked():
+		sp := c.newSpanLocked()
 		c.mu.Unlock()
-		e.tell()
-		return false
+		sp.begin(c)
+		return // it is still due
+	case w.phase == fresh:
+		e = c.beginLocked()
 	case w.phase == calling:
-		x := w.extra
-		if c.serveDeadlinesLocked(now) || x.call.long && w.watched() && now >= c.overstaysAt(x.call) {
-			c.cutLocked()
-		}
-		if x.call.cut.Load() {
-			k.lane.put(c, forever)
-		} else {
-			k.lane.put(c, c.keyLocked(now))
-		}
-		c.mu.Unlock()
-		return false
-	case now < w.due:
-		if !c.serveDeadlinesLocked(now) {
-			k.lane.put(c, c.keyLocked(now))
-			c.mu.Unlock()
-			return false
-		}
-		timeout = 0
+		c.cutLocked()
+		w.lane.put(c, forever)
+	default:
+		go c.openLocked(now).make()
 	}
-	x := w.more()
-	k.timeout, k.long = timeout, timeout > 0
-	k.from, k.link = w.values(), x.link
-	k.ctx, k.cancel = context.WithTimeout(context.Background(), timeout+c.policy.AttemptTimeout)
-	k.fresh = c.newSpanLocked(k.from)
-	if k.fresh == nil && x.span != nil && x.span.ctx != nil {
-		k.values = x.span.ctx
-		x.span.values.from.Store(&valuesOf{context.Background(), k.from})
-	}
+	c.mu.Unlock()
+	e.tell()
+}
+
+// openLocked prepares the call that is due.
+func (c *core) openLocked(now time.Duration) *call {
+	w, x := &c.wait, c.wait.more()
 	w.polls++
 	w.calls++
-	k.number = int(w.polls)
-	x.call, w.phase = k, calling
-	k.lane.put(c, c.keyLocked(now))
-	c.mu.Unlock()
-	return true
+	k := &call{core: c, lane: w.lane, begun: now, timeout: x.timeout, long: x.timeout > 0, number: int(w.polls), from: w.values()}
+	values := k.from
+	if x.span != nil && x.span.ctx != nil {
+		values = x.span.ctx
+		x.span.values.from.Store(&k.from)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), x.timeout+c.policy.AttemptTimeout)
+	k.ctx, k.cancel = valuesOf{ctx, values}, cancel
+	x.call, w.phase, w.last = k, calling, false
+	k.lane.opened(k)
+	c.putLocked()
+	return k
 }
 
 // make makes the call and takes over what it brings.
 func (k *call) make() {
 	c := k.core
-	ctx := valuesOf{k.ctx, k.from}
-	if k.fresh != nil {
-		if !k.fresh.begin(c, k.link) {
-			k.cancel()
-			k.lane.scheduler.release(k)
-			return
-		}
-		ctx.values = k.fresh.ctx
-	} else if k.values != nil {
-		ctx.values = k.values
-	}
-	obs, a := c.ask(ctx, c.self.decodes, k.timeout, k.number)
+	obs, a := c.ask(k.ctx, c.self.decodes, k.timeout, k.number)
 	if a.err == nil && !a.view.done {
 		if hint, began := c.hintFor(k); hint != nil {
 			obs.aim = hint(Raw{c.name, a.view}, elapsedSince(began, clock()))
 		}
 	}
-	k.settle(obs, a)
-}
-
-// hintFor returns the policy's hint where the call is that of a wait which has
-// one.
-func (c *core) hintFor(k *call) (hint func(Raw, time.Duration) time.Duration, began time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if x := c.wait.extra; x != nil && x.call == k {
-		return x.hint, x.began
-	}
-	return nil, 0
-}
-
-func (k *call) settle(obs observation, a answer) {
-	c := k.core
 	k.cancel()
-	k.lane.scheduler.release(k)
+	k.lane.returned(k)
 	c.mu.Lock()
 	x := c.wait.extra
 	if x == nil || x.call != k {
@@ -143,4 +102,21 @@ func (k *call) settle(obs observation, a answer) {
 	e := c.tookLocked(obs, a, k.from)
 	c.mu.Unlock()
 	e.tell()
+}
+
+// giveUp ends a WaitOperation, so that its operation is polled instead.
+func (k *call) giveUp() {
+	k.cut.Store(true)
+	k.cancel()
+}
+
+// hintFor returns the policy's hint where the call is that of a wait which has
+// one.
+func (c *core) hintFor(k *call) (hint func(Raw, time.Duration) time.Duration, began time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if x := c.wait.extra; x != nil && x.call == k {
+		return x.hint, x.began
+	}
+	return nil, 0
 }

@@ -6,189 +6,238 @@ import (
 	"time"
 )
 
-// caller is one that waits for an operation by itself, not in a group.
+// caller is one that waits: for one operation, or in an iteration over a group
+// for all of its operations.
 type caller struct {
 	ctx      context.Context
 	began    time.Time
-	deadline time.Duration // of ctx, by clock; 0 for none, and once a last poll was made for it
+	deadline time.Duration // of ctx, by clock; 0 for none
+	entry                  // among the deadlines of its scheduler
 	watch    bool          // is woken by each change, not only by the end
 	wake     chan struct{}
 
-	// Guarded by core.mu.
-	next, prev *caller
-	ended      *ending // of its wait; nil before
+	only  member      // its part in the wait for one operation
+	ended *ending     // of that; nil before. Guarded by core.mu
+	then  func()      // is called on a goroutine of its own at the end, in place of wake
+	stop  func() bool // keeps then from being called at the end of ctx. Guarded by core.mu
+
+	group     *group     // nil for one operation
+	scheduler *scheduler // of the group
 }
 
-func newCaller(ctx context.Context, watch bool) *caller {
-	k := &caller{ctx: ctx, began: time.Now(), watch: watch, wake: make(chan struct{}, 1)}
+// member is the part of a caller in one wait.
+type member struct {
+	core  *core
+	by    *caller // while it waits; guarded by core.mu
+	next  *member // of the same wait; guarded by core.mu
+	index int32   // of a group's: in group.left, -1 once it has ended; guarded by group.mu
+}
+
+func newCaller(ctx context.Context, c *core) *caller {
+	k := &caller{ctx: ctx, began: time.Now(), wake: make(chan struct{}, 1)}
+	k.only.core = c
 	if deadline, ok := ctx.Deadline(); ok {
 		k.deadline = max(1, clock()+deadline.Sub(k.began))
 	}
 	return k
 }
 
-func (k *caller) signal() { signal(k.wake) }
+// signal wakes the caller.
+func (k *caller) signal() {
+	switch {
+	case k.then == nil:
+		signal(k.wake)
+	case k.stop():
+		go k.then()
+	}
+}
+
+// lastPolls polls what the caller waits for, shortly before its deadline.
+func (k *caller) lastPolls() {
+	if k.group == nil {
+		k.only.core.lastPoll()
+		return
+	}
+	for _, m := range k.group.members() {
+		m.core.lastPoll()
+	}
+}
 
 var errOtherBubble = errors.New("callers in another bubble of testing/synctest wait for the operation")
 
-// join counts the caller as one that waits. It reports false when the operation
-// is done, and fails when that is not possible.
+// join makes the caller wait for a member's operation. It returns nil, or how
+// waiting has ended before it began, where that is so.
 //
 // It does little, on the caller's stack: a stack that has grown stays so for as
 // long as the caller waits. The scheduler does the rest.
-func (c *core) join(k *caller) (bool, error) {
+func (k *caller) join(m *member) *ending {
+	c := m.core
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w := &c.wait
+	w, ended := &c.wait, &ending{core: c, last: c.view}
 	switch {
+	case k.group != nil && !k.group.during(k):
+		return nil // it waits for nothing any more
 	case c.view.done:
-		return false, nil
-	case w.lane != nil && w.lane.scheduler.bubble != bubble():
-		return false, &WaitError{Name: c.name, Last: Raw{c.name, c.view}, cause: causes{errOtherBubble}}
+		return ended
+	case k.group == nil && k.ctx.Err() != nil:
+		ended.err = contextCauses(k.ctx)
+		return ended
+	case w.lane != nil && !w.reachable():
+		ended.err = errOtherBubble
+		return ended
 	}
 	if k.watch && w.phase == calling && !w.watched() {
 		// A long poll meant for those who want the end only would keep progress
 		// from the first who watches.
 		c.cutLocked()
 	}
-	w.link(k)
+	w.link(m, k)
 	c.homeLocked()
-	return true, nil
+	if k.group == nil && k.deadline > 0 {
+		w.lane.scheduler.expect(k)
+	}
+	if k.then != nil {
+		k.stop = context.AfterFunc(k.ctx, k.then)
+	}
+	return nil
 }
 
-// leave takes a caller out, and returns what its waiting ended with: nil when
-// the operation is done, else a [*WaitError].
-func (c *core) leave(k *caller) error {
-	c.mu.Lock()
-	if k.ended != nil {
-		defer c.mu.Unlock()
-		if k.ended.err == nil {
-			return nil
-		}
-		return k.ended.waitError(time.Since(k.began))
+// leave takes the caller of one operation out, and returns what its waiting ended
+// with: nil when the operation is done, else a [*WaitError].
+func (k *caller) leave() error {
+	at := k.only.leave()
+	switch {
+	case k.ended != nil:
+		at = k.ended
+	case !at.last.done && k.ctx.Err() != nil:
+		at.err = contextCauses(k.ctx)
 	}
-	var err error
-	if w := &c.wait; !c.view.done && w.poll.check == confirm && w.poll.failed > 0 {
+	return at.outcome(k.began)
+}
+
+// leave takes a member out that may have ended, and returns the state of the
+// wait.
+func (m *member) leave() *ending {
+	c := m.core
+	c.mu.Lock()
+	w := &c.wait
+	waits := w.unlink(m)
+	if waits && !c.view.done && w.poll.check == confirm && w.poll.failed > 0 {
 		// WaitOperation has told how the operation ended; only the confirmation
 		// could not be had.
 		c.learnLocked(w.extra.held)
-		w.unlink(k)
-		e := c.endLocked(nil)
-		c.mu.Unlock()
-		e.tell()
-		return nil
 	}
-	if !c.view.done && k.ctx.Err() != nil {
-		err = c.errorLocked(k.began, contextCauses(k.ctx))
+	at := c.endingLocked(nil)
+	var e *ending
+	switch {
+	case waits && c.view.done:
+		e = c.endLocked(nil)
+	case waits:
+		e = c.homeLocked()
 	}
-	c.wait.unlink(k)
-	e := c.homeLocked()
 	c.mu.Unlock()
 	e.tell()
-	return err
+	return at
 }
 
-// link adds a caller, behind the first: that remains the one for which calls are
-// made.
-func (w *wait) link(k *caller) {
-	first := w.callers
-	if first == nil {
-		w.callers = k
-		return
+// link adds a member: a group's last, and another behind the first, which remains
+// the one for which calls are made.
+func (w *wait) link(m *member, by *caller) {
+	m.by = by
+	p := &w.members
+	for *p != nil && (*p).by.group == nil {
+		p = &(*p).next
+		if by.group == nil {
+			break
+		}
 	}
-	k.prev, k.next = first, first.next
-	if k.next != nil {
-		k.next.prev = k
-	}
-	first.next = k
+	m.next, *p = *p, m
 }
 
-func (w *wait) unlink(k *caller) {
-	if k.prev != nil {
-		k.prev.next = k.next
-	} else {
-		w.callers = k.next
+// unlink takes a member out. It reports whether that was one.
+func (w *wait) unlink(m *member) bool {
+	for p := &w.members; *p != nil; p = &(*p).next {
+		if *p != m {
+			continue
+		}
+		if m.by.group == nil {
+			w.lane.scheduler.forget(m.by)
+		}
+		*p, m.next = m.next, nil
+		return true
 	}
-	if k.next != nil {
-		k.next.prev = k.prev
-	}
-	k.prev, k.next = nil, nil
-}
-
-// errorLocked says that waiting ended for these causes, with what the wait knows.
-func (c *core) errorLocked(began time.Time, cs causes) *WaitError {
-	e := c.endingLocked(cs)
-	return e.waitError(time.Since(began))
-}
-
-func (c *core) hasEnded(k *caller) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return k.ended != nil
+	return false
 }
 
 // await blocks until the operation is done or waiting ends.
 func (c *core) await(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return c.stopped(ctx, time.Now())
-	}
-	k := newCaller(ctx, false)
-	if ok, err := c.join(k); !ok {
-		return err
+	k := newCaller(ctx, c)
+	if e := k.join(&k.only); e != nil {
+		return e.outcome(k.began)
 	}
 	select {
 	case <-k.wake:
 	case <-ctx.Done():
 	}
-	return c.leave(k)
+	return k.leave()
 }
 
-// stopped is the answer to waiting with a ctx that has ended; nil when the
-// operation is done or ctx has not ended.
-func (c *core) stopped(ctx context.Context, began time.Time) error {
-	v := c.known()
-	if v.done || ctx.Err() == nil {
-		return nil
+// onEnd calls f on a goroutine of its own with what await returns. No goroutine
+// waits.
+func (c *core) onEnd(ctx context.Context, f func(error)) {
+	k := newCaller(ctx, c)
+	k.then = func() { f(k.leave()) }
+	if e := k.join(&k.only); e != nil {
+		go f(e.outcome(k.began))
 	}
-	return &WaitError{Name: c.name, Last: Raw{c.name, v}, Elapsed: time.Since(began), cause: contextCauses(ctx)}
 }
 
 // watch calls yield with each state that differs from the one shown, until it
 // returns false, the operation is done, which is yielded too, or waiting ends,
 // which is returned.
 func (c *core) watch(ctx context.Context, shown view, yield func(view) bool) error {
-	if err := c.stopped(ctx, time.Now()); err != nil {
-		return err
-	}
-	k := newCaller(ctx, true)
-	waits, err := c.join(k)
-	if err != nil {
-		return err
+	k := newCaller(ctx, c)
+	k.watch = true
+	e := k.join(&k.only)
+	waits := e == nil
+	if !waits && e.err != nil {
+		return e.outcome(k.began)
 	}
 	defer func() {
 		if waits {
-			_ = c.leave(k)
+			_ = k.leave()
 		}
 	}()
 	for !shown.done {
-		if now := c.known(); now.at != 0 && !now.same(shown) {
+		now, ended := k.state()
+		switch {
+		case now.at != 0 && !now.same(shown):
 			shown = now
 			if !yield(shown) {
 				return nil
 			}
 			continue
-		}
-		select {
-		case <-k.wake:
-			if !c.hasEnded(k) {
-				continue
+		case !ended && ctx.Err() == nil:
+			select {
+			case <-k.wake:
+			case <-ctx.Done():
 			}
-		case <-ctx.Done():
+			continue
 		}
 		waits = false
-		if err := c.leave(k); err != nil {
+		if err := k.leave(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// state returns the state of the caller's only operation, and whether waiting
+// for it has ended.
+func (k *caller) state() (view, bool) {
+	c := k.only.core
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.view, k.ended != nil
 }

@@ -370,7 +370,7 @@ func TestWaitersComeAndGo(t *testing.T) {
 		synctest.Wait()
 		log.check(t)
 		for _, op := range ops {
-			if w := &op.untyped().wait; w.phase != idle || w.callers != nil || w.members != nil || w.lane != nil {
+			if w := &op.untyped().wait; w.phase != idle || w.members != nil || w.lane != nil {
 				t.Fatalf("%s: left behind %+v", op.Name(), w)
 			}
 		}
@@ -468,13 +468,16 @@ func TestProgressBesideALongPollThatOverstays(t *testing.T) {
 // to cancel gets one all the same.
 func TestCancelGetsAStream(t *testing.T) {
 	t.Parallel()
-	for _, streams := range []int{1, 2} {
-		t.Run(fmt.Sprint(streams), func(t *testing.T) {
+	for _, test := range []struct {
+		streams int
+		grouped bool
+	}{{1, false}, {2, false}, {1, true}, {2, true}} {
+		t.Run(fmt.Sprint(test), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				// Callers of a full channel are served in the order they came, as
 				// those who wait for a stream are.
-				open := make(chan struct{}, streams)
+				open := make(chan struct{}, test.streams)
 				stream := func(ctx context.Context, call func() (*longrunningpb.Operation, error)) (*longrunningpb.Operation, error) {
 					select {
 					case open <- struct{}{}:
@@ -502,13 +505,13 @@ func TestCancelGetsAStream(t *testing.T) {
 				defer wg.Wait()
 				defer leave()
 				var last *Operation[stringValue, stringValue]
-				for range 2 * streams {
+				for range 2 * test.streams {
 					op, err := Strings.Wrap(c, running(""))
 					if err != nil {
 						t.Fatal(err)
 					}
 					last = op
-					wg.Go(func() { _, _ = op.Wait(ctx) })
+					wg.Go(func() { _ = waitFor(ctx, op, test.grouped) })
 					synctest.Wait()
 				}
 				begin := time.Now()

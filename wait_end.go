@@ -19,18 +19,10 @@ func (c *core) endLocked(err error) *ending {
 		return nil
 	}
 	e := c.endingLocked(err)
-	for w.callers != nil {
-		e.take(w.callers)
-	}
-	for w.members != nil {
-		e.takeMember(w.members)
-	}
+	e.takeLocked(func(*caller) bool { return true })
 	if x := w.extra; x != nil {
 		if e.span = x.span; e.span != nil && e.span.ctx == nil {
 			e.span.ending, e.later = e, true
-			if x.call != nil {
-				e.polls-- // it will not be made
-			}
 		} else if x.call != nil {
 			x.call.ending, e.later = e, true
 		}
@@ -51,24 +43,11 @@ func (c *core) endLocked(err error) *ending {
 // refused, those with the context from. The wait lasts for the others, with
 // theirs.
 func (c *core) refuseLocked(from context.Context, err error, now time.Duration) *ending {
-	w := &c.wait
 	e := c.endingLocked(err)
 	e.later = true // the span's end
-	for k := w.callers; k != nil; {
-		next := k.next
-		if sameContext(k.ctx, from) {
-			e.take(k)
-		}
-		k = next
-	}
-	for m := w.members; m != nil; {
-		next := m.next
-		if sameContext(m.group.scheduler.ctx, from) {
-			e.takeMember(m)
-		}
-		m = next
-	}
-	w.plan(now, 0)
+	e.takeLocked(func(k *caller) bool { return sameContext(k.ctx, from) })
+	c.wait.plan(now, 0)
+	c.putLocked()
 	c.homeLocked()
 	return e
 }
@@ -79,13 +58,8 @@ func sameContext(a, b context.Context) bool { return reflect.TypeOf(a).Comparabl
 
 // only reports whether all callers have the context from.
 func (w *wait) only(from context.Context) bool {
-	for k := w.callers; k != nil; k = k.next {
-		if !sameContext(k.ctx, from) {
-			return false
-		}
-	}
 	for m := w.members; m != nil; m = m.next {
-		if !sameContext(m.group.scheduler.ctx, from) {
+		if !sameContext(m.by.ctx, from) {
 			return false
 		}
 	}
@@ -95,14 +69,19 @@ func (w *wait) only(from context.Context) bool {
 // ending is how a wait ended for some or all of its callers.
 type ending struct {
 	core    *core
-	callers []*caller
-	members []*member
+	told    []told
 	span    *span
 	last    view
 	err     error // nil when the operation is done, or no caller was left
 	pollErr error
 	polls   int
 	later   bool // the observer is told later, or not at all
+}
+
+// told is a caller that is told of an end, and its part in the wait.
+type told struct {
+	by *caller
+	of *member
 }
 
 func (c *core) endingLocked(err error) *ending {
@@ -113,15 +92,19 @@ func (c *core) endingLocked(err error) *ending {
 	return e
 }
 
-func (e *ending) take(k *caller) {
-	e.core.wait.unlink(k)
-	k.ended = e
-	e.callers = append(e.callers, k)
-}
-
-func (e *ending) takeMember(m *member) {
-	e.core.wait.drop(m)
-	e.members = append(e.members, m)
+// takeLocked takes out the callers that the wait ends for.
+func (e *ending) takeLocked(ends func(*caller) bool) {
+	w := &e.core.wait
+	for m, next := w.members, (*member)(nil); m != nil; m = next {
+		next = m.next
+		if ends(m.by) {
+			w.unlink(m)
+			if m.by.group == nil {
+				m.by.ended = e
+			}
+			e.told = append(e.told, told{m.by, m})
+		}
+	}
 }
 
 // tell tells the observer, then the callers.
@@ -132,17 +115,23 @@ func (e *ending) tell() {
 	if !e.later {
 		e.endSpan()
 	}
-	for _, k := range e.callers {
-		k.signal()
-	}
-	for _, m := range e.members {
-		m.group.hand(m, e)
+	for _, t := range e.told {
+		if t.by.group != nil {
+			t.by.group.hand(t.of, e)
+		} else {
+			t.by.signal()
+		}
 	}
 }
 
-func (e *ending) waitError(elapsed time.Duration) *WaitError {
+// outcome is what waiting that began then ended with: nil when the operation is
+// done, or the caller does not wait for that any more, else a [*WaitError].
+func (e *ending) outcome(began time.Time) error {
+	if e.err == nil {
+		return nil
+	}
 	return &WaitError{
-		Name: e.core.name, Last: Raw{e.core.name, e.last}, PollErr: e.pollErr, Polls: e.polls, Elapsed: elapsed, cause: causesOf(e.err),
+		Name: e.core.name, Last: Raw{e.core.name, e.last}, PollErr: e.pollErr, Polls: e.polls, Elapsed: time.Since(began), cause: causesOf(e.err),
 	}
 }
 

@@ -1,7 +1,6 @@
 package lro
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"fmt"
@@ -166,38 +165,6 @@ func TestPollIsRemembered(t *testing.T) {
 			t.Errorf("Wait: %v, want ErrGone", err)
 		}
 	})
-}
-
-// Neither many waits that begin nor many calls that are due keep the scheduler
-// from the other.
-func TestSchedulerTakesTurns(t *testing.T) {
-	t.Parallel()
-	client := NewClient(GetFunc(func(context.Context, string) (*longrunningpb.Operation, error) { return running(""), nil }))
-	const n = 3
-	s := &scheduler{client: client, waits: 2 * n}
-	l := &lane{scheduler: s, client: client, waits: 2 * n}
-	s.lanes = []*lane{l}
-	for range n {
-		due := &core{}
-		due.wait.key = 1 // long ago
-		heap.Push(&l.heap, due)
-		s.fresh = append(s.fresh, &core{})
-	}
-	var begun, calls int
-	for range n - 1 {
-		for range 2 {
-			c, k, _ := s.step()
-			if c != nil {
-				begun++
-			}
-			if k != nil {
-				calls++
-			}
-		}
-		if begun != calls {
-			t.Errorf("%d waits were begun and %d calls made, want as many", begun, calls)
-		}
-	}
 }
 
 // WaitOperation is doubted after it did not know several operations in a row,

@@ -9,42 +9,32 @@ import (
 type lane struct {
 	scheduler *scheduler
 	client    *Client
-	heap      waitHeap
-	waits     int     // that belong here, in the heap or not
-	open      int     // calls that count
-	calls     []*call // that may count, the oldest first
-}
+	agenda    agenda[*core]
+	waits     int // that belong here, in the agenda or not
 
-const (
-	outside = -1 // of the heap
-	popped  = -2 // by the scheduler, which is about to open a call
-)
+	// Calls that are open and count. Of a client, those that were open before the
+	// last turn count no more at the next one.
+	open   int
+	recent int // since the turn
+	turn   int
+	turned time.Duration
+}
 
 // put has the scheduler look at a wait at the time key. Its core's mu must be
 // held, here and below.
 func (l *lane) put(c *core, key time.Duration) {
-	s, w := l.scheduler, &c.wait
+	s := l.scheduler
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w.key, w.long = key, w.phase == pausing && w.timeout() > 0
-	if w.index >= 0 {
-		heap.Fix(&l.heap, int(w.index))
-	} else {
-		heap.Push(&l.heap, c)
-	}
+	l.agenda.put(c, key)
 	s.wakeLocked(key)
 }
 
-// claim takes a wait that the scheduler has popped. It reports false when the
-// wait has ended, or was put elsewhere or anew, meanwhile.
-func (l *lane) claim(c *core) bool {
+// due reports whether the scheduler is to look at a wait now.
+func (l *lane) due(c *core, now time.Duration) bool {
 	l.scheduler.mu.Lock()
 	defer l.scheduler.mu.Unlock()
-	if c.wait.lane != l || c.wait.index != popped {
-		return false
-	}
-	c.wait.index = outside
-	return true
+	return c.wait.entry.at <= now
 }
 
 // remove takes out a wait that has ended or moves elsewhere.
@@ -52,10 +42,7 @@ func (l *lane) remove(c *core) {
 	s := l.scheduler
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := c.wait.index; i >= 0 {
-		heap.Remove(&l.heap, int(i))
-	}
-	c.wait.index = outside
+	l.agenda.drop(c)
 	l.waits--
 	s.waits--
 	if s.waits == 0 {
@@ -63,43 +50,98 @@ func (l *lane) remove(c *core) {
 	}
 }
 
-// first is when the scheduler is to look at the lane.
-func (l *lane) first() time.Duration {
-	if len(l.heap) == 0 {
-		return forever
+// opened counts a call that is made now.
+func (l *lane) opened(k *call) {
+	s := l.scheduler
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = max(s.next, k.begun-burst) + s.period
+	l.client.rate.spend(k.begun)
+	if k.long {
+		l.client.longCalls.add(k)
 	}
-	return l.heap[0].wait.key
+	if k.counts = s.client == nil || !k.long; k.counts {
+		k.turn = l.turn
+		l.open++
+		l.recent++
+	}
 }
 
-// waitHeap orders waits by their keys.
-type waitHeap []*core
+// returned makes the room of a call free.
+func (l *lane) returned(k *call) {
+	s := l.scheduler
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k.long {
+		l.client.longCalls.drop(k)
+	}
+	if k.counts && k.turn == l.turn {
+		l.recent--
+	}
+	if k.counts && k.turn >= l.turn-1 {
+		l.open--
+	}
+	if s.full {
+		s.wakeLocked(0)
+	}
+}
 
-func (h *waitHeap) pop() *core {
-	c := heap.Pop(h).(*core)
-	c.wait.index = popped
-	return c
+// agenda is a heap of waits or callers by the time when they are due.
+type agenda[T interface{ place() *entry }] []T
+
+// entry is the place of something in an agenda.
+type entry struct {
+	at    time.Duration
+	index int32 // plus 1; 0 outside of it
+}
+
+func (e *entry) place() *entry { return e }
+func (c *core) place() *entry  { return &c.wait.entry }
+
+// put puts x in, or moves it if it is in.
+func (a *agenda[T]) put(x T, at time.Duration) {
+	e := x.place()
+	if e.at = at; e.index > 0 {
+		heap.Fix(a, int(e.index-1))
+	} else {
+		heap.Push(a, x)
+	}
+}
+
+// drop takes x out if it is in.
+func (a *agenda[T]) drop(x T) {
+	if i := x.place().index; i > 0 {
+		heap.Remove(a, int(i-1))
+	}
+}
+
+// first returns what is due first, and when; forever when there is nothing.
+func (a agenda[T]) first() (x T, at time.Duration) {
+	if len(a) == 0 {
+		return x, forever
+	}
+	return a[0], a[0].place().at
 }
 
 // Len, Less, Swap, Push and Pop are for container/heap.
-func (h waitHeap) Len() int           { return len(h) }
-func (h waitHeap) Less(i, j int) bool { return h[i].wait.key < h[j].wait.key }
+func (a agenda[T]) Len() int           { return len(a) }
+func (a agenda[T]) Less(i, j int) bool { return a[i].place().at < a[j].place().at }
 
-func (h waitHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].wait.index, h[j].wait.index = int32(i), int32(j)
+func (a agenda[T]) Swap(i, j int) {
+	a[i], a[j] = a[j], a[i]
+	a[i].place().index, a[j].place().index = int32(i+1), int32(j+1)
 }
 
-func (h *waitHeap) Push(x any) {
-	c := x.(*core)
-	c.wait.index = int32(len(*h))
-	*h = append(*h, c)
+func (a *agenda[T]) Push(x any) {
+	*a = append(*a, x.(T))
+	x.(T).place().index = int32(len(*a))
 }
 
-func (h *waitHeap) Pop() any {
-	last := len(*h) - 1
-	c := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	c.wait.index = outside
-	return c
+func (a *agenda[T]) Pop() any {
+	last := len(*a) - 1
+	x := (*a)[last]
+	clear((*a)[last:])
+	*a = (*a)[:last]
+	x.place().index = 0
+	return x
 }

@@ -9,6 +9,7 @@ import (
 // span is a wait as the observer sees it, from WaitStart to WaitEnd.
 type span struct {
 	began  time.Duration   // by clock
+	link   any             // what Observer.Started returned
 	values callerValues    // what WaitStart's context is derived from
 	ctx    context.Context // what WaitStart returned; nil before. Guarded by core.mu
 	ending *ending         // of the wait, when it ended before WaitStart returned. Guarded by core.mu
@@ -18,10 +19,10 @@ type span struct {
 // made at the time, which may be another than the first.
 type callerValues struct {
 	context.Context
-	from atomic.Pointer[valuesOf]
+	from atomic.Pointer[context.Context]
 }
 
-func (v *callerValues) Value(key any) any { return v.from.Load().Value(key) }
+func (v *callerValues) Value(key any) any { return (*v.from.Load()).Value(key) }
 
 // valuesOf is a context with the values of another.
 type valuesOf struct {
@@ -36,34 +37,31 @@ func (v valuesOf) Value(key any) any {
 	return v.values.Value(key)
 }
 
-// observed reports whether the observer is told of waits.
-func (c *core) observed() bool {
-	o := c.client.config.observer
-	return o != nil && (o.WaitStart != nil || o.WaitEnd != nil)
+// unobservedLocked reports whether the observer is to be told that the wait
+// begins: with its first caller, or before the first call if only groups wait.
+func (c *core) unobservedLocked() bool {
+	o, w := c.client.config.observer, &c.wait
+	return o != nil && (o.WaitStart != nil || o.WaitEnd != nil) && (w.extra == nil || w.extra.span == nil) &&
+		(w.phase == pausing || w.phase == fresh && w.members.by.group == nil)
 }
 
-// newSpanLocked returns a span for WaitStart to begin, if the observer wants one
-// and has none yet.
-func (c *core) newSpanLocked(from context.Context) *span {
-	if !c.observed() || c.wait.extra != nil && c.wait.extra.span != nil {
-		return nil
-	}
-	sp := &span{began: clock()}
-	sp.values.Context = context.Background()
-	sp.values.from.Store(&valuesOf{context.Background(), from})
-	c.wait.more().span = sp
-	return sp
+// newSpanLocked returns the span of the wait, for WaitStart to begin.
+func (c *core) newSpanLocked() *span {
+	from, x := c.wait.values(), c.wait.more()
+	x.span = &span{began: clock(), link: x.link}
+	x.span.values.Context = context.Background()
+	x.span.values.from.Store(&from)
+	return x.span
 }
 
-// begin tells the observer. It reports false when the wait has ended meanwhile.
-func (sp *span) begin(c *core, link any) bool {
-	ctx := c.client.config.observer.waitStart(&sp.values, WaitStart{Operation: c.name, Method: c.method, Link: link})
+// begin tells the observer, also of the end if the wait has ended meanwhile.
+func (sp *span) begin(c *core) {
+	ctx := c.client.config.observer.waitStart(&sp.values, WaitStart{Operation: c.name, Method: c.method, Link: sp.link})
 	c.mu.Lock()
 	sp.ctx = ctx
 	e := sp.ending
 	c.mu.Unlock()
 	e.endSpan()
-	return e == nil
 }
 
 // endSpan tells the observer that the wait has ended, if it was told that it
