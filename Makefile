@@ -82,7 +82,10 @@ test-kill: ## kill a process that runs operations KILL_ROUNDS (200) times
 	go test ./server/engine/sqlite -count=1 -run='^TestKill$$' -kill-rounds=$(KILL_ROUNDS) -v
 
 .PHONY: test-generator
-test-generator: ## compare what protoc-gen-go-lro makes of Google's proto files with Google's clients
+test-generator: ## compare what protoc-gen-go-lro makes of Google's proto files with Google's clients, and run its recipes
+	@if ! command -v protoc >/dev/null && command -v apt-get >/dev/null && [[ $$(id -u) == 0 ]]; then \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends protobuf-compiler libprotobuf-dev; \
+	fi
 	cd internal/lrogen/google && go vet ./... && go test ./...
 
 .PHONY: cover

@@ -194,30 +194,7 @@ fmt.Print("checked")
 // program printed.
 func run(t *testing.T, files map[string]string) (string, error) {
 	t.Helper()
-	dir := t.TempDir()
-	here, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	overlay := make(map[string]string)
-	for name, text := range files {
-		real := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(real), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(real, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		overlay[filepath.Join(here, filepath.FromSlash(name))] = real
-	}
-	list, err := json.Marshal(map[string]any{"Replace": overlay})
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(at, list, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	at := overlay(t, files)
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-overlay="+at, "./checked/...").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%.4000s", err, out)
 	}
@@ -226,4 +203,26 @@ func run(t *testing.T, files map[string]string) (string, error) {
 		return "", fmt.Errorf("go run: %w\n%.4000s", err, out)
 	}
 	return string(out), nil
+}
+
+// overlay writes down for the go command that files stand here, and returns the
+// name of that file.
+func overlay(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := make(map[string]string)
+	for name, text := range files {
+		write(t, dir, name, text)
+		list[filepath.Join(here, filepath.FromSlash(name))] = filepath.Join(dir, filepath.FromSlash(name))
+	}
+	text, err := json.Marshal(map[string]any{"Replace": list})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "overlay.json", string(text))
+	return filepath.Join(dir, "overlay.json")
 }
