@@ -81,6 +81,26 @@ KILL_ROUNDS ?= 200
 test-kill: ## kill a process that runs operations KILL_ROUNDS (200) times
 	go test ./server/engine/sqlite -count=1 -run='^TestKill$$' -kill-rounds=$(KILL_ROUNDS) -v
 
+# Without SEEDS, as many as CI has the time for. KEEP, which a failure prints, are
+# the steps of a program that are enough for it.
+ENGINE ?= sqlite
+SEEDS  ?= 1-400
+KEEP   ?=
+HOURS  ?= 1
+SIMULATE = GOMAXPROCS=1 go test ./server/engine/$(ENGINE) -count=1 -run='^TestSimulation$$' -timeout=0 -v
+
+.PHONY: simulate
+simulate: ## run the programs of SEEDS (1-400) on ENGINE (sqlite), and judge their histories
+	@mkdir -p .cache/simulation
+	@$(SIMULATE) -simulation.seeds=$(SEEDS) -simulation.keep=$(KEEP) -simulation.again=10 \
+		-simulation.out=$(CURDIR)/.cache/simulation -simulation.totals=$(CURDIR)/.cache/simulation/totals.json | grep -v '^ *\(===\|--- PASS\)'
+
+.PHONY: soak
+soak: ## run the programs of new seeds for HOURS (1), and add the totals to docs/reliability.json
+	@mkdir -p .cache/simulation
+	@seed=$$(date +%s)0000; $(SIMULATE) -simulation.seeds=$$seed -simulation.for=$(HOURS)h -simulation.again=10 \
+		-simulation.out=$(CURDIR)/.cache/simulation -simulation.totals=$(CURDIR)/docs/reliability.json | grep -v '^ *\(===\|--- PASS\)'
+
 .PHONY: test-generator
 test-generator: ## compare what protoc-gen-go-lro makes of Google's proto files with Google's clients, and run its recipes
 	@if ! command -v protoc >/dev/null && command -v apt-get >/dev/null && [[ $$(id -u) == 0 ]]; then \

@@ -51,6 +51,7 @@ var directions = []direction{
 	{"internal/pgtest", []string{"internal/pgserver"}, "gives tests a server, and knows nothing that uses it"},
 	{"internal/progress", nil, "the ground floor has protobuf alone below it"},
 	{"internal/rpcinfo", nil, "stands at the bottom: the future and the service compare declarations"},
+	{"internal/simulation", []string{".", "server", "server/engine"}, "the programs and their oracle must fit every engine"},
 	{"internal/transporttest", []string{"."}, "the suite must fit every transport"},
 	{"internal/cli/...", []string{"..."}, "the command puts everything together"},
 	{"cmd/...", []string{"..."}, "a program puts everything together"},
@@ -72,7 +73,7 @@ type link struct {
 }
 
 var links = []link{
-	{"testing", []string{"server/engine/enginetest", "internal/transporttest", "internal/pgtest"}, "a program must not carry test flags and helpers"},
+	{"testing", []string{"server/engine/enginetest", "internal/transporttest", "internal/pgtest", "internal/simulation"}, "a program must not carry test flags and helpers"},
 	{modulePath + "/internal/leak", nil, "it ends the process"},
 	{modulePath + "/internal/lrogen", []string{"cmd/protoc-gen-go-lro"}, "it is a plugin's, and programs have what it made"},
 	{"google.golang.org/protobuf/compiler", []string{"internal/lrogen"}, "a program generates no code"},

@@ -230,50 +230,60 @@ func diffRecords(got, want *engine.Record) string {
 // checkSound finds what is wrong with a closed database as such.
 func checkSound(t testing.TB, path string) {
 	t.Helper()
-	c, err := openConn(t.Context(), path, "", readerCache)
-	if err != nil {
-		t.Errorf("open database: %v", err)
-		return
+	if err := soundness(t.Context(), path); err != nil {
+		t.Errorf("%q: %v", path, err)
 	}
-	defer c.close()
+}
+
+// soundness returns what is wrong with a closed database as such.
+func soundness(ctx context.Context, path string) (err error) {
+	c, err := openConn(ctx, path, "", readerCache)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
 	integrity, _, err := c.db.Prepare("PRAGMA integrity_check")
 	if err != nil {
-		t.Errorf("integrity check: %v", err)
-		return
+		return fmt.Errorf("integrity check: %w", err)
 	}
+	var errs []error
 	for integrity.Step() {
 		if got := integrity.ColumnText(0); got != "ok" {
-			t.Errorf("integrity check: %s", got)
+			errs = append(errs, fmt.Errorf("integrity check: %s", got))
 		}
 	}
 	if err := integrity.Close(); err != nil {
-		t.Errorf("integrity check: %v", err)
+		errs = append(errs, fmt.Errorf("integrity check: %w", err))
 	}
-	for what, sql := range map[string]string{
-		"operations that are counted wrongly": `SELECT count(*) FROM (
-			SELECT kind, state, n FROM tally WHERE n <> 0 EXCEPT
-			SELECT kind, state, count(*) FROM op WHERE flags & 4 = 0 GROUP BY kind, state)`,
-		"operations that are not counted": `SELECT count(*) FROM (
-			SELECT kind, state, count(*) FROM op WHERE flags & 4 = 0 GROUP BY kind, state EXCEPT
-			SELECT kind, state, n FROM tally)`,
-		"request IDs without operation": `SELECT count(*) FROM request_id WHERE seq NOT IN
-			(SELECT seq FROM op WHERE request_id IS NOT NULL AND flags & 4 = 0)`,
-		"operations whose request ID is lost": `SELECT count(*) FROM op WHERE request_id IS NOT NULL AND flags & 4 = 0
-			AND seq < (SELECT coalesce(max(value), 0) FROM meta WHERE name = 'request_id_merged') AND seq NOT IN (SELECT seq FROM request_id)`,
-		"request IDs that lead elsewhere": `SELECT count(*) FROM (
-			SELECT seq, count(*) AS n FROM request_id GROUP BY seq HAVING n > 1)`,
-		"checkpoints without operation": `SELECT count(*) FROM checkpoint WHERE seq NOT IN (SELECT seq FROM op WHERE flags & 16)`,
-		"operations without checkpoint": `SELECT count(*) FROM op WHERE flags & 16 AND seq NOT IN (SELECT seq FROM checkpoint)`,
-		"requests without operation":    `SELECT count(*) FROM request WHERE seq NOT IN (SELECT seq FROM op WHERE flags & 8)`,
-		"operations without request":    `SELECT count(*) FROM op WHERE flags & 8 AND seq NOT IN (SELECT seq FROM request)`,
-		"ends without result":           `SELECT count(*) FROM op WHERE (state >= 3) <> (end_time IS NOT NULL) OR (state >= 3) <> (result IS NOT NULL)`,
-	} {
+	for what, sql := range unsound {
 		n, err := queryInt(c.db, sql)
 		if err != nil {
-			t.Errorf("%s: %v", what, err)
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		}
 		if n != 0 {
-			t.Errorf("%d %s", n, what)
+			errs = append(errs, fmt.Errorf("%d %s", n, what))
 		}
 	}
+	return errors.Join(errs...)
+}
+
+// unsound are queries that count what must not be there.
+var unsound = map[string]string{
+	"operations that are counted wrongly": `SELECT count(*) FROM (
+			SELECT kind, state, n FROM tally WHERE n <> 0 EXCEPT
+			SELECT kind, state, count(*) FROM op WHERE flags & 4 = 0 GROUP BY kind, state)`,
+	"operations that are not counted": `SELECT count(*) FROM (
+			SELECT kind, state, count(*) FROM op WHERE flags & 4 = 0 GROUP BY kind, state EXCEPT
+			SELECT kind, state, n FROM tally)`,
+	"request IDs without operation": `SELECT count(*) FROM request_id WHERE seq NOT IN
+			(SELECT seq FROM op WHERE request_id IS NOT NULL AND flags & 4 = 0)`,
+	"operations whose request ID is lost": `SELECT count(*) FROM op WHERE request_id IS NOT NULL AND flags & 4 = 0
+			AND seq < (SELECT coalesce(max(value), 0) FROM meta WHERE name = 'request_id_merged') AND seq NOT IN (SELECT seq FROM request_id)`,
+	"request IDs that lead elsewhere": `SELECT count(*) FROM (
+			SELECT seq, count(*) AS n FROM request_id GROUP BY seq HAVING n > 1)`,
+	"checkpoints without operation": `SELECT count(*) FROM checkpoint WHERE seq NOT IN (SELECT seq FROM op WHERE flags & 16)`,
+	"operations without checkpoint": `SELECT count(*) FROM op WHERE flags & 16 AND seq NOT IN (SELECT seq FROM checkpoint)`,
+	"requests without operation":    `SELECT count(*) FROM request WHERE seq NOT IN (SELECT seq FROM op WHERE flags & 8)`,
+	"operations without request":    `SELECT count(*) FROM op WHERE flags & 8 AND seq NOT IN (SELECT seq FROM request)`,
+	"ends without result":           `SELECT count(*) FROM op WHERE (state >= 3) <> (end_time IS NOT NULL) OR (state >= 3) <> (result IS NOT NULL)`,
 }

@@ -110,11 +110,23 @@ func (fs *faultFS) next(what string) fault {
 	}
 	f := fs.plan(fs.n, what)
 	if f >= powerCut {
-		fs.dead = true
-		fs.cut = fs.image(f)
+		fs.die(f)
 		return failBefore
 	}
 	return f
+}
+
+// die cuts the power now. The caller holds mu.
+func (fs *faultFS) die(f fault) {
+	fs.dead = true
+	fs.cut = fs.image(f)
+}
+
+// died reports whether the power was cut.
+func (fs *faultFS) died() bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.dead
 }
 
 // image is what is found on the disk after the power was cut.

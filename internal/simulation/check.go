@@ -1,0 +1,343 @@
+package simulation
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// slack is how late something may be that has to happen at once.
+const slack = time.Second
+
+// checkTime bounds the search for an order of the events of one slot. Nothing
+// that takes longer was found wrong; it is counted.
+const checkTime = 20 * time.Second
+
+// verdict is what the oracle says of a history.
+type verdict struct {
+	wrong   []string
+	slots   int // histories that were checked
+	unknown int // of those, given up
+}
+
+// check is the oracle: everything that is wrong with a result.
+func check(r *result) verdict {
+	c := checker{r: r, names: make(map[string]int)}
+	c.wrong = append(c.wrong, r.Wrong...)
+	for _, e := range r.Events {
+		if e.Name != "" && e.Key >= 0 {
+			c.names[e.Name] = e.Key
+		}
+		if e.Seen != nil && e.Do == doStart {
+			c.names[e.Seen.Name] = e.Key
+		}
+	}
+	c.gather()
+	c.order()
+	for name := range maps.Keys(c.names) {
+		c.operation(name)
+	}
+	c.walks()
+	slices.Sort(c.wrong)
+	return c.verdict
+}
+
+type checker struct {
+	verdict
+	r     *result
+	names map[string]int // slots of all that is known
+	of    map[string]*facts
+}
+
+// facts are the events about one operation.
+type facts struct {
+	kind    string
+	started []*event // that returned it
+	seen    []sight
+	gone    []*event // calls that did not find it
+	deletes []*event
+	cancels []*event
+	claims  []*event
+	ends    []*event // of attempts
+	writes  []*event // by an external program
+	awaits  []*event
+}
+
+// sight is a state that a call returned.
+type sight struct {
+	*event
+	view
+}
+
+func (c *checker) complain(format string, args ...any) {
+	c.wrong = append(c.wrong, fmt.Sprintf(format, args...))
+}
+
+func (c *checker) kind(slot int) string {
+	if k := keyOf(slot); k < len(c.r.Keys) {
+		return c.r.Keys[k]
+	}
+	return ""
+}
+
+func (c *checker) gather() {
+	c.of = make(map[string]*facts)
+	for name, slot := range c.names {
+		c.of[name] = &facts{kind: c.kind(slot)}
+	}
+	for _, e := range c.r.Events {
+		if strings.HasPrefix(e.Out, outWrong) {
+			c.complain("%v", e)
+		}
+		for _, v := range e.Page {
+			if f := c.of[v.Name]; f != nil {
+				f.seen = append(f.seen, sight{e, v})
+			}
+		}
+		if e.Seen != nil {
+			f := c.of[e.Seen.Name]
+			if f == nil {
+				c.complain("%v: an operation that is not known", e)
+				continue
+			}
+			f.seen = append(f.seen, sight{e, *e.Seen})
+			if e.Do == doStart {
+				f.started = append(f.started, e)
+			}
+		}
+		f := c.of[e.Name]
+		if f == nil {
+			continue
+		}
+		if e.Out == outNotFound {
+			f.gone = append(f.gone, e)
+		}
+		switch e.Do {
+		case doDelete:
+			f.deletes = append(f.deletes, e)
+		case doCancel:
+			f.cancels = append(f.cancels, e)
+		case didClaim:
+			f.claims = append(f.claims, e)
+		case didFinish:
+			f.ends = append(f.ends, e)
+		case doReport, doHeartbeat:
+			f.writes = append(f.writes, e)
+		case doAwait:
+			f.awaits = append(f.awaits, e)
+		}
+	}
+}
+
+// order looks for an order of the events of each slot that the model allows.
+func (c *checker) order() {
+	slots := make(map[int][]porcupine.Operation)
+	var all []porcupine.Operation // that are about every slot
+	for i, e := range c.r.Events {
+		ret := e.Return
+		if ret == 0 {
+			ret = math.MaxInt64
+		}
+		op := porcupine.Operation{ClientId: i, Input: e, Call: int64(e.Call), Return: int64(ret)}
+		switch e.Do {
+		case didDie, didClose:
+			all = append(all, op)
+		case doStart, doGet, doWait, doCancel, doDelete, didClaim, didSave, didFinish, doReport, doHeartbeat, doComplete, doFail:
+			if e.Out == outUnknown && e.reads() {
+				continue
+			}
+			slots[e.Key] = append(slots[e.Key], op)
+		case doList:
+			for _, v := range e.Page {
+				slot, ok := c.names[v.Name]
+				if !ok {
+					continue // started by a call without an answer
+				}
+				seen := *e
+				seen.Do, seen.Name, seen.Seen, seen.Page = doGet, v.Name, &v, nil
+				op.Input = &seen
+				slots[slot] = append(slots[slot], op)
+			}
+		}
+	}
+	for _, slot := range slices.Sorted(maps.Keys(slots)) {
+		c.slots++
+		ops := append(slots[slot], all...)
+		for i := range ops {
+			ops[i].ClientId = i
+		}
+		switch porcupine.CheckOperationsTimeout(model(c.kind(slot)), ops, checkTime) {
+		case porcupine.Illegal:
+			c.complain("no order of the events of slot %d explains them:\n%s", slot, describe(ops))
+		case porcupine.Unknown:
+			c.unknown++
+		}
+	}
+}
+
+func (e *event) reads() bool { return e.Do == doGet || e.Do == doWait }
+
+func describe(ops []porcupine.Operation) string {
+	slices.SortFunc(ops, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
+	var b strings.Builder
+	for _, op := range ops {
+		fmt.Fprintf(&b, "\t%v\n", op.Input)
+	}
+	return b.String()
+}
+
+// String is one line.
+func (e *event) String() string {
+	var b strings.Builder
+	ret := fmt.Sprint(e.Return)
+	if e.Return == 0 {
+		ret = "-"
+	}
+	fmt.Fprintf(&b, "[%d %s] %v-%v process %d, %s: %s", e.Call, ret, e.From, e.To, e.Lived, e.By, e.Do)
+	if e.Key >= 0 {
+		fmt.Fprintf(&b, " slot %d", e.Key)
+	}
+	if e.Name != "" {
+		fmt.Fprintf(&b, " %s", e.Name)
+	}
+	if e.Variant {
+		b.WriteString(" with another request")
+	}
+	if e.Attempt > 0 {
+		fmt.Fprintf(&b, " attempt %d", e.Attempt)
+	}
+	if e.Arg != "" {
+		fmt.Fprintf(&b, " %q", e.Arg)
+	}
+	if e.Out != "" {
+		fmt.Fprintf(&b, " -> %s", e.Out)
+	}
+	if e.Seen != nil {
+		fmt.Fprintf(&b, " -> %+v", *e.Seen)
+	}
+	return b.String()
+}
+
+// operation checks what is about time, and what a whole life must be like.
+func (c *checker) operation(name string) {
+	f := c.of[name]
+	var end time.Duration // 0 while not known
+	var result string
+	for _, s := range f.seen {
+		if !s.done() {
+			continue
+		}
+		if result != "" && (s.Result != result || s.End != end) {
+			c.complain("%s ended as %s at %v, and as %s at %v", name, result, end, s.Result, s.End)
+		}
+		end, result = s.End, s.Result
+	}
+	for _, e := range f.awaits {
+		if e.Arg != "" && result != "" && e.Arg != result {
+			c.complain("Wait() of %s returned %s, and it ended as %s", name, e.Arg, result)
+		}
+	}
+	if f.kind == kindOnce && len(f.claims) > 1 {
+		c.complain("%s may run once, and ran %d times", name, len(f.claims))
+	}
+	for _, e := range f.seen {
+		// A wait is answered at its end, or at that of the operation.
+		late := max(e.From, end) + slack
+		if e.Do == doWait && end > 0 && e.To > late {
+			c.complain("%s ended at %v, and who waited heard of it at %v: %v", name, end, e.To, e.event)
+		}
+	}
+	c.told(name, f, end)
+	c.expiry(name, f, end)
+	c.lease(name, f, end, result)
+	c.settled(name, f)
+}
+
+// told: an attempt's context ends soon after a cancel.
+func (c *checker) told(name string, f *facts, end time.Duration) {
+	for _, a := range f.claims {
+		i := slices.IndexFunc(f.ends, func(e *event) bool { return e.Attempt == a.Attempt })
+		if i < 0 {
+			continue // its process died
+		}
+		over := f.ends[i]
+		for _, e := range f.cancels {
+			if e.Out != outOK || e.Lived != a.Lived || e.To < a.From || e.To+slack > over.From {
+				continue
+			}
+			if end > 0 && end < e.To {
+				continue
+			}
+			if over.Told == 0 || over.Told > e.To+slack {
+				c.complain("attempt %d of %s heard of a cancel at %v (0 for never), which was answered at %v", a.Attempt, name, over.Told, e.To)
+			}
+		}
+	}
+}
+
+// expiry: an operation stays as long as it must, and goes then.
+func (c *checker) expiry(name string, f *facts, end time.Duration) {
+	for _, e := range f.gone {
+		if e.To == 0 || slices.ContainsFunc(f.deletes, func(d *event) bool { return d.Call < e.Return }) {
+			continue
+		}
+		if f.kind != kindBrief {
+			c.complain("%s is gone, and no caller deleted it: %v", name, e)
+			continue
+		}
+		for _, s := range f.seen {
+			if !s.done() && e.To < s.From+briefRetention || end > 0 && e.To < end+briefRetention {
+				c.complain("%s is gone at %v, before its time; it was seen at %v: %+v", name, e.To, s.From, s.view)
+				break
+			}
+		}
+	}
+	if f.kind != kindBrief || end == 0 {
+		return
+	}
+	for _, s := range f.seen {
+		if s.Call > c.r.Settled && s.From > end+briefRetention+time.Minute && s.event.Do == doGet {
+			c.complain("%s ended at %v, and is there at %v", name, end, s.From)
+			break
+		}
+	}
+}
+
+// lease: an external operation ends when nothing was heard of it for so long,
+// and not before.
+func (c *checker) lease(name string, f *facts, end time.Duration, result string) {
+	if f.kind != kindOutside || result != "err:ABORTED" {
+		return
+	}
+	for _, e := range f.writes {
+		if e.Out == outOK && end < e.From+outsideLease {
+			c.complain("%s was given up at %v, and was heard of at %v: %v", name, end, e.From, e)
+		}
+	}
+	if len(f.started) > 0 && c.oneStart(name) && end < f.started[0].From+outsideLease {
+		c.complain("%s was given up at %v, and was started at %v: %v", name, end, f.started[0].From, f.started[0])
+	}
+}
+
+// settled: in the end everything has ended, and what was acknowledged is there.
+func (c *checker) settled(name string, f *facts) {
+	deleted := len(f.deletes) > 0
+	read := false
+	for _, s := range f.seen {
+		if s.event.Do != doGet || s.Call < c.r.Settled {
+			continue
+		}
+		read = true
+		if !s.done() {
+			c.complain("%s has not ended when all is over: %v", name, s.event)
+		}
+	}
+	if !read && !deleted && f.kind != kindBrief && c.r.Settled > 0 {
+		c.complain("%s cannot be read in the end", name)
+	}
+}

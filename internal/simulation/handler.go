@@ -1,0 +1,212 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/go-lro/lro/lropb"
+	"github.com/go-lro/lro/server"
+)
+
+// The kinds of operations.
+const (
+	kindWork    = "work"    // as usual
+	kindOnce    = "once"    // at most once
+	kindBrief   = "brief"   // is removed soon
+	kindOutside = "outside" // external
+)
+
+var kindNames = []string{kindWork, kindWork, kindOnce, kindBrief, kindOutside}
+
+const (
+	briefRetention = time.Minute
+	outsideLease   = 30 * time.Second
+)
+
+// Words of a script. A duration is a word too: a pause.
+const (
+	wordReport = "report"
+	wordSave   = "save"
+	wordOK     = "ok"
+	wordFail   = "fail"
+	wordRetry  = "retry" // twice, then ok
+	wordDeaf   = "deaf"  // ok, five seconds after its ctx has ended or not
+)
+
+type (
+	text    = *wrapperspb.StringValue
+	details = *lropb.OperationMetadata
+)
+
+func kindOf(name string) server.Kind[text, text, details] {
+	// A retry has no jitter when its wait is too short to have any.
+	k := server.Kind[text, text, details]{Name: name, Retry: server.Retry{MaxAttempts: -1, Backoff: 1, MaxBackoff: 1}}
+	switch name {
+	case kindOnce:
+		k.AtMostOnce = true
+	case kindBrief:
+		k.Retention = briefRetention
+	case kindOutside:
+		k.Lease = outsideLease
+	}
+	return k
+}
+
+// registrations are the kinds of a process, without the one that is missing.
+func (w *world) registrations(p *process, missing string) []server.Registration {
+	var all []server.Registration
+	for _, name := range []string{kindWork, kindOnce, kindBrief, kindOutside} {
+		switch {
+		case name == kindOutside:
+			all = append(all, kindOf(name).External())
+		case name == missing:
+			all = append(all, kindOf(name).Declare())
+		default:
+			all = append(all, kindOf(name).Handle(func(ctx context.Context, task *server.Task[details], req text) (text, error) {
+				return w.handle(ctx, p, task, req.GetValue())
+			}))
+		}
+	}
+	return all
+}
+
+// A request is the slot, a mark that makes it another one, and the script.
+func request(slot int, variant bool, script string) string {
+	return strings.TrimRight(fmt.Sprintf("%d %t %s", slot, variant, script), " ")
+}
+
+func parseRequest(s string) (slot int, script []string) {
+	words := strings.Fields(s)
+	_, _ = fmt.Sscan(words[0], &slot) // a request that is damaged is of slot 0, which no history explains
+	return slot, words[2:]
+}
+
+// handle is the handler of all kinds: it follows its script, and notes what it
+// sees.
+func (w *world) handle(ctx context.Context, p *process, task *server.Task[details], req string) (text, error) {
+	slot, script := parseRequest(req)
+	base := event{Key: slot, By: "handler", Name: task.Name(), Attempt: task.Attempt(), Lived: p.number}
+	claim := base
+	claim.Do, claim.Arg = didClaim, string(task.Checkpoint())
+	w.noteClaim(p, claim)
+
+	told := make(chan time.Duration, 1)
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), server.ErrCancelRequested) {
+			told <- w.history.now()
+		}
+	})
+	result, err := w.follow(ctx, p, task, base, script)
+	stop()
+	finish := base
+	finish.Do, finish.Arg = didFinish, w.outcome(ctx, result, err)
+	select {
+	case finish.Told = <-told:
+	default:
+	}
+	if p.alive() {
+		// Whether it is stored the handler never hears.
+		w.history.done(w.history.call(finish), outUnknown)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return wrapperspb.String(result), nil
+}
+
+func (w *world) noteClaim(p *process, claim event) {
+	if !p.alive() {
+		return
+	}
+	h := w.history
+	e := h.call(claim)
+	h.mu.Lock()
+	e.Call = p.since // it was made at some time before the handler began
+	h.mu.Unlock()
+	h.done(e, outOK)
+	w.know(claim.Name, claim.Key)
+}
+
+// follow returns the response of an attempt, or its error.
+func (w *world) follow(ctx context.Context, p *process, task *server.Task[details], base event, script []string) (string, error) {
+	deaf := script[len(script)-1] == wordDeaf
+	for i, word := range script {
+		if ctx.Err() != nil && !deaf {
+			return "", ctx.Err()
+		}
+		at := fmt.Sprintf("%d/%d", base.Attempt, i)
+		switch word {
+		case wordReport:
+			if err := task.Report(&lropb.OperationMetadata{StatusMessage: at}); err != nil {
+				return "", err
+			}
+		case wordSave:
+			e := base
+			e.Do, e.Arg = didSave, at
+			if err := w.save(ctx, p, task, e); errors.Is(err, server.ErrLeaseLost) {
+				return "", err
+			}
+		case wordOK:
+			return at, nil
+		case wordFail:
+			return "", status.Error(codes.FailedPrecondition, at)
+		case wordRetry:
+			if base.Attempt < 3 {
+				return "", status.Error(codes.Unavailable, at)
+			}
+			return at, nil
+		case wordDeaf:
+			w.clock.sleep(context.WithoutCancel(ctx), 5*time.Second)
+			return at, nil
+		default:
+			pause, err := time.ParseDuration(word)
+			if err != nil {
+				return "", err
+			}
+			if deaf {
+				ctx = context.WithoutCancel(ctx)
+			}
+			w.clock.sleep(ctx, pause)
+		}
+	}
+	return "", errors.New("the script has no end")
+}
+
+func (w *world) save(ctx context.Context, p *process, task *server.Task[details], save event) error {
+	e := w.history.call(save)
+	err := task.Save(ctx, []byte(save.Arg))
+	switch {
+	case !p.alive():
+		w.history.done(e, outUnknown)
+	case err == nil:
+		w.history.done(e, outOK)
+	case errors.Is(err, server.ErrLeaseLost):
+		w.history.done(e, outLost)
+	default:
+		w.history.done(e, outUnknown)
+	}
+	return err
+}
+
+// outcome is what the server should make of what a handler returns.
+func (w *world) outcome(ctx context.Context, result string, err error) string {
+	switch {
+	case err == nil:
+		return "ok:" + result
+	case ctx.Err() != nil && errors.Is(context.Cause(ctx), server.ErrCancelRequested) && errors.Is(err, ctx.Err()):
+		return "err:CANCELLED"
+	case ctx.Err() != nil || errors.Is(err, server.ErrLeaseLost):
+		return "" // it is handed back, or belongs to another
+	case status.Code(err) == codes.Unavailable:
+		return "retry"
+	default:
+		return "err:FAILED_PRECONDITION"
+	}
+}

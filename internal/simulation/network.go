@@ -1,0 +1,316 @@
+package simulation
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/go-lro/lro/lropb"
+)
+
+// Faults of the network, as they are counted.
+const (
+	netLost      = "request lost"
+	netReplyLost = "reply lost"
+	netTwice     = "request twice"
+	netHangs     = "half-open connection"
+	netCut       = "partition"
+	netGone      = "process gone"
+)
+
+// link is a caller's connection to whichever process serves. It is an
+// lro.Service and a client of lro.v1.Starter.
+type link struct {
+	w      *world
+	caller int
+
+	mu    sync.Mutex
+	calls int
+	cutTo time.Duration // partitioned until then
+}
+
+// fate is what becomes of one call.
+type fate struct {
+	there, back     time.Duration
+	lost, replyLost bool
+	twice           time.Duration // after which the request comes again; 0 for never
+	hangs           bool
+}
+
+func (l *link) fate() fate {
+	l.mu.Lock()
+	l.calls++
+	r := random(l.w.program.seed, streamNet, l.caller<<16|l.calls)
+	l.mu.Unlock()
+	if l.w.calm.Load() {
+		return fate{there: time.Millisecond, back: time.Millisecond}
+	}
+	n := l.w.program.net
+	latency := func() time.Duration { return time.Duration(r.Float64() * r.Float64() * float64(n.latency)) }
+	f := fate{there: latency(), back: latency()}
+	f.lost, f.replyLost, f.hangs = r.Float64() < n.lost, r.Float64() < n.replyLost, r.Float64() < n.hangs
+	if r.Float64() < n.twice {
+		f.twice = time.Duration(1 + r.Int64N(int64(3*time.Second)))
+	}
+	return f
+}
+
+func (l *link) cut(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cutTo = max(l.cutTo, l.w.history.now()+d)
+}
+
+func (l *link) isCut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.history.now() < l.cutTo && !l.w.calm.Load()
+}
+
+// edge is when a call was at the server, and at which process.
+type edge struct {
+	from, to time.Duration
+	lived    int
+}
+
+// hang is what a call does whose connection is half-open: the other side has
+// gone without a word. A keepalive finds that out in the end.
+func (l *link) hang(ctx context.Context) error {
+	l.w.clock.sleep(ctx, 40*time.Second)
+	if ctx.Err() != nil {
+		return status.FromContextError(ctx.Err()).Err()
+	}
+	return status.Error(codes.Unavailable, "keepalive: no answer")
+}
+
+// carry brings a request to the server and its reply back. repeat is called with
+// what begins when the request comes a second time; nil is for calls of which
+// that makes no difference.
+func carry[Req, Resp proto.Message](ctx context.Context, l *link, req Req, at *edge, repeat func() *event,
+	serve func(*process, context.Context, Req) (Resp, error),
+) (resp Resp, err error) {
+	f, w := l.fate(), l.w
+	w.clock.sleep(ctx, f.there)
+	switch {
+	case ctx.Err() != nil:
+		return resp, status.FromContextError(ctx.Err()).Err()
+	case l.isCut():
+		w.count(netCut)
+		return resp, l.hang(ctx)
+	case f.lost:
+		w.count(netLost)
+		if f.hangs {
+			return resp, l.hang(ctx)
+		}
+		return resp, status.Error(codes.Unavailable, "connection reset")
+	}
+	p := w.host.process()
+	if p == nil {
+		w.count(netGone)
+		return resp, status.Error(codes.Unavailable, "connection refused")
+	}
+	if f.twice > 0 && repeat != nil {
+		w.count(netTwice)
+		e := repeat()
+		w.actors.Go(func() {
+			w.clock.sleep(context.Background(), f.twice)
+			if p := w.host.process(); p != nil {
+				_, _ = serve(p, context.Background(), proto.CloneOf(req))
+			}
+			w.history.done(e, outUnknown)
+		})
+	}
+	at.from, at.lived = w.history.now(), p.number
+	type reply struct {
+		resp Resp
+		err  error
+		at   time.Duration
+	}
+	served := make(chan reply, 1)
+	// The server knows the deadline of the call, but has its own clock for it.
+	serverCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	if deadline, ok := ctx.Deadline(); ok {
+		serverCtx, cancel = context.WithDeadline(serverCtx, deadline)
+	}
+	w.actors.Go(func() {
+		resp, err := serve(p, serverCtx, proto.CloneOf(req))
+		served <- reply{resp, err, w.history.now()}
+	})
+	defer cancel()
+	var r reply
+	select {
+	case r = <-served:
+	case <-ctx.Done():
+		return resp, status.FromContextError(ctx.Err()).Err()
+	case <-p.dead:
+	}
+	// A reply that left the server before it died may still arrive.
+	if !p.alive() {
+		w.count(netGone)
+		if f.hangs {
+			return resp, l.hang(ctx)
+		}
+		return resp, status.Error(codes.Unavailable, "connection reset")
+	}
+	at.to = r.at
+	w.clock.sleep(ctx, f.back)
+	switch {
+	case ctx.Err() != nil:
+		return resp, status.FromContextError(ctx.Err()).Err()
+	case l.isCut():
+		w.count(netCut)
+		return resp, l.hang(ctx)
+	case f.hangs:
+		w.count(netHangs)
+		return resp, l.hang(ctx)
+	case f.replyLost:
+		w.count(netReplyLost)
+		return resp, status.Error(codes.Unavailable, "connection reset")
+	case r.err != nil:
+		return resp, r.err
+	}
+	return proto.CloneOf(r.resp), nil
+}
+
+// outcome is what a caller knows after an error.
+func outcome(err error) string {
+	switch status.Code(err) {
+	case codes.OK:
+		return outOK
+	case codes.NotFound:
+		return outNotFound
+	case codes.InvalidArgument:
+		return outInvalid
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+		return outUnknown
+	}
+	return outWrong + err.Error()
+}
+
+func (l *link) note(e *event, at edge, err error) {
+	e.From, e.To, e.Lived = at.from, at.to, at.lived
+	if e.From == 0 {
+		e.From = l.w.history.now()
+	}
+	l.w.history.done(e, outcome(err))
+}
+
+func (l *link) event(do, name string) event {
+	return event{Key: l.w.slotOf(name), By: actorName(l.caller), Do: do, Name: name}
+}
+
+// see is for the calls that return one operation.
+func (l *link) see(e event, op *longrunningpb.Operation, at edge, err error, called *event) error {
+	if err == nil {
+		v, viewErr := l.w.history.view(op)
+		if viewErr != nil {
+			l.w.complain("%s of %q returned %v: %v", e.Do, e.Name, op, viewErr)
+		}
+		called.Seen = v
+	}
+	l.note(called, at, err)
+	return err
+}
+
+// GetOperation implements lro.Service.
+func (l *link) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	var at edge
+	e := l.event(doGet, req.GetName())
+	called := l.w.history.call(e)
+	op, err := carry(ctx, l, req, &at, nil, func(p *process, ctx context.Context, req *longrunningpb.GetOperationRequest) (*longrunningpb.Operation, error) {
+		return p.calls.GetOperation(ctx, req)
+	})
+	return op, l.see(e, op, at, err, called)
+}
+
+// WaitOperation is used by the future where it is there.
+func (l *link) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperationRequest, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	var at edge
+	e := l.event(doWait, req.GetName())
+	called := l.w.history.call(e)
+	op, err := carry(ctx, l, req, &at, nil, func(p *process, ctx context.Context, req *longrunningpb.WaitOperationRequest) (*longrunningpb.Operation, error) {
+		return p.calls.WaitOperation(ctx, req)
+	})
+	return op, l.see(e, op, at, err, called)
+}
+
+// repeated makes the event of a call that comes a second time.
+func (l *link) repeated(e event) func() *event {
+	return func() *event {
+		e.By += ", again"
+		return l.w.history.call(e)
+	}
+}
+
+// CancelOperation implements the method of the same name.
+func (l *link) CancelOperation(ctx context.Context, req *longrunningpb.CancelOperationRequest, _ ...grpc.CallOption) (*emptypb.Empty, error) {
+	var at edge
+	e := l.event(doCancel, req.GetName())
+	called := l.w.history.call(e)
+	resp, err := carry(ctx, l, req, &at, l.repeated(e), func(p *process, ctx context.Context, req *longrunningpb.CancelOperationRequest) (*emptypb.Empty, error) {
+		return p.calls.CancelOperation(ctx, req)
+	})
+	l.note(called, at, err)
+	return resp, err
+}
+
+// DeleteOperation implements the method of the same name.
+func (l *link) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOperationRequest, _ ...grpc.CallOption) (*emptypb.Empty, error) {
+	var at edge
+	e := l.event(doDelete, req.GetName())
+	called := l.w.history.call(e)
+	resp, err := carry(ctx, l, req, &at, l.repeated(e), func(p *process, ctx context.Context, req *longrunningpb.DeleteOperationRequest) (*emptypb.Empty, error) {
+		return p.calls.DeleteOperation(ctx, req)
+	})
+	l.note(called, at, err)
+	return resp, err
+}
+
+// list fetches one page of a walk.
+func (l *link) list(ctx context.Context, walk int, req *longrunningpb.ListOperationsRequest) (*longrunningpb.ListOperationsResponse, error) {
+	var at edge
+	called := l.w.history.call(event{Key: -1, By: actorName(l.caller), Do: doList, Name: req.GetName(), Arg: req.GetFilter(), Walk: walk})
+	resp, err := carry(ctx, l, req, &at, nil, func(p *process, ctx context.Context, req *longrunningpb.ListOperationsRequest) (*longrunningpb.ListOperationsResponse, error) {
+		return p.calls.ListOperations(ctx, req)
+	})
+	for _, op := range resp.GetOperations() {
+		v, viewErr := l.w.history.view(op)
+		if viewErr != nil {
+			l.w.complain("a page has %v: %v", op, viewErr)
+			continue
+		}
+		called.Page = append(called.Page, *v)
+	}
+	called.Last = err == nil && resp.GetNextPageToken() == ""
+	l.note(called, at, err)
+	return resp, err
+}
+
+// start starts an operation of a slot.
+func (l *link) start(ctx context.Context, slot int, variant bool, req *lropb.StartOperationRequest) (*longrunningpb.Operation, error) {
+	var at edge
+	e := event{Key: slot, By: actorName(l.caller), Do: doStart, Variant: variant}
+	called := l.w.history.call(e)
+	again := l.repeated(e)
+	if req.GetRequestId() == "" {
+		again = nil // it would be another operation
+	}
+	op, err := carry(ctx, l, req, &at, again, func(p *process, ctx context.Context, req *lropb.StartOperationRequest) (*longrunningpb.Operation, error) {
+		return p.starter.StartOperation(ctx, req)
+	})
+	if err == nil {
+		l.w.know(op.GetName(), slot)
+	}
+	return op, l.see(e, op, at, err, called)
+}
+
+// pick is for the few choices of an actor while a program runs.
+func (w *world) pick(s step) *rand.Rand { return random(w.program.seed, streamKeys, s.Index) }

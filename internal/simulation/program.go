@@ -1,0 +1,248 @@
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Actions of a program: those of callers, those of what runs an external
+// operation, and those of the world around them.
+const (
+	doStart  = "start"
+	doGet    = "get"
+	doWait   = "wait"  // one WaitOperation
+	doAwait  = "await" // the future
+	doCancel = "cancel"
+	doDelete = "delete"
+	doList   = "list"
+
+	doReport    = "report"
+	doHeartbeat = "heartbeat"
+	doComplete  = "complete"
+	doFail      = "fail"
+
+	doDie       = "die"       // the process, at a change of the store or at a moment
+	doRestart   = "restart"   // in good order
+	doUpgrade   = "upgrade"   // a restart in which one kind is missing for a while
+	doDisk      = "disk"      // changes of the store fail
+	doPartition = "partition" // a caller reaches the server no longer, for a while
+)
+
+// step is one action. What it does depends on the step alone, and on the seed,
+// so that a program without some of its steps is a program.
+type step struct {
+	Index int           // in the program that the seed makes
+	Actor int           // a caller, from 0; the world where it is negative
+	After time.Duration // the pause before it
+	Do    string
+	Key   int
+
+	Variant bool          // of start: with another request than usual
+	Filter  string        // of list
+	Size    int           // of list: of a page; of disk: how many changes fail
+	For     time.Duration // of wait, await and partition, and of how long the process stays away
+	Fault   int           // of disk and die: which, of those that the store has
+	Nth     int           // of disk and die: at which change from now
+	// Of die and restart: the fault while the next process opens the store, or soon
+	// after, of all that the store has, and at which change; negative for none.
+	Opens, OpensNth int
+	Caller          int // of partition
+}
+
+func (s step) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%4d  %-9s +%v %s", s.Index, actorName(s.Actor), s.After, s.Do)
+	switch s.Do {
+	case doList:
+		fmt.Fprintf(&b, " under %s by %d, filter %q", parentOf(s.Key), s.Size, s.Filter)
+	case doDie, doDisk:
+		fmt.Fprintf(&b, " fault %d at change %d, of %d", s.Fault, s.Nth, s.Size)
+	case doRestart, doUpgrade:
+	case doPartition:
+		fmt.Fprintf(&b, " %s", actorName(s.Caller))
+	default:
+		fmt.Fprintf(&b, " key %d", s.Key)
+	}
+	if s.Variant {
+		b.WriteString(" with another request")
+	}
+	if s.For > 0 {
+		fmt.Fprintf(&b, " for %v", s.For)
+	}
+	return b.String()
+}
+
+func actorName(actor int) string {
+	if actor < 0 {
+		return "world"
+	}
+	return fmt.Sprintf("caller %d", actor)
+}
+
+// program is what a seed stands for.
+type program struct {
+	seed    uint64
+	callers int
+	keys    []key // by number
+	steps   []step
+	net     netFaults
+}
+
+// key is what operations are started with: always the same request, kind and
+// parent, and mostly a request ID. Calls name operations by their key: they mean
+// the latest that is known of it.
+type key struct {
+	kind   string
+	script string
+	id     bool // has a request ID
+}
+
+func parentOf(key int) string { return []string{"shelves/a", "shelves/b"}[key%2] }
+
+// netFaults are the probabilities with which a call suffers.
+type netFaults struct {
+	lost, replyLost, twice, hangs float64
+	latency                       time.Duration // at most, each way
+}
+
+// The streams of random numbers of a seed.
+const (
+	streamProgram = iota
+	streamNet
+	streamKeys
+)
+
+func random(seed uint64, stream, n int) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, uint64(stream)<<32|uint64(uint32(n))))
+}
+
+func generate(seed uint64) *program {
+	r := random(seed, streamProgram, 0)
+	p := &program{seed: seed, callers: 1 + r.IntN(4)}
+	for range 2 + r.IntN(8) {
+		p.keys = append(p.keys, generateKey(r))
+	}
+	if r.IntN(3) > 0 {
+		p.net = netFaults{lost: r.Float64() * 0.1, replyLost: r.Float64() * 0.1, twice: r.Float64() * 0.1, hangs: r.Float64() * 0.03}
+	}
+	p.net.latency = time.Duration(1+r.IntN(20)) * time.Millisecond
+	pace := []time.Duration{time.Millisecond, 50 * time.Millisecond, time.Second, 20 * time.Second}[r.IntN(4)]
+	for range 20 + r.IntN(120) {
+		s := step{Index: len(p.steps), Actor: r.IntN(p.callers), Key: r.IntN(len(p.keys))}
+		s.After = time.Duration(r.Float64() * r.Float64() * float64(pace))
+		p.callerStep(r, &s)
+		p.steps = append(p.steps, s)
+	}
+	// One in five programs has no faults but of the network.
+	if r.IntN(5) > 0 {
+		for range 1 + r.IntN(6) {
+			s := step{Index: len(p.steps), Actor: -1, After: time.Duration(r.Float64() * float64(pace) * float64(len(p.steps)) / 4)}
+			p.worldStep(r, &s)
+			p.steps = append(p.steps, s)
+		}
+	}
+	return p
+}
+
+func generateKey(r *rand.Rand) key {
+	k := key{kind: kindNames[r.IntN(len(kindNames))], id: r.IntN(3) > 0}
+	if k.kind == kindOutside {
+		return k
+	}
+	var script []string
+	for range r.IntN(5) {
+		switch r.IntN(5) {
+		case 0:
+			script = append(script, wordReport)
+		case 1, 2:
+			script = append(script, wordSave)
+		default:
+			script = append(script, (time.Duration(1+r.IntN(1000)) * []time.Duration{time.Microsecond, time.Millisecond, 10 * time.Millisecond}[r.IntN(3)]).String())
+		}
+	}
+	ends := []string{wordOK, wordOK, wordOK, wordFail, wordRetry, wordDeaf}
+	script = append(script, ends[r.IntN(len(ends))])
+	k.script = strings.Join(script, " ")
+	return k
+}
+
+func (p *program) callerStep(r *rand.Rand, s *step) {
+	if p.keys[s.Key].kind == kindOutside && r.IntN(2) == 0 {
+		s.Do = []string{doReport, doHeartbeat, doComplete, doFail}[r.IntN(4)]
+		return
+	}
+	switch n := r.IntN(20); {
+	case n < 7:
+		s.Do = doStart
+		s.Variant = r.IntN(12) == 0
+	case n < 10:
+		s.Do = doGet
+	case n < 12:
+		s.Do = doWait
+		s.For = time.Duration(1+r.IntN(40)) * time.Second
+	case n < 13:
+		s.Do = doAwait
+		s.For = time.Duration(1+r.IntN(100)) * time.Second
+	case n < 15:
+		s.Do = doCancel
+	case n < 17:
+		s.Do = doDelete
+	default:
+		s.Do = doList
+		s.Size = 1 + r.IntN(5)
+		s.Filter = []string{"", "", "done=true", "done=false"}[r.IntN(4)]
+	}
+}
+
+func (p *program) worldStep(r *rand.Rand, s *step) {
+	s.Fault = r.IntN(1 << 16)
+	s.Nth = 1 + r.IntN(1<<r.IntN(7))
+	s.Opens = -1
+	if r.IntN(3) == 0 {
+		s.Opens, s.OpensNth = r.IntN(1<<16), 1+r.IntN(1<<r.IntN(7))
+	}
+	switch r.IntN(8) {
+	case 0, 1, 2:
+		s.Do = doDie
+		s.For = time.Duration(1+r.IntN(30)) * 100 * time.Millisecond
+	case 3:
+		s.Do = doRestart
+		s.For = time.Duration(r.IntN(20)) * 100 * time.Millisecond
+	case 4:
+		s.Do = doUpgrade
+		s.For = time.Duration(1+r.IntN(20)) * time.Second
+	case 5, 6:
+		s.Do = doDisk
+		s.Size = 1 + r.IntN(10)
+	case 7:
+		s.Do = doPartition
+		s.Caller = r.IntN(p.callers)
+		s.For = time.Duration(1+r.IntN(60)) * time.Second
+	}
+}
+
+// only returns the program with those of its steps alone.
+func (p *program) only(keep []int) *program {
+	out := *p
+	out.steps = nil
+	for _, s := range p.steps {
+		if slices.Contains(keep, s.Index) {
+			out.steps = append(out.steps, s)
+		}
+	}
+	return &out
+}
+
+func (p *program) String() string {
+	var b strings.Builder
+	for i, k := range p.keys {
+		fmt.Fprintf(&b, "key %d: kind %s, request ID %t, script %q\n", i, k.kind, k.id, k.script)
+	}
+	for _, s := range p.steps {
+		fmt.Fprintln(&b, s)
+	}
+	return b.String()
+}

@@ -1,0 +1,241 @@
+package simulation
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Flags of the tests that call [Run].
+var (
+	seedsFlag   = flag.String("simulation.seeds", "1-4", "the seeds to run: `first-last`, or one")
+	forFlag     = flag.Duration("simulation.for", 0, "run further seeds until this much time has passed")
+	keepFlag    = flag.String("simulation.keep", "", "of a program, run only the steps with these `numbers`")
+	outFlag     = flag.String("simulation.out", "", "a `folder` for the histories of runs that fail")
+	historyFlag = flag.String("simulation.history", "", "judge the history in this `file`, and run nothing")
+	totalsFlag  = flag.String("simulation.totals", "", "a `file` to which the totals are added")
+	againFlag   = flag.Int("simulation.again", 0, "run a program that fails so many times more, and count")
+)
+
+// shrinkTries bounds the runs that look for a smaller program.
+const shrinkTries = 150
+
+// Run runs programs on the engine of f, each in a bubble of its own, one after
+// another, and fails t for those whose history the oracle cannot explain.
+func Run(t *testing.T, name string, f Factory) {
+	t.Helper()
+	if *historyFlag != "" {
+		judge(t, *historyFlag)
+		return
+	}
+	first, last, err := parseSeeds(*seedsFlag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	totals := totals{Engine: name, Faults: map[string]int{}}
+	for seed := first; seed <= last || time.Since(began) < *forFlag; seed++ {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			p := generate(seed)
+			if *keepFlag != "" {
+				keep, err := parseNumbers(*keepFlag)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p = p.only(keep)
+			}
+			r := run(t, f, p)
+			v := check(r)
+			totals.add(r, v)
+			if len(v.wrong) > 0 {
+				totals.Failed = append(totals.Failed, seed)
+				report(t, name, f, p, r, v)
+			}
+		})
+	}
+	totals.Wall = time.Since(began)
+	t.Log(totals.String())
+	if *totalsFlag != "" {
+		if err := totals.save(*totalsFlag); err != nil {
+			t.Errorf("save totals: %v", err)
+		}
+	}
+}
+
+// report fails t with the smallest program that fails too.
+func report(t *testing.T, name string, f Factory, p *program, r *result, v verdict) {
+	t.Helper()
+	failed := 0
+	for range *againFlag {
+		if len(check(run(t, f, p)).wrong) > 0 {
+			failed++
+		}
+	}
+	if *againFlag > 0 {
+		t.Logf("seed %d failed again in %d of %d runs", p.seed, failed, *againFlag)
+	}
+	if path, err := keepHistory(r); err != nil {
+		t.Errorf("keep history: %v", err)
+	} else if path != "" {
+		t.Logf("history: %s", path)
+	}
+	t.Errorf("seed %d:\n%s", p.seed, strings.Join(v.wrong, "\n"))
+	small := p
+	if *keepFlag == "" {
+		small = shrink(p, func(p *program) bool { return len(check(run(t, f, p)).wrong) > 0 })
+	}
+	t.Logf("%d of %d steps are enough:\n%s", len(small.steps), len(p.steps), small)
+	var keep []string
+	for _, s := range small.steps {
+		keep = append(keep, strconv.Itoa(s.Index))
+	}
+	t.Logf("to repeat: make simulate ENGINE=%s SEEDS=%d KEEP=%s", name, p.seed, strings.Join(keep, ","))
+}
+
+// shrink leaves out steps, large parts first, for as long as the rest fails.
+func shrink(p *program, fails func(*program) bool) *program {
+	tries := 0
+	for part := max(len(p.steps)/2, 1); part >= 1; part /= 2 {
+		for at := 0; at < len(p.steps) && tries < shrinkTries; {
+			less := *p
+			less.steps = slices.Delete(slices.Clone(p.steps), at, min(at+part, len(p.steps)))
+			tries++
+			if fails(&less) {
+				p = &less
+				continue
+			}
+			at += part
+		}
+	}
+	return p
+}
+
+func keepHistory(r *result) (string, error) {
+	if *outFlag == "" {
+		return "", nil
+	}
+	b, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(*outFlag, fmt.Sprintf("seed-%d.json", r.Seed))
+	return path, os.WriteFile(path, b, 0o644)
+}
+
+// judge has the oracle look at a history that was kept.
+func judge(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &result{}
+	if err := json.Unmarshal(b, r); err != nil {
+		t.Fatalf("read history %q: %v", path, err)
+	}
+	if v := check(r); len(v.wrong) > 0 {
+		t.Errorf("seed %d:\n%s", r.Seed, strings.Join(v.wrong, "\n"))
+	}
+}
+
+func parseSeeds(s string) (first, last uint64, err error) {
+	from, to, is := strings.Cut(s, "-")
+	if !is {
+		to = from
+	}
+	if first, err = strconv.ParseUint(from, 10, 64); err == nil {
+		last, err = strconv.ParseUint(to, 10, 64)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("seeds %q: %w", s, err)
+	}
+	return first, last, nil
+}
+
+func parseNumbers(s string) (numbers []int, err error) {
+	for part := range strings.SplitSeq(s, ",") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return nil, fmt.Errorf("steps %q: %w", s, err)
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers, nil
+}
+
+// totals are added up over runs, in a file of one line for each engine.
+type totals struct {
+	Engine  string
+	Seeds   int
+	Failed  []uint64 `json:",omitempty"`
+	Events  int
+	Slots   int // whose histories were checked
+	Unknown int // of those, given up
+	Virtual time.Duration
+	Wall    time.Duration
+	Faults  map[string]int
+}
+
+func (s *totals) add(r *result, v verdict) {
+	s.Seeds++
+	s.Events += len(r.Events)
+	s.Slots += v.slots
+	s.Unknown += v.unknown
+	s.Virtual += r.Virtual
+	for name, n := range r.Faults {
+		s.Faults[name] += n
+	}
+}
+
+func (s *totals) String() string {
+	var b strings.Builder
+	wall := max(s.Wall.Seconds(), 1e-9)
+	all := 0
+	for _, n := range s.Faults {
+		all += n
+	}
+	fmt.Fprintf(&b, "%s: %d seeds, %d events, %d histories checked (%d given up), %.1f virtual hours in %.1f s of wall time\n",
+		s.Engine, s.Seeds, s.Events, s.Slots, s.Unknown, s.Virtual.Hours(), s.Wall.Seconds())
+	fmt.Fprintf(&b, "%.2f virtual hours and %.1f faults a second; failed: %v\n", s.Virtual.Hours()/wall, float64(all)/wall, s.Failed)
+	for _, name := range slices.Sorted(maps.Keys(s.Faults)) {
+		fmt.Fprintf(&b, "%8d  %s\n", s.Faults[name], name)
+	}
+	return b.String()
+}
+
+// save adds the totals to those in a file.
+func (s *totals) save(path string) error {
+	all := make(map[string]*totals)
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(b, &all)
+	}
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	if old := all[s.Engine]; old != nil {
+		s.Seeds += old.Seeds
+		s.Failed = append(old.Failed, s.Failed...)
+		s.Events += old.Events
+		s.Slots += old.Slots
+		s.Unknown += old.Unknown
+		s.Virtual += old.Virtual
+		s.Wall += old.Wall
+		for name, n := range old.Faults {
+			s.Faults[name] += n
+		}
+	}
+	all[s.Engine] = s
+	if b, err = json.MarshalIndent(all, "", "\t"); err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(b, '\n'), 0o644)
+}

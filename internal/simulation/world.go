@@ -1,0 +1,471 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/lropb"
+	"github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/server/engine"
+)
+
+const (
+	// callTimeout is the deadline of the callers' calls.
+	callTimeout = 20 * time.Second
+	// settleTime is how long operations may take to end once there are no more
+	// faults. It is longer than any script with its retries, and than a lease.
+	settleTime = 5 * time.Minute
+)
+
+// world is one run of a program.
+type world struct {
+	program *program
+	history *history
+	clock   *clock
+	host    *host
+	links   []*link
+	clients []*lro.Client
+	actors  sync.WaitGroup // all that is not a caller and belongs to the run
+	calm    atomic.Bool    // no more faults
+
+	mu     sync.Mutex
+	slots  map[string]int   // by name
+	known  map[int][]string // names by slot, in the order in which they became known
+	latest map[int]int      // slot by key
+	counts map[string]int   // faults by name
+	wrong  []string         // found while it ran
+}
+
+// result is what is left of a run.
+type result struct {
+	Seed    uint64
+	Keys    []string // kind of each key
+	Events  []*event
+	Wrong   []string
+	Faults  map[string]int
+	Virtual time.Duration
+	Settled int // place in the order of events from which on all is calm
+}
+
+// run executes a program in a bubble of its own.
+func run(t *testing.T, f Factory, p *program) (r *result) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{
+			program: p, clock: newClock(), history: &history{begin: time.Now()},
+			slots: make(map[string]int), known: make(map[int][]string), latest: make(map[int]int), counts: make(map[string]int),
+		}
+		w.host = &host{w: w, store: f.New(t, p.seed)}
+		r = w.run()
+	})
+	return r
+}
+
+func (w *world) run() *result {
+	if err := w.host.begin(""); err != nil {
+		w.complain("the first process: %v", err)
+		return w.result(0)
+	}
+	var callers sync.WaitGroup
+	for i := range w.program.callers {
+		l := &link{w: w, caller: i}
+		w.links = append(w.links, l)
+		w.clients = append(w.clients, lro.NewClient(l, lro.WithPolicy(lro.Policy{Jitter: -1})))
+	}
+	for actor := -1; actor < w.program.callers; actor++ {
+		callers.Go(func() {
+			for _, s := range w.program.steps {
+				if s.Actor == actor {
+					w.clock.sleep(context.Background(), s.After)
+					w.do(s)
+				}
+			}
+		})
+	}
+	w.limit(callers.Wait)
+	var settled int
+	w.limit(func() { settled = w.settle() })
+	return w.result(settled)
+}
+
+// limit calls f, which returns within days. A bubble with a timer never blocks
+// for good, so something that hangs shows in no other way.
+func (w *world) limit(f func()) {
+	hangs := time.AfterFunc(7*24*time.Hour, func() {
+		debug.SetTraceback("all")
+		panic(fmt.Sprintf("the program of seed %d hangs", w.program.seed))
+	})
+	defer hangs.Stop()
+	f()
+}
+
+func (w *world) result(settled int) *result {
+	r := &result{
+		Seed: w.program.seed, Events: w.history.events, Wrong: w.wrong, Faults: w.host.store.Injected(),
+		Virtual: w.history.now(), Settled: settled,
+	}
+	for _, k := range w.program.keys {
+		r.Keys = append(r.Keys, k.kind)
+	}
+	for name, n := range w.counts {
+		r.Faults[name] += n
+	}
+	return r
+}
+
+// complain notes what is wrong without a look at the history.
+func (w *world) complain(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
+}
+
+func (w *world) count(fault string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.counts[fault]++
+}
+
+// A slot is what one start, repeated with the same request ID or not, leads to:
+// the key's number where it has a request ID, else one for each start.
+const ownSlot = 1000
+
+func (w *world) slot(s step) int {
+	if w.program.keys[s.Key].id {
+		return s.Key
+	}
+	return ownSlot*(s.Index+1) + s.Key
+}
+
+func keyOf(slot int) int {
+	if slot < ownSlot {
+		return slot
+	}
+	return slot % ownSlot
+}
+
+// know notes the name of an operation.
+func (w *world) know(name string, slot int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, ok := w.slots[name]; ok {
+		return
+	}
+	w.slots[name] = slot
+	w.latest[keyOf(slot)] = slot
+	w.known[slot] = append(w.known[slot], name)
+}
+
+func (w *world) slotOf(name string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.slots[name]
+}
+
+// name is the operation that a step is about, empty when none is known: mostly
+// the latest of its key.
+func (w *world) name(s step) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	slot, ok := w.latest[s.Key]
+	if !ok {
+		return ""
+	}
+	names := w.known[slot]
+	back := 1
+	if w.pick(s).IntN(8) == 0 {
+		back = 2
+	}
+	return names[max(len(names)-back, 0)]
+}
+
+func (w *world) do(s step) {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	if s.Actor < 0 {
+		w.disturb(s)
+		return
+	}
+	l := w.links[s.Actor]
+	switch s.Do {
+	case doStart:
+		w.start(ctx, l, s)
+		return
+	case doList:
+		w.walk(l, s)
+		return
+	}
+	name := w.name(s)
+	if name == "" {
+		return
+	}
+	switch s.Do {
+	case doGet:
+		_, _ = l.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
+	case doWait:
+		ctx, cancel := context.WithTimeout(ctx, s.For+callTimeout)
+		defer cancel()
+		_, _ = l.WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(s.For)})
+	case doAwait:
+		w.await(s, name)
+	case doCancel:
+		_, _ = l.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name})
+	case doDelete:
+		_, _ = l.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name})
+	default:
+		w.outside(ctx, s, name)
+	}
+}
+
+func (w *world) start(ctx context.Context, l *link, s step) {
+	k, slot := w.program.keys[s.Key], w.slot(s)
+	variant := s.Variant && k.id
+	packed, err := anypb.New(wrapperspb.String(request(slot, variant, k.script)))
+	if err != nil {
+		w.complain("pack request: %v", err)
+		return
+	}
+	req := &lropb.StartOperationRequest{Parent: parentOf(s.Key), Kind: k.kind, Request: packed}
+	if k.id {
+		req.RequestId = fmt.Sprintf("key-%d", s.Key)
+	}
+	_, _ = l.start(ctx, slot, variant, req)
+}
+
+// walk lists all pages. A page that does not come is asked for again.
+func (w *world) walk(l *link, s step) {
+	req := &longrunningpb.ListOperationsRequest{Name: parentOf(s.Key), PageSize: int32(s.Size), Filter: s.Filter}
+	walk := w.history.walk()
+	for failed := 0; failed < 3; {
+		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+		resp, err := l.list(ctx, walk, req)
+		cancel()
+		switch {
+		case err != nil:
+			failed++
+			w.clock.sleep(context.Background(), time.Second)
+		case resp.GetNextPageToken() == "":
+			return
+		default:
+			req.PageToken = resp.GetNextPageToken()
+		}
+	}
+}
+
+// await uses the future. Its calls are in the history like any others; what it
+// makes of them must fit.
+func (w *world) await(s step, name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.For)
+	defer cancel()
+	op, err := lro.Method[text, details]{}.Resume(w.clients[s.Actor], name)
+	if err != nil {
+		w.complain("Resume(%q) = %v", name, err)
+		return
+	}
+	e := w.history.call(event{Key: w.slotOf(name), By: actorName(s.Actor), Do: doAwait, Name: name})
+	resp, err := op.Wait(ctx)
+	failed, isFailed := errors.AsType[*lro.OperationError](err)
+	switch {
+	case err == nil:
+		e.Arg = "ok:" + resp.GetValue()
+	case isFailed:
+		e.Arg = "err:" + code.Code(failed.Code()).String()
+	case ctx.Err() == nil && status.Code(err) != codes.NotFound:
+		w.complain("Wait() of %q = %v, before its ctx ended", name, err)
+	}
+	w.history.done(e, outOK)
+}
+
+// outside does what is done by a program that works on an external operation:
+// in the server's process.
+func (w *world) outside(ctx context.Context, s step, name string) {
+	p := w.host.process()
+	if p == nil {
+		return
+	}
+	base := event{Key: w.slotOf(name), By: "program of " + actorName(s.Actor), Name: name, Lived: p.number}
+	get := base
+	get.Do = doGet
+	e := w.history.call(get)
+	ext, err := kindOf(kindOutside).Attach(ctx, p.server, name)
+	switch {
+	case !p.alive():
+		w.history.done(e, outUnknown)
+		return
+	case errors.Is(err, engine.ErrNotFound):
+		w.history.done(e, outNotFound)
+		return
+	case err != nil:
+		w.history.done(e, outUnknown) // it is of another kind, or the store does not answer
+		return
+	}
+	w.history.done(e, outUnknown) // what it has seen it keeps for itself
+	call := base
+	call.Do, call.Arg = s.Do, fmt.Sprintf("step %d", s.Index)
+	e = w.history.call(call)
+	switch s.Do {
+	case doReport:
+		err = ext.Report(ctx, &lropb.OperationMetadata{StatusMessage: call.Arg})
+	case doHeartbeat:
+		err = ext.Heartbeat(ctx)
+	case doComplete:
+		err = ext.Complete(ctx, wrapperspb.String(call.Arg))
+	case doFail:
+		err = ext.Fail(ctx, errors.New(call.Arg))
+	}
+	switch {
+	case !p.alive():
+		w.history.done(e, outUnknown)
+	case err == nil, errors.Is(err, server.ErrCancelRequested):
+		w.history.done(e, outOK)
+	case errors.Is(err, server.ErrLeaseLost):
+		w.history.done(e, outLost)
+	case errors.Is(err, engine.ErrNotFound):
+		w.history.done(e, outNotFound)
+	default:
+		w.history.done(e, outUnknown)
+	}
+}
+
+// disturb does what the world does.
+func (w *world) disturb(s step) {
+	h := w.host
+	p := h.process()
+	switch s.Do {
+	case doDie:
+		w.kill(p, s)
+	case doDisk:
+		faults := h.store.Faults()
+		h.store.Inject(faults[s.Fault%len(faults)], s.Nth, s.Size, nil)
+	case doRestart:
+		w.restart(p, "", s.For, s)
+	case doUpgrade:
+		w.restart(p, []string{kindWork, kindOnce, kindBrief}[s.Fault%3], time.Second, s)
+		w.clock.sleep(context.Background(), s.For)
+		w.restart(h.process(), "", time.Second, step{Opens: -1})
+	case doPartition:
+		w.links[s.Caller].cut(s.For)
+	}
+}
+
+// kill has the process die at a change of the store, or, if that does not come,
+// a while later.
+func (w *world) kill(p *process, s step) {
+	h := w.host
+	deaths := h.store.Deaths()
+	fault := deaths[s.Fault%len(deaths)]
+	died := make(chan struct{})
+	h.store.Inject(fault, s.Nth, 1, func() {
+		h.die(p)
+		close(died)
+	})
+	timeout := time.NewTimer(10 * time.Second)
+	defer timeout.Stop()
+	select {
+	case <-died:
+	case <-timeout.C:
+		h.store.Inject(fault, 0, 1, func() {
+			h.die(p)
+			close(died)
+		})
+		<-died
+	}
+	e := w.history.call(event{Key: -1, By: "world", Do: didDie, Arg: fault, Lived: p.number})
+	w.history.mu.Lock()
+	e.Call = p.diedAt
+	w.history.mu.Unlock()
+	w.actors.Go(func() { _ = h.bury(p) }) // its store is gone
+	w.clock.sleep(context.Background(), s.For)
+	w.trap(s)
+	if err := h.begin(""); err != nil {
+		w.complain("after %s: %v", fault, err)
+		return
+	}
+	w.history.done(e, outOK)
+}
+
+// trap injects the fault that the next process meets while it opens the store.
+func (w *world) trap(s step) {
+	store := w.host.store
+	faults, deaths := store.Faults(), store.Deaths()
+	switch n := s.Opens; {
+	case n < 0:
+	case n%2 == 0:
+		store.Inject(faults[n%len(faults)], s.OpensNth, 1, nil)
+	default:
+		store.Inject(deaths[n%len(deaths)], s.OpensNth, 1, func() { w.host.diedOpening.Store(true) })
+	}
+}
+
+// restart stops the process in good order and starts another.
+func (w *world) restart(p *process, missing string, away time.Duration, s step) {
+	e := w.history.call(event{Key: -1, By: "world", Do: didClose, Lived: p.number})
+	w.host.store.Heal()
+	if err := w.host.stop(p); err != nil {
+		w.complain("stop: %v", err)
+	}
+	w.clock.sleep(context.Background(), away)
+	w.trap(s)
+	if err := w.host.begin(missing); err != nil {
+		w.complain("restart: %v", err)
+	}
+	w.history.done(e, outOK)
+}
+
+// settle ends all faults, and reads what has become of the operations: once
+// they have had the time to end, and after a restart.
+func (w *world) settle() int {
+	w.calm.Store(true)
+	w.host.store.Heal()
+	settled := w.history.next()
+	w.clock.sleep(context.Background(), settleTime)
+	w.actors.Wait()
+	w.readAll()
+	w.restart(w.host.process(), "", time.Second, step{Opens: -1})
+	w.readAll()
+	if p := w.host.process(); p != nil {
+		if err := w.host.stop(p); err != nil {
+			w.complain("stop: %v", err)
+		}
+	}
+	if err := w.host.store.Check(); err != nil {
+		w.complain("the store: %v", err)
+	}
+	return settled
+}
+
+func (w *world) readAll() {
+	w.mu.Lock()
+	var names []string
+	for name := range w.slots {
+		names = append(names, name)
+	}
+	w.mu.Unlock()
+	slices.Sort(names)
+	l := &link{w: w, caller: w.program.callers}
+	for _, name := range names {
+		_, _ = l.GetOperation(context.Background(), &longrunningpb.GetOperationRequest{Name: name})
+	}
+	for key := range 2 {
+		for _, filter := range []string{"", "done=true", "done=false"} {
+			w.walk(l, step{Key: key, Size: 3, Filter: filter})
+		}
+	}
+}

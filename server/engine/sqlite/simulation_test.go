@@ -1,0 +1,119 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"testing"
+
+	"github.com/go-lro/lro/internal/simulation"
+	"github.com/go-lro/lro/server/engine"
+)
+
+// TestSimulation runs programs that come from seeds; see package simulation.
+func TestSimulation(t *testing.T) {
+	t.Parallel()
+	simulation.Run(t, "sqlite", simulation.Factory{New: newFaultStore})
+}
+
+// faultStore is a database on a file system with faults.
+type faultStore struct {
+	t        testing.TB
+	fs       *faultFS
+	path     string
+	injected map[string]int
+	trap     func() // injects the fault of the next Open; nil for none
+}
+
+func newFaultStore(t testing.TB, seed uint64) simulation.Store {
+	return &faultStore{
+		t: t, fs: newFaultFS(t, seed), path: filepath.Join(t.TempDir(), "operations.db"),
+		injected: make(map[string]int),
+	}
+}
+
+// Open moves to another folder after a death: the engine that has died still has
+// the files of the old one.
+func (s *faultStore) Open(ctx context.Context) (engine.Engine, error) {
+	if s.fs.died() {
+		path, err := s.fs.restore(s.t.TempDir())
+		if err != nil {
+			return nil, err
+		}
+		s.path, s.fs = path, newFaultFS(s.t, s.fs.rand.Uint64())
+		if s.trap != nil {
+			s.trap()
+			s.trap = nil
+		}
+	}
+	// Nil for an interface would not be nil.
+	e, err := Open(ctx, s.path, &Options{vfs: s.fs.name, syncDir: s.fs.syncDir, checkpointPages: 10, youngKeys: 2, CacheBytes: 8 << 10})
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+var (
+	survived = []fault{failBefore, failAfter, failTorn, diskFull, readOnly}
+	deadly   = []fault{powerCut, loseAll, keepAll}
+)
+
+func names(faults []fault) (all []string) {
+	for _, f := range faults {
+		all = append(all, f.String())
+	}
+	return all
+}
+
+func (s *faultStore) Faults() []string { return names(survived) }
+func (s *faultStore) Deaths() []string { return names(deadly) }
+
+func (s *faultStore) Inject(name string, nth, length int, died func()) {
+	for _, f := range append(survived, deadly...) {
+		if f.String() == name {
+			s.inject(f, nth, length, died)
+			return
+		}
+	}
+	panic(fmt.Sprintf("no fault is called %q", name))
+}
+
+func (s *faultStore) inject(f fault, nth, length int, died func()) {
+	fs := s.fs
+	if fs.died() {
+		s.trap = func() { s.inject(f, nth, length, died) }
+		return
+	}
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if died != nil && nth == 0 {
+		s.injected[f.String()]++
+		fs.die(f)
+		died()
+		return
+	}
+	from := fs.n + nth
+	fs.plan = func(n int, what string) fault {
+		if n < from || n >= from+length {
+			return none
+		}
+		s.injected[f.String()+": "+what]++
+		if died != nil {
+			died()
+		}
+		return f
+	}
+}
+
+func (s *faultStore) Heal() {
+	s.fs.mu.Lock()
+	defer s.fs.mu.Unlock()
+	s.fs.plan = nil
+}
+
+func (s *faultStore) Injected() map[string]int { return maps.Clone(s.injected) }
+
+// Check looks at the closed database as such.
+func (s *faultStore) Check() error { return soundness(s.t.Context(), s.path) }
