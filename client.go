@@ -26,9 +26,10 @@ const defaultLongPolls = 32
 // the credentials of one of them brought. Programs that act for several
 // principals use a Client for each.
 type Client struct {
-	service longrunningpb.OperationsClient
-	waiter  waiter // nil when the service has none
-	config  clientConfig
+	service   longrunningpb.OperationsClient
+	waiter    waiter          // nil when the service has none
+	selective selectiveWaiter // nil when it has one for all operations
+	config    clientConfig
 
 	longPolls      atomic.Int64 // open now
 	longPollDoubts atomic.Int64 // operations in a row that WaitOperation did not know
@@ -113,6 +114,7 @@ func NewClient(service Service, opts ...ClientOption) *Client {
 		opt(&c.config)
 	}
 	c.waiter, _ = service.(waiter)
+	c.selective, _ = service.(selectiveWaiter)
 	return c
 }
 

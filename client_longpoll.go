@@ -46,13 +46,17 @@ func (c *Client) pauseLongPoll(d time.Duration) {
 	}
 }
 
+// waitsFor reports whether the service has WaitOperation for the operation, as
+// far as it says so itself.
+func (c *Client) waitsFor(name string) bool { return c.selective == nil || c.selective.WaitsFor(name) }
+
 // longPollSlot is one of a client's open WaitOperation calls, held or not.
 type longPollSlot struct{ held bool }
 
 // update takes a slot if one is wanted and to be had, and gives it back if it
 // is of no use any more.
 func (s *longPollSlot) update(o *core, wanted bool) {
-	wanted = wanted && o.policy.LongPoll > 0
+	wanted = wanted && o.policy.LongPoll > 0 && o.client.waitsFor(o.name)
 	if s.held && !(wanted && o.client.longPollUsable()) {
 		s.release(o)
 	}

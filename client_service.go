@@ -19,8 +19,14 @@ import (
 // the value has them. A method that answers UNIMPLEMENTED is treated as if it
 // were not there.
 //
+// A service whose WaitOperation works for some of its operations only may have
+// a method WaitsFor(name string) bool. It is called before each long poll and
+// must return at once. Operations for which it returns false are polled;
+// UNIMPLEMENTED would end the long polls of all.
+//
 // A wrapper must have the methods of what it wraps: those of a value inside are
-// not found. Embed what [Stub] returns, which has them all.
+// not found. Embed what [Stub] returns, which has all of
+// google.longrunning.Operations.
 //
 // An error is judged by its gRPC status, and one without a status is UNKNOWN;
 // see [Policy] for what each code means. An error that has, or wraps one that
@@ -75,6 +81,10 @@ type stub struct{ Service }
 type (
 	waiter interface {
 		WaitOperation(ctx context.Context, req *longrunningpb.WaitOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
+	}
+	// selectiveWaiter has WaitOperation for some operations only.
+	selectiveWaiter interface {
+		WaitsFor(name string) bool
 	}
 	canceller interface {
 		CancelOperation(ctx context.Context, req *longrunningpb.CancelOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)

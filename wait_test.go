@@ -124,6 +124,48 @@ func TestWaitFallsBackWithoutWaitOperation(t *testing.T) {
 	}
 }
 
+// selectiveService has WaitOperation for some operations only.
+type selectiveService struct {
+	*fakeService
+	waits func(name string) bool
+}
+
+func (s selectiveService) WaitsFor(name string) bool { return s.waits(name) }
+
+// Operations that the service has no WaitOperation for are polled, and the
+// others of the same client keep their long polls.
+func TestWaitSelectiveLongPolls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{get: endsAt(time.Minute), wait: waitsUntil(time.Minute)}
+		c := NewClient(selectiveService{f, func(name string) bool { return name == "long" }})
+		polled, err := Strings.Resume(c, "short")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := polled.Wait(t.Context())
+		wantValue(t, got, err, "done")
+		if gets, waits := f.counts(); waits != 0 || gets < 2 {
+			t.Errorf("%d GetOperation and %d WaitOperation calls, want polling alone", gets, waits)
+		}
+		if !c.longPollUsable() {
+			t.Error("client gave WaitOperation up")
+		}
+
+		f = &fakeService{get: endsAt(time.Minute), wait: waitsUntil(time.Minute)}
+		c = NewClient(selectiveService{f, func(name string) bool { return name == "long" }})
+		long, err := Strings.Resume(c, "long")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err = long.Wait(t.Context())
+		wantValue(t, got, err, "done")
+		if _, waits := f.counts(); waits == 0 {
+			t.Error("no WaitOperation call, want long polls")
+		}
+	})
+}
+
 // An operation that the service does not know says nothing about whether
 // WaitOperation works.
 // One operation that WaitOperation does not know, as a replica that lags may
