@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/gaxcall"
 )
 
 // GeneratedClient is a generated client that can get operations, as nearly all
@@ -56,7 +57,7 @@ func Service(c GeneratedClient) lro.Service {
 	s.canceller, _ = c.(gaxCanceller)
 	s.deleter, _ = c.(gaxDeleter)
 	if conn, ok := c.(interface{ Connection() *grpc.ClientConn }); ok {
-		s.rest = conn.Connection() == nil
+		s.REST = conn.Connection() == nil
 	}
 	if operations := lroClientOf(c); operations != nil {
 		s.operations = New(operations)
@@ -93,7 +94,7 @@ func lroClientOf(c GeneratedClient) *lroauto.OperationsClient {
 
 // clientService calls a generated client. What may be nil it lacks.
 type clientService struct {
-	transport
+	gaxcall.Transport
 	client     GeneratedClient
 	canceller  gaxCanceller
 	deleter    gaxDeleter
@@ -107,29 +108,29 @@ type waitingClientService struct {
 }
 
 func (s *clientService) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
-	op, err := s.client.GetOperation(s.outgoing(ctx, routing(req.GetName())), req, s.options(opts, "")...)
-	return op, s.failure(err, opts)
+	op, err := s.client.GetOperation(s.Outgoing(ctx, gaxcall.Routing(req.GetName())), req, s.Options(opts, "")...)
+	return op, s.Failure(err, opts)
 }
 
 func (s *waitingClientService) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
-	op, err := s.waiter.WaitOperation(s.outgoing(ctx, routing(req.GetName())), req, s.options(opts, "")...)
-	return op, s.failure(err, opts)
+	op, err := s.waiter.WaitOperation(s.Outgoing(ctx, gaxcall.Routing(req.GetName())), req, s.Options(opts, "")...)
+	return op, s.Failure(err, opts)
 }
 
 func (s *clientService) CancelOperation(ctx context.Context, req *longrunningpb.CancelOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
 	if s.canceller == nil {
 		return nil, s.lacks("CancelOperation")
 	}
-	err := s.canceller.CancelOperation(s.outgoing(ctx, routing(req.GetName())), req, s.options(opts, "")...)
-	return &emptypb.Empty{}, s.failure(err, opts)
+	err := s.canceller.CancelOperation(s.Outgoing(ctx, gaxcall.Routing(req.GetName())), req, s.Options(opts, "")...)
+	return &emptypb.Empty{}, s.Failure(err, opts)
 }
 
 func (s *clientService) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
 	if s.deleter == nil {
 		return nil, s.lacks("DeleteOperation")
 	}
-	err := s.deleter.DeleteOperation(s.outgoing(ctx, routing(req.GetName())), req, s.options(opts, "")...)
-	return &emptypb.Empty{}, s.failure(err, opts)
+	err := s.deleter.DeleteOperation(s.Outgoing(ctx, gaxcall.Routing(req.GetName())), req, s.Options(opts, "")...)
+	return &emptypb.Empty{}, s.Failure(err, opts)
 }
 
 func (s *clientService) ListOperations(ctx context.Context, req *longrunningpb.ListOperationsRequest, opts ...grpc.CallOption) (*longrunningpb.ListOperationsResponse, error) {

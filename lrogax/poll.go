@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/gaxcall"
 )
 
 // PollService makes a service of the operations of one method, for generated
@@ -44,13 +45,13 @@ func (named pollService[R, M]) GetOperation(ctx context.Context, req *longrunnin
 	if err != nil {
 		return nil, err
 	}
-	var t transport
-	response, err := poll(t.outgoing(ctx, routing(req.GetName())), t.options(opts, "")...)
+	var t gaxcall.Transport
+	response, err := poll(t.Outgoing(ctx, gaxcall.Routing(req.GetName())), t.Options(opts, "")...)
 	if err != nil && !op.Done() {
 		_, http := errors.AsType[*googleapi.Error](err)
 		_, known := status.FromError(err)
-		t.rest = http || !known
-		return nil, t.failure(err, opts)
+		t.REST = http || !known
+		return nil, t.Failure(err, opts)
 	}
 	p := &longrunningpb.Operation{}
 	setMetadata(p, op)

@@ -6,8 +6,9 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/go-lro/lro/internal/gaxcall"
 )
 
 // WithPathPrefix sets what stands before the name in the paths of a REST
@@ -15,7 +16,7 @@ import (
 // client's endpoint must be repeated. Default: "v1", after the endpoint. Over
 // gRPC it means nothing.
 func WithPathPrefix(prefix string) Option {
-	return func(s *service) { s.prefix = "/" + strings.Trim(prefix, "/") }
+	return func(s *service) { s.Prefix = "/" + strings.Trim(prefix, "/") }
 }
 
 // listREST lists below the name: GET /v1/{name}/operations is where the
@@ -24,28 +25,15 @@ func WithPathPrefix(prefix string) Option {
 // all.
 func (s *service) listREST(ctx context.Context, req *longrunningpb.ListOperationsRequest, opts []grpc.CallOption) (*longrunningpb.ListOperationsResponse, error) {
 	// The generated method has no routing header of its own, so ctx keeps its one.
-	ctx = s.outgoing(ctx, "")
+	ctx = s.Outgoing(ctx, "")
 	if name := req.GetName(); name != "operations" && !strings.HasSuffix(name, "/operations") {
 		req = proto.CloneOf(req)
 		req.Name = strings.TrimPrefix(name+"/operations", "/")
 	}
-	it := s.client.ListOperations(ctx, req, s.options(opts, req.GetName())...)
-	type answer struct {
-		page *longrunningpb.ListOperationsResponse
-		err  error
+	it := s.client.ListOperations(ctx, req, s.Options(opts, req.GetName())...)
+	page, err := gaxcall.Within(ctx, func() (*longrunningpb.ListOperationsResponse, error) { return fetch(it, req) })
+	if err != nil {
+		return nil, s.Failure(err, opts)
 	}
-	answered := make(chan answer, 1)
-	go func() { // the generated method sends its request without ctx
-		page, err := fetch(it, req)
-		answered <- answer{page, err}
-	}()
-	select {
-	case a := <-answered:
-		if a.err != nil {
-			return nil, s.failure(a.err, opts)
-		}
-		return a.page, nil
-	case <-ctx.Done():
-		return nil, status.FromContextError(ctx.Err()).Err()
-	}
+	return page, nil
 }

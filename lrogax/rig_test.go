@@ -28,6 +28,8 @@ import (
 	"github.com/go-lro/lro/internal/transporttest"
 )
 
+const routingHeader = "x-goog-request-params"
+
 // Strings is the method most tests use.
 var Strings = lro.Method[*wrapperspb.StringValue, *wrapperspb.StringValue]{Name: "test.Strings"}
 

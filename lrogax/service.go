@@ -3,15 +3,14 @@ package lrogax
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	lroauto "cloud.google.com/go/longrunning/autogen"
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
-	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/gaxcall"
 )
 
 // New makes a service for [lro.NewClient] of the LROClient of a generated
@@ -35,8 +34,8 @@ func New(c *lroauto.OperationsClient, opts ...Option) lro.Service {
 		opt(s)
 	}
 	//lint:ignore SA1019 It is deprecated for use, but tells which transport there is: always nil over REST.
-	s.rest = c.Connection() == nil
-	if s.rest {
+	s.REST = c.Connection() == nil
+	if s.REST {
 		return s
 	}
 	return &grpcService{*s}
@@ -45,15 +44,9 @@ func New(c *lroauto.OperationsClient, opts ...Option) lro.Service {
 // Option sets something of a service made by [New].
 type Option func(*service)
 
-// transport is how the calls of a generated client are made.
-type transport struct {
-	rest   bool
-	prefix string // of paths over REST, with a slash in front; empty for the generated code's own
-}
-
 // service has the methods that work over both transports.
 type service struct {
-	transport
+	gaxcall.Transport
 	client *lroauto.OperationsClient
 }
 
@@ -61,44 +54,44 @@ type service struct {
 type grpcService struct{ service }
 
 func (s *service) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
-	ctx = s.outgoing(ctx, routing(req.GetName()))
-	op, err := s.client.GetOperation(ctx, req, s.options(opts, req.GetName())...)
+	ctx = s.Outgoing(ctx, gaxcall.Routing(req.GetName()))
+	op, err := s.client.GetOperation(ctx, req, s.Options(opts, req.GetName())...)
 	if err != nil {
-		return nil, s.failure(err, opts)
+		return nil, s.Failure(err, opts)
 	}
 	return op, nil
 }
 
 func (s *service) CancelOperation(ctx context.Context, req *longrunningpb.CancelOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
-	ctx = s.outgoing(ctx, routing(req.GetName()))
-	err := s.client.CancelOperation(ctx, req, s.options(opts, req.GetName()+":cancel")...)
+	ctx = s.Outgoing(ctx, gaxcall.Routing(req.GetName()))
+	err := s.client.CancelOperation(ctx, req, s.Options(opts, req.GetName()+":cancel")...)
 	if err != nil {
-		return nil, s.failure(err, opts)
+		return nil, s.Failure(err, opts)
 	}
 	return &emptypb.Empty{}, nil
 }
 
 func (s *service) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
-	ctx = s.outgoing(ctx, routing(req.GetName()))
-	err := s.client.DeleteOperation(ctx, req, s.options(opts, req.GetName())...)
+	ctx = s.Outgoing(ctx, gaxcall.Routing(req.GetName()))
+	err := s.client.DeleteOperation(ctx, req, s.Options(opts, req.GetName())...)
 	if err != nil {
-		return nil, s.failure(err, opts)
+		return nil, s.Failure(err, opts)
 	}
 	return &emptypb.Empty{}, nil
 }
 
 // ListOperations returns one page.
 func (s *service) ListOperations(ctx context.Context, req *longrunningpb.ListOperationsRequest, opts ...grpc.CallOption) (*longrunningpb.ListOperationsResponse, error) {
-	if s.rest {
+	if s.REST {
 		return s.listREST(ctx, req, opts)
 	}
-	ctx = s.outgoing(ctx, routing(req.GetName()))
-	return fetch(s.client.ListOperations(ctx, req, s.options(opts, "")...), req)
+	ctx = s.Outgoing(ctx, gaxcall.Routing(req.GetName()))
+	return fetch(s.client.ListOperations(ctx, req, s.Options(opts, "")...), req)
 }
 
 // WaitOperation keeps the routing header of ctx: the generated method has none.
 func (s *grpcService) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
-	return s.client.WaitOperation(ctx, req, s.options(opts, "")...)
+	return s.client.WaitOperation(ctx, req, s.Options(opts, "")...)
 }
 
 // fetch makes the one call for the page that req asks for. The iterator's Next
@@ -112,25 +105,4 @@ func fetch(it *lroauto.OperationIterator, req *longrunningpb.ListOperationsReque
 		return nil, fmt.Errorf("generated ListOperations answered with a %T", it.Response)
 	}
 	return page, nil
-}
-
-var withoutPolicy = []gax.CallOption{gax.WithRetry(nil), gax.WithTimeout(0)}
-
-// addGRPC adds options to those set in the client's CallOptions, which
-// gax.WithGRPCOptions would replace.
-type addGRPC []grpc.CallOption
-
-func (o addGRPC) Resolve(s *gax.CallSettings) { s.GRPC = append(slices.Clip(s.GRPC), o...) }
-
-// options are those of one call. They come after those set in the client's
-// CallOptions and switch off its retry and timeout. path is where a REST client
-// with a prefix goes.
-func (t transport) options(opts []grpc.CallOption, path string) []gax.CallOption {
-	switch {
-	case !t.rest:
-		return append(slices.Clip(withoutPolicy), addGRPC(opts))
-	case t.prefix != "":
-		return append(slices.Clip(withoutPolicy), gax.WithPath(t.prefix+"/"+path))
-	}
-	return withoutPolicy
 }

@@ -1,4 +1,4 @@
-package lrogax
+package gaxcall
 
 import (
 	"context"
@@ -18,14 +18,14 @@ const (
 	binarySuffix = "-bin"
 )
 
-// routing is the value of the routing header for a name (AIP-4222).
-func routing(name string) string { return "name=" + url.QueryEscape(name) }
+// Routing is the value of the routing header for a name (AIP-4222).
+func Routing(name string) string { return "name=" + url.QueryEscape(name) }
 
-// outgoing makes the outgoing metadata of ctx fit for a generated method: it
+// Outgoing makes the outgoing metadata of ctx fit for a generated method: it
 // takes out the parameter of the routing header that the method adds by itself,
 // empty for none, and encodes what the REST client would send as it is. Other
 // parameters stay, in a value of their own: generated methods do not merge.
-func (t transport) outgoing(ctx context.Context, added string) context.Context {
+func (t Transport) Outgoing(ctx context.Context, added string) context.Context {
 	md, _ := metadata.FromOutgoingContext(ctx) // a copy
 	changed := false
 	if params := strings.Split(strings.Join(md[routingHeader], "&"), "&"); added != "" && slices.Contains(params, added) {
@@ -36,7 +36,7 @@ func (t transport) outgoing(ctx context.Context, added string) context.Context {
 			delete(md, routingHeader)
 		}
 	}
-	if t.rest {
+	if t.REST {
 		changed = encodeBinary(md) || changed
 	}
 	if !changed {
@@ -60,8 +60,8 @@ func encodeBinary(md metadata.MD) bool {
 	return found
 }
 
-// setHeader gives the headers of an answer to who asked for them.
-func setHeader(opts []grpc.CallOption, h http.Header) {
+// SetHeader puts the headers of an answer where opts want them.
+func SetHeader(opts []grpc.CallOption, h http.Header) {
 	for _, o := range opts {
 		header, ok := o.(grpc.HeaderCallOption)
 		if !ok {

@@ -1,4 +1,4 @@
-package lrogax
+package gaxcall
 
 import (
 	"bytes"
@@ -31,15 +31,15 @@ type restError struct {
 func (e *restError) Unwrap() error              { return e.error }
 func (e *restError) GRPCStatus() *status.Status { return e.status }
 
-// failure gives the errors of a REST client a status, so that the policy of
-// who waits understands them, and hands the headers of the answer to who asked
-// for them, since Retry-After is among them. Those of gRPC are left alone.
-func (t transport) failure(err error, opts []grpc.CallOption) error {
-	if err == nil || !t.rest {
+// Failure gives the errors of a REST client a status, so that the policy of a
+// wait understands them, and puts the headers of the answer where opts want
+// them, since Retry-After is among them. Those of gRPC are left alone.
+func (t Transport) Failure(err error, opts []grpc.CallOption) error {
+	if err == nil || !t.REST {
 		return err
 	}
 	if answer, ok := errors.AsType[*googleapi.Error](err); ok {
-		setHeader(opts, answer.Header)
+		SetHeader(opts, answer.Header)
 		return &restError{err, status.FromProto(statusOf(answer.Code, status.Code(err), answer.Message, answer.Body))}
 	}
 	code := codes.Unavailable // there was no whole answer
