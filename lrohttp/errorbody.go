@@ -50,7 +50,7 @@ func encodeError(c anyjson.Codec, st *spb.Status, httpCode int) (int, []byte) {
 // it. proper reports whether the body is a google.rpc.Status in one of its JSON
 // forms, as opposed to the page of a proxy or framework.
 func decodeError(c anyjson.Codec, httpCode int, body []byte) (st *spb.Status, proper bool) {
-	st = &spb.Status{Code: int32(codeOfHTTP(httpCode))}
+	st = &spb.Status{Code: int32(rpccode.FromHTTP(httpCode))}
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte(byteOrderMark)))
 	if len(body) == 0 {
 		st.Message = "the answer has no body"
@@ -104,7 +104,7 @@ func fill(c anyjson.Codec, st *spb.Status, o anyjson.Object) bool {
 	case hasNumber && 0 < number && number <= int(codes.Unauthenticated):
 		st.Code = int32(number)
 	case hasNumber && 300 <= number && number < 600:
-		st.Code = int32(codeOfHTTP(number))
+		st.Code = int32(rpccode.FromHTTP(number))
 	default:
 		return false
 	}
