@@ -108,6 +108,10 @@ test-generator: ## compare what protoc-gen-go-lro makes of Google's proto files 
 	fi
 	cd internal/lrogen/google && go vet ./... && go test ./...
 
+.PHONY: test-compute
+test-compute: ## wait through the clients of Compute Engine, against a fake of it
+	cd lroext/internal/computetest && go vet ./... && go test ./...
+
 .PHONY: cover
 cover: ## run the tests and print the share of statements they reach
 	@mkdir -p .cache
@@ -217,5 +221,5 @@ proto-check: plugins ## lint proto, and fail if "make proto" would change a file
 	cd proto && $(BUF) lint
 	@rm -rf .cache/proto && mkdir -p .cache/proto/proto
 	cd proto && PATH="$(CURDIR)/.cache/bin:$$PATH" $(BUF) generate -o $(CURDIR)/.cache/proto/proto
-	@set -e; for f in $$(cd .cache/proto && find lropb temporal examples -name '*.go'); do diff -u $$f .cache/proto/$$f; done
-	@set -e; for f in $$(find lropb temporal examples -name '*.pb.go'); do [[ -e .cache/proto/$$f ]] || { echo "$$f: no proto file makes it"; exit 1; }; done
+	@set -e; for f in $$(cd .cache/proto && find lropb temporal examples internal/computeop -name '*.go'); do diff -u $$f .cache/proto/$$f; done
+	@set -e; for f in $$(find lropb temporal examples internal/computeop -name '*.pb.go'); do [[ -e .cache/proto/$$f ]] || { echo "$$f: no proto file makes it"; exit 1; }; done

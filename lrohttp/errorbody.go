@@ -31,7 +31,7 @@ type errorObject struct {
 func encodeError(c anyjson.Codec, st *spb.Status, httpCode int) (int, []byte) {
 	code := codes.Code(st.GetCode())
 	if httpCode == 0 {
-		httpCode = httpStatus(code)
+		httpCode = rpccode.HTTP(code)
 	}
 	o := errorObject{Code: httpCode, Message: st.GetMessage(), Status: rpccode.Name(code)}
 	for _, d := range st.GetDetails() {
@@ -86,7 +86,7 @@ func isBareStatus(httpCode int, o anyjson.Object) bool {
 	if json.Unmarshal(o["code"], &number) != nil || number <= 0 || number > int(codes.Unauthenticated) {
 		return false
 	}
-	return o["details"] != nil || httpStatus(codes.Code(number)) == httpCode
+	return o["details"] != nil || rpccode.HTTP(codes.Code(number)) == httpCode
 }
 
 // fill sets what the JSON of a status says. It reports whether it is one: has a

@@ -42,6 +42,9 @@ func (t Transport) Failure(err error, opts []grpc.CallOption) error {
 		SetHeader(opts, answer.Header)
 		return &restError{err, status.FromProto(statusOf(answer.Code, status.Code(err), answer.Message, answer.Body))}
 	}
+	if _, ok := status.FromError(err); ok {
+		return err
+	}
 	code := codes.Unavailable // there was no whole answer
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

@@ -1,0 +1,261 @@
+package lroext
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+	"strings"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/go-lro/lro"
+)
+
+// Generated is what methods of generated clients return for an extended
+// operation, such as a *compute.Operation. Go infers Op, the message.
+type Generated[Op proto.Message] interface {
+	// Proto returns the latest known state.
+	Proto() Op
+	Poll(context.Context, ...gax.CallOption) error
+}
+
+// Option says more about an operation than its message.
+type Option func(*place) error
+
+// In says where an operation is whose message has no links: the scope, such as
+// "projects/p/zones/z". It wins over what the links say.
+func In(scope string) Option {
+	return func(p *place) error {
+		parent := p.parent
+		given, err := parsePlace(scope)
+		if err != nil {
+			return err
+		}
+		if *p = given; p.parent == "" {
+			*p = p.under(parent)
+		}
+		return nil
+	}
+}
+
+// InParent says to which organization or folder an operation of the global scope
+// of organizations belongs, such as "organizations/1": neither its message nor
+// its links have it, and Compute wants it to get the operation. Its name and
+// token carry it. It has no effect on operations in projects.
+func InParent(parent string) Option {
+	return func(p *place) error {
+		*p = p.under(parent)
+		return nil
+	}
+}
+
+// StartedBy says where an operation is by the request that started it: the
+// fields of req that google/cloud/extended_operations.proto annotates, such as
+// project and zone, or the parent of an organization's.
+func StartedBy(req proto.Message) Option {
+	return func(p *place) error {
+		at, ok := placeWith(pollingFields(req))
+		if !ok {
+			return fmt.Errorf("the request %T does not say where the operation is", req)
+		}
+		*p = at
+		return nil
+	}
+}
+
+// startedBy adds what req says and the links of an operation do not.
+func startedBy(req proto.Message) Option {
+	return func(p *place) error {
+		at, ok := placeWith(pollingFields(req))
+		switch {
+		case !ok:
+		case p.path == "":
+			*p = at
+		case p.parent == "":
+			*p = p.under(at.parent)
+		}
+		return nil
+	}
+}
+
+// pollingFields returns the fields of a polling request that the request which
+// started the operation has.
+func pollingFields(req proto.Message) map[string]string {
+	fields := map[string]string{}
+	if req == nil {
+		return fields
+	}
+	m := req.ProtoReflect()
+	for i := range m.Descriptor().Fields().Len() {
+		f := m.Descriptor().Fields().Get(i)
+		if to := optionText(f, operationRequestField); to != "" && f.Kind() == protoreflect.StringKind && !f.IsList() {
+			fields[to] = m.Get(f).String()
+		}
+	}
+	return fields
+}
+
+// Operation makes an operation of what a generated method returned, whose result
+// and metadata are the operation's own message:
+//
+//	started, err := instances.Insert(ctx, req) // a *compute.Operation
+//	...
+//	op, err := lroext.Operation(client, started)
+//
+// The name follows from its selfLink, or its zone or region, unless opts say
+// more. c must be of the same service; [Service] makes one. The name of the method
+// is that of [MethodOf]. Operation makes no call, and the generated operation
+// may be dropped then. It fails if op is nil or of an extended operation's type
+// in name only, and if nothing says where the operation is.
+func Operation[Op proto.Message](c *lro.Client, op Generated[Op], opts ...Option) (*lro.Operation[Op, Op], error) {
+	p, err := Proto(op, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return MethodOf(op.Proto()).Wrap(c, p)
+}
+
+// Wait waits for an operation that a generated method returned and returns its
+// last state: what [Operation] and [lro.Operation.Wait] do, in one call that
+// takes the place of the generated op.Wait(ctx).
+func Wait[Op proto.Message](ctx context.Context, c *lro.Client, op Generated[Op], opts ...lro.WaitOption) (Op, error) {
+	o, err := Operation(c, op)
+	if err != nil {
+		var none Op
+		return none, err
+	}
+	return o.Wait(ctx, opts...)
+}
+
+// Resume makes an operation of its selfLink, its name (see [Name]) or its token.
+// It makes no call. Op is the message, such as *computepb.Operation. Operations
+// of organizations need a name or token, since their links lack the parent.
+func Resume[Op proto.Message](c *lro.Client, link string) (*lro.Operation[Op, Op], error) {
+	if !strings.HasPrefix(link, tokenPrefix) {
+		n, err := parseName(link)
+		if err != nil {
+			return nil, fmt.Errorf("resume %w", err)
+		}
+		link = n.String()
+	}
+	return lro.Method[Op, Op]{}.Resume(c, link)
+}
+
+// tokenPrefix begins the tokens of package lro, and no name of an operation.
+const tokenPrefix = "lro1_"
+
+// Proto returns the google.longrunning operation that stands for what a
+// generated method returned: what a function given to [lro.Method.Start]
+// returns. It makes no call. See [Operation] for opts and errors.
+func Proto[Op proto.Message](op Generated[Op], opts ...Option) (*longrunningpb.Operation, error) {
+	m, r, err := messageOf(op)
+	if err != nil {
+		return nil, err
+	}
+	n, err := r.nameOf(m, opts)
+	if err != nil {
+		return nil, fmt.Errorf("wrap extended operation: %w", err)
+	}
+	return r.operation(n.String(), m.Interface())
+}
+
+// messageOf returns the message of a generated operation.
+func messageOf[Op proto.Message](op Generated[Op]) (protoreflect.Message, roles, error) {
+	if v := reflect.ValueOf(op); op == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, roles{}, errors.New("wrap extended operation: it is nil")
+	}
+	m := op.Proto().ProtoReflect()
+	r, err := rolesOf(m.Descriptor())
+	if err == nil && !m.IsValid() {
+		err = errors.New("its message is nil")
+	}
+	if err != nil {
+		return nil, r, fmt.Errorf("wrap extended operation: %w", err)
+	}
+	return m, r, nil
+}
+
+// nameOf returns the name of an operation by its links and what opts say.
+func (r roles) nameOf(m protoreflect.Message, opts []Option) (name, error) {
+	n := name{id: m.Get(r.name).String()}
+	if link := textOf(m, "self_link"); link != "" {
+		linked, err := parseName(link)
+		if err != nil {
+			return name{}, err
+		}
+		n.place = linked.place
+	} else {
+		for _, field := range []protoreflect.Name{"zone", "region"} {
+			if at, err := parsePlace(textOf(m, field)); err == nil {
+				n.place = at
+			}
+		}
+	}
+	for _, opt := range opts {
+		if err := opt(&n.place); err != nil {
+			return name{}, err
+		}
+	}
+	switch {
+	case n.id == "":
+		return name{}, errors.New("it has no name")
+	case n.path == "":
+		return name{}, fmt.Errorf("operation %q has no links that say where it is: give lroext.In or lroext.StartedBy", n.id)
+	}
+	return n, nil
+}
+
+// MethodOf returns the method that operations like op are of: R and M are the
+// operation's message, and the name is that of the RPC, such as
+// "google.cloud.compute.v1.Instances.Insert", by the operation's type ("insert")
+// and the collection of its target ("instances"), where the package of the
+// message has one that matches. Else it is empty.
+//
+// A client learns by the method's name how long operations take.
+func MethodOf[Op proto.Message](op Op) lro.Method[Op, Op] {
+	return lro.Method[Op, Op]{Name: rpcOf(op.ProtoReflect())}
+}
+
+func rpcOf(m protoreflect.Message) string {
+	verb, target := textOf(m, "operation_type"), strings.Split(textOf(m, "target_link"), "/")
+	at := len(target) - 2 // the collection
+	if at < 0 || verb == "" {
+		return ""
+	}
+	// Collections in two scopes have two services, such as Disks and RegionDisks.
+	names := []string{target[at]}
+	switch {
+	case at >= 1 && target[at-1] == "global":
+		names = []string{"Global" + target[at], target[at]}
+	case at >= 2 && target[at-2] == "regions":
+		names = []string{"Region" + target[at], target[at]}
+	}
+	for _, name := range names {
+		for rpc := range rpcsOf(m.Descriptor()) {
+			if strings.EqualFold(string(rpc.Parent().Name()), name) && strings.EqualFold(string(rpc.Name()), verb) && rpc.Output() == m.Descriptor() {
+				return string(rpc.FullName())
+			}
+		}
+	}
+	return ""
+}
+
+// rpcsOf iterates over the methods that are declared beside a message.
+func rpcsOf(md protoreflect.MessageDescriptor) iter.Seq[protoreflect.MethodDescriptor] {
+	return func(yield func(protoreflect.MethodDescriptor) bool) {
+		services := md.ParentFile().Services()
+		for i := range services.Len() {
+			methods := services.Get(i).Methods()
+			for j := range methods.Len() {
+				if !yield(methods.Get(j)) {
+					return
+				}
+			}
+		}
+	}
+}

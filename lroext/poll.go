@@ -1,0 +1,77 @@
+package lroext
+
+import (
+	"context"
+	"fmt"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/gaxcall"
+)
+
+// PollOperation makes an operation of what a generated method returned, and gets
+// its state by the generated operation's own Poll. Nothing else is needed:
+//
+//	op, err := lroext.PollOperation(started)
+//
+// There are no long polls, and the operation cannot be cancelled, deleted or
+// listed: that takes the client which [Service] is made of. So does resuming,
+// by the name or token that this operation has too; without links its name is
+// the bare ID, and cannot be resumed. Each operation has a client of its own, with
+// opts, so that none learns from another.
+//
+// It fails if op is nil or no extended operation. The generated operation is not
+// safe for concurrent use, and must not be used elsewhere meanwhile.
+func PollOperation[Op proto.Message](op Generated[Op], opts ...lro.ClientOption) (*lro.Operation[Op, Op], error) {
+	m, r, err := messageOf(op)
+	if err != nil {
+		return nil, err
+	}
+	id := m.Get(r.name).String()
+	if n, err := r.nameOf(m, nil); err == nil {
+		id = n.String()
+	}
+	if id == "" {
+		return nil, fmt.Errorf("wrap extended operation: it has no name")
+	}
+	p, err := r.operation(id, m.Interface())
+	if err != nil {
+		return nil, err
+	}
+	service := &polled[Op]{op: op, roles: r, name: id, free: make(chan struct{}, 1)}
+	return MethodOf(op.Proto()).Wrap(lro.NewClient(service, opts...), p)
+}
+
+// polled is the service of one generated operation.
+type polled[Op proto.Message] struct {
+	roles
+	op   Generated[Op]
+	name string
+	free chan struct{} // has an element while op is in use
+}
+
+// GetOperation calls Poll, whose error says either that the operation has failed
+// or that it could not be got. It has replaced the message in the first case.
+func (s *polled[Op]) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	if req.GetName() != s.name {
+		return nil, status.Errorf(codes.InvalidArgument, "lroext: this client knows only the operation %q: make one of lroext.Service for others", s.name)
+	}
+	select {
+	case s.free <- struct{}{}:
+		defer func() { <-s.free }()
+	case <-ctx.Done():
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+	transport := gaxcall.Transport{REST: true}
+	before := any(s.op.Proto())
+	err := s.op.Poll(transport.Outgoing(ctx, gaxcall.Routing(s.name)), transport.Options(opts, "")...)
+	if err != nil && any(s.op.Proto()) == before {
+		return nil, transport.Failure(err, opts)
+	}
+	return s.operation(s.name, s.op.Proto())
+}

@@ -1,0 +1,58 @@
+package lroext
+
+import (
+	"context"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/gaxcall"
+)
+
+// requestIDField makes a method start one operation however often it is called
+// with the same value. 483 of Compute's 503 methods that start operations have
+// it.
+const requestIDField = "request_id"
+
+// Start starts an operation, once, in spite of answers that are lost; see
+// [lro.Method.Start] for what is repeated, and for errors. call is a generated
+// method and req its request:
+//
+//	op, err := lroext.Start(ctx, client, instances.Insert, &computepb.InsertInstanceRequest{…})
+//
+// req is not modified. Its request_id is used if it is set, and a random one if
+// not; a method without the field is called as [lro.WithoutRequestID] says. The
+// name of the method is that which takes a Req. Where the operation is follows
+// from its links, else from req as [StartedBy] says.
+func Start[Req, Op proto.Message, W Generated[Op]](ctx context.Context, c *lro.Client, call func(context.Context, Req, ...gax.CallOption) (W, error), req Req, opts ...lro.StartOption) (*lro.Operation[Op, Op], error) {
+	md := req.ProtoReflect().Descriptor()
+	id := md.Fields().ByName(requestIDField)
+	switch {
+	case id == nil || id.Kind() != protoreflect.StringKind:
+		id = nil
+		opts = append([]lro.StartOption{lro.WithoutRequestID()}, opts...)
+	case req.ProtoReflect().Get(id).String() != "":
+		opts = append([]lro.StartOption{lro.WithRequestID(req.ProtoReflect().Get(id).String())}, opts...)
+	}
+	var m lro.Method[Op, Op]
+	for rpc := range rpcsOf(md) {
+		if rpc.Input() == md {
+			m.Name = string(rpc.FullName())
+		}
+	}
+	return m.Start(ctx, c, func(ctx context.Context, requestID string, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+		req := proto.CloneOf(req)
+		if id != nil && requestID != "" {
+			req.ProtoReflect().Set(id, protoreflect.ValueOfString(requestID))
+		}
+		started, err := call(ctx, req)
+		if err != nil {
+			return nil, gaxcall.Transport{REST: true}.Failure(err, opts)
+		}
+		return Proto(started, startedBy(req))
+	}, opts...)
+}
