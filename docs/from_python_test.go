@@ -16,7 +16,7 @@ func TestFromPythonNamesTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	var code strings.Builder
-	for _, pattern := range []string{"*_test.go", "lrohttp/*_test.go", "internal/transporttest/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "lrohttp/*_test.go", "lroext/*_test.go", "internal/transporttest/*_test.go"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)

@@ -106,20 +106,20 @@ func (s *service) WaitsFor(name string) bool {
 
 // WaitOperation returns the state when the operation is done, and otherwise
 // DEADLINE_EXCEEDED after the time that req asks for, upon which callers get the
-// state: Compute's Wait does not take a time.
+// state: Compute's Wait does not take a time. Where there is no Wait it returns the
+// state at once, which is no error in AIP-151: a wrapper of the service may hide
+// WaitsFor, and UNIMPLEMENTED would end the long polls of all its operations.
 func (s *service) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 	sc, n, err := s.find(req.GetName())
 	if err != nil {
 		return nil, err
 	}
-	if !sc.waits() {
-		return nil, sc.missing("WaitOperation")
+	asked := req.GetTimeout()
+	if !sc.waits() || asked != nil && asked.AsDuration() <= 0 {
+		return sc.ask(ctx, sc.get, req.GetName(), n, opts)
 	}
 	waiting := ctx
-	if asked := req.GetTimeout(); asked != nil {
-		if asked.AsDuration() <= 0 {
-			return sc.ask(ctx, sc.get, req.GetName(), n, opts)
-		}
+	if asked != nil {
 		var cancel context.CancelFunc
 		waiting, cancel = context.WithTimeout(ctx, asked.AsDuration())
 		defer cancel()

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -82,6 +83,37 @@ func TestLongPoll(t *testing.T) {
 			if d := waits[i+1].Time.Sub(waits[i].Time); d < 30*time.Second || d > 31*time.Second {
 				t.Errorf("calls of Wait %v apart, want 30 s", d)
 			}
+		}
+	})
+}
+
+// A wrapper that hides which operations can be waited for costs them no call
+// more than the schedule, and the others no long poll.
+func TestLongPollWrapped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var srv lrotest.Server
+		steps := []lrotest.Step{lrotest.Running(running(1)).For(100 * time.Second), lrotest.Succeeded(nil)}
+		byOrg, byZone := srv.Add(org, steps...), srv.Add(zonal, steps...)
+		web := lrotest.NewHTTPServer(lrotest.NewComputeHandler(&srv))
+		defer web.Close()
+		service, err := NewHTTPService[*computeop.Operation](web.URL+"/compute/v1", web.Client())
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := lro.NewClient(struct{ longrunningpb.OperationsClient }{lro.Stub(service)}, plain)
+		if _, err := resume(t, client, org).Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(byOrg.Calls()); n > 40 {
+			t.Errorf("%d calls, want about as many as by polling", n)
+		}
+		byZone.Play(steps...)
+		if _, err := resume(t, client, zonal).Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(byZone.Calls(lrotest.WaitOperation)); n < 4 {
+			t.Errorf("%d calls of Wait, want long polls", n)
 		}
 	})
 }
