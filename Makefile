@@ -101,6 +101,12 @@ soak: ## run the programs of new seeds for HOURS (1), and add the totals to docs
 	@seed=$$(date +%s)0000; $(SIMULATE) -simulation.seeds=$$seed -simulation.for=$(HOURS)h -simulation.again=10 \
 		-simulation.out=$(CURDIR)/.cache/simulation -simulation.totals=$(CURDIR)/docs/reliability.json | grep -v '^ *\(===\|--- PASS\)'
 
+MUTANTS ?= .
+
+.PHONY: mutants
+mutants: ## have the simulation find the bugs in internal/simulation/testdata/mutants that match MUTANTS (.)
+	GOMAXPROCS=1 go test ./internal/simulation -count=1 -run='^TestMutants$$' -mutants='$(MUTANTS)' -timeout=0 -v
+
 .PHONY: test-generator
 test-generator: ## compare what protoc-gen-go-lro makes of Google's proto files with Google's clients, and run its recipes
 	@if ! command -v protoc >/dev/null && command -v apt-get >/dev/null && [[ $$(id -u) == 0 ]]; then \

@@ -245,17 +245,60 @@ func (c *checker) operation(name string) {
 	if f.kind == kindOnce && len(f.claims) > 1 {
 		c.complain("%s may run once, and ran %d times", name, len(f.claims))
 	}
-	for _, e := range f.seen {
-		// A wait is answered at its end, or at that of the operation.
-		late := max(e.From, end) + slack
-		if e.Do == doWait && end > 0 && e.To > late {
-			c.complain("%s ended at %v, and who waited heard of it at %v: %v", name, end, e.To, e.event)
-		}
-	}
+	c.waits(name, f, end)
+	c.reports(name, f)
 	c.told(name, f, end)
 	c.expiry(name, f, end)
 	c.lease(name, f, end, result)
 	c.settled(name, f)
+}
+
+// waits: a WaitOperation is answered when the operation ends or its timeout is
+// over, and not before unless the process stops.
+func (c *checker) waits(name string, f *facts, end time.Duration) {
+	for _, e := range f.seen {
+		if e.Do != doWait {
+			continue
+		}
+		over := e.From + e.For
+		if end > 0 {
+			over = min(over, max(e.From, end))
+		}
+		if e.To > over+slack {
+			c.complain("%s ended at %v (0 for never), and a wait was answered at %v: %v", name, end, e.To, e.event)
+		}
+		if !e.done() && e.To < over-slack && !c.stopped(e.Lived, e.To) {
+			c.complain("%s ended at %v (0 for never), and a wait was answered before its time: %v", name, end, e.event)
+		}
+	}
+}
+
+// stopped reports whether a process had begun to stop at a time.
+func (c *checker) stopped(lived int, at time.Duration) bool {
+	return slices.ContainsFunc(c.r.Events, func(e *event) bool {
+		return e.Do == didClose && e.Lived == lived && e.From <= at
+	})
+}
+
+// reports: in one process, no caller sees an older report after a newer one. A
+// report is "attempt/place in the script".
+func (c *checker) reports(name string, f *facts) {
+	if f.kind == kindOutside {
+		return // the model has them
+	}
+	order := func(s sight) int {
+		var attempt, place int
+		_, _ = fmt.Sscanf(s.Text, "%d/%d", &attempt, &place) // nothing reported is older than anything
+		return attempt<<16 | place
+	}
+	for _, a := range f.seen {
+		for _, b := range f.seen {
+			if a.Lived == b.Lived && a.Return > 0 && a.Return < b.Call && order(a) > order(b) {
+				c.complain("%s showed the report %q, and then %q: %v", name, a.Text, b.Text, b.event)
+				return
+			}
+		}
+	}
 }
 
 // told: an attempt's context ends soon after a cancel.

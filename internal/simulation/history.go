@@ -50,6 +50,7 @@ type event struct {
 	From, To time.Duration
 	Lived    int
 
+	For  time.Duration `json:",omitempty"` // of wait: the timeout
 	Told time.Duration `json:",omitempty"` // of finish: when the attempt's ctx ended because of a cancel
 	Walk int           `json:",omitempty"` // of list: the pages of one walk have one number
 	Last bool          `json:",omitempty"` // of list: the end was reached

@@ -21,6 +21,7 @@ type state struct {
 	crashes int
 	result  string
 	saved   string // the checkpoint
+	text    string // the last report, of an external operation; the others' is not durable at once
 	hidden  string // names of operations that were deleted while they ran, each with a comma
 }
 
@@ -47,7 +48,7 @@ func (s state) end(result string) state {
 }
 
 func (s state) view() view {
-	return view{Name: s.name, State: s.stage.String(), Attempt: s.attempt, Cancel: s.cancel, Result: s.result}
+	return view{Name: s.name, State: s.stage.String(), Attempt: s.attempt, Cancel: s.cancel, Result: s.result, Text: s.text}
 }
 
 // rules are what the kind of a slot makes different.
@@ -147,7 +148,10 @@ func (r rules) shows(s state, e *event) []state {
 		s.name = e.Seen.Name
 	}
 	got := *e.Seen
-	got.Text, got.End = "", 0
+	got.End = 0
+	if r.kind != kindOutside {
+		got.Text = ""
+	}
 	return when(got == s.view(), s)
 }
 
@@ -210,6 +214,8 @@ func (r rules) wrote(s state, e *event) []state {
 		return nil
 	case e.Do == didSave:
 		s.saved = e.Arg
+	case e.Do == doReport:
+		s.text = e.Arg
 	}
 	return []state{s}
 }

@@ -235,6 +235,7 @@ func (l *link) GetOperation(ctx context.Context, req *longrunningpb.GetOperation
 func (l *link) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperationRequest, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
 	var at edge
 	e := l.event(doWait, req.GetName())
+	e.For = req.GetTimeout().AsDuration()
 	called := l.w.history.call(e)
 	op, err := carry(ctx, l, req, &at, nil, func(p *process, ctx context.Context, req *longrunningpb.WaitOperationRequest) (*longrunningpb.Operation, error) {
 		return p.calls.WaitOperation(ctx, req)

@@ -89,6 +89,7 @@ type program struct {
 	keys    []key // by number
 	steps   []step
 	net     netFaults
+	crowd   time.Duration // see clock
 }
 
 // key is what operations are started with: always the same request, kind and
@@ -127,6 +128,9 @@ func generate(seed uint64) *program {
 	}
 	if r.IntN(3) > 0 {
 		p.net = netFaults{lost: r.Float64() * 0.1, replyLost: r.Float64() * 0.1, twice: r.Float64() * 0.1, hangs: r.Float64() * 0.03}
+	}
+	if r.IntN(4) == 0 {
+		p.crowd = []time.Duration{100 * time.Microsecond, 5 * time.Millisecond}[r.IntN(2)]
 	}
 	p.net.latency = time.Duration(1+r.IntN(20)) * time.Millisecond
 	pace := []time.Duration{time.Millisecond, 50 * time.Millisecond, time.Second, 20 * time.Second}[r.IntN(4)]

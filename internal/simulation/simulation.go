@@ -22,6 +22,8 @@ var (
 	outFlag     = flag.String("simulation.out", "", "a `folder` for the histories of runs that fail")
 	historyFlag = flag.String("simulation.history", "", "judge the history in this `file`, and run nothing")
 	totalsFlag  = flag.String("simulation.totals", "", "a `file` to which the totals are added")
+	firstFlag   = flag.Bool("simulation.first", false, "stop at the first seed that fails, and look for no smaller program")
+	twiceFlag   = flag.Bool("simulation.twice", false, "run each program twice, and count the histories that are the same")
 	againFlag   = flag.Int("simulation.again", 0, "run a program that fails so many times more, and count")
 )
 
@@ -43,6 +45,9 @@ func Run(t *testing.T, name string, f Factory) {
 	began := time.Now()
 	totals := totals{Engine: name, Faults: map[string]int{}}
 	for seed := first; seed <= last || time.Since(began) < *forFlag; seed++ {
+		if *firstFlag && len(totals.Failed) > 0 {
+			break
+		}
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			p := generate(seed)
 			if *keepFlag != "" {
@@ -55,6 +60,9 @@ func Run(t *testing.T, name string, f Factory) {
 			r := run(t, f, p)
 			v := check(r)
 			totals.add(r, v)
+			if *twiceFlag {
+				totals.again(t, r, run(t, f, p))
+			}
 			if len(v.wrong) > 0 {
 				totals.Failed = append(totals.Failed, seed)
 				report(t, name, f, p, r, v)
@@ -89,6 +97,9 @@ func report(t *testing.T, name string, f Factory, p *program, r *result, v verdi
 	}
 	t.Errorf("seed %d:\n%s", p.seed, strings.Join(v.wrong, "\n"))
 	small := p
+	if *firstFlag {
+		return
+	}
 	if *keepFlag == "" {
 		small = shrink(p, func(p *program) bool { return len(check(run(t, f, p)).wrong) > 0 })
 	}
@@ -181,6 +192,8 @@ type totals struct {
 	Unknown int // of those, given up
 	Virtual time.Duration
 	Wall    time.Duration
+	Twice   int `json:",omitempty"` // seeds that ran twice
+	Same    int `json:",omitempty"` // of those, with the same history
 	Faults  map[string]int
 }
 
@@ -195,6 +208,19 @@ func (s *totals) add(r *result, v verdict) {
 	}
 }
 
+// again counts a second run of a program.
+func (s *totals) again(t *testing.T, first, second *result) {
+	t.Helper()
+	is, err := same(first, second)
+	if err != nil {
+		t.Fatalf("compare histories: %v", err)
+	}
+	s.Twice++
+	if is {
+		s.Same++
+	}
+}
+
 func (s *totals) String() string {
 	var b strings.Builder
 	wall := max(s.Wall.Seconds(), 1e-9)
@@ -205,6 +231,9 @@ func (s *totals) String() string {
 	fmt.Fprintf(&b, "%s: %d seeds, %d events, %d histories checked (%d given up), %.1f virtual hours in %.1f s of wall time\n",
 		s.Engine, s.Seeds, s.Events, s.Slots, s.Unknown, s.Virtual.Hours(), s.Wall.Seconds())
 	fmt.Fprintf(&b, "%.2f virtual hours and %.1f faults a second; failed: %v\n", s.Virtual.Hours()/wall, float64(all)/wall, s.Failed)
+	if s.Twice > 0 {
+		fmt.Fprintf(&b, "%d of %d seeds gave the same history again\n", s.Same, s.Twice)
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Faults)) {
 		fmt.Fprintf(&b, "%8d  %s\n", s.Faults[name], name)
 	}
@@ -226,6 +255,8 @@ func (s *totals) save(path string) error {
 		s.Failed = append(old.Failed, s.Failed...)
 		s.Events += old.Events
 		s.Slots += old.Slots
+		s.Twice += old.Twice
+		s.Same += old.Same
 		s.Unknown += old.Unknown
 		s.Virtual += old.Virtual
 		s.Wall += old.Wall

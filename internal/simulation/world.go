@@ -69,7 +69,7 @@ func run(t *testing.T, f Factory, p *program) (r *result) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
-			program: p, clock: newClock(), history: &history{begin: time.Now()},
+			program: p, clock: newClock(p.crowd), history: &history{begin: time.Now()},
 			slots: make(map[string]int), known: make(map[int][]string), latest: make(map[int]int), counts: make(map[string]int),
 		}
 		w.host = &host{w: w, store: f.New(t, p.seed)}

@@ -1,0 +1,140 @@
+package simulation
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	mutantsFlag = flag.String("mutants", "", "find the mutants whose names match this `pattern`")
+	withinFlag  = flag.Int("within", 400, "how many seeds may be needed to find one")
+)
+
+// root is the folder of the repository.
+const root = "../.."
+
+// TestMutants puts one bug after another into a copy of the files that it
+// changes, and has the simulation find it. Without the flag it only sees that
+// each patch still fits.
+func TestMutants(t *testing.T) {
+	t.Parallel()
+	patches, err := filepath.Glob("testdata/mutants/*.patch")
+	if err != nil || len(patches) == 0 {
+		t.Fatalf("patches: %v, %v", patches, err)
+	}
+	pattern, err := regexp.Compile(*mutantsFlag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, patch := range patches {
+		name := strings.TrimSuffix(filepath.Base(patch), ".patch")
+		t.Run(name, func(t *testing.T) {
+			// One after another: each uses a processor.
+			replaced := mutate(t, patch)
+			if *mutantsFlag == "" || !pattern.MatchString(name) {
+				return
+			}
+			t.Log(hunt(t, replaced))
+		})
+	}
+}
+
+var patched = regexp.MustCompile(`(?m)^--- a/(.+)$`)
+
+// mutate applies a patch to copies, and returns them by the file they replace.
+func mutate(t *testing.T, patch string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(patch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, replaced := t.TempDir(), make(map[string]string)
+	for _, m := range patched.FindAllSubmatch(text, -1) {
+		name := string(m[1])
+		to := filepath.Join(dir, name)
+		b, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		from, err := filepath.Abs(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		replaced[from] = to
+	}
+	if len(replaced) == 0 {
+		t.Fatalf("%s changes no file", patch)
+	}
+	apply := exec.CommandContext(t.Context(), "git", "apply", "-")
+	apply.Dir, apply.Stdin = dir, bytes.NewReader(text)
+	if out, err := apply.CombinedOutput(); err != nil {
+		t.Fatalf("%s does not fit any more: %v\n%s", patch, err, out)
+	}
+	for from, to := range replaced {
+		if sameFiles(t, from, to) {
+			t.Fatalf("%s changes nothing", patch)
+		}
+	}
+	return replaced
+}
+
+func sameFiles(t *testing.T, a, b string) bool {
+	t.Helper()
+	x, errX := os.ReadFile(a)
+	y, errY := os.ReadFile(b)
+	if errX != nil || errY != nil {
+		t.Fatal(errX, errY)
+	}
+	return bytes.Equal(x, y)
+}
+
+var foundBy = regexp.MustCompile(`FAIL: TestSimulation/seed_(\d+)`)
+
+// hunt runs the simulation with a mutant until it is found, and returns by
+// which seed and what it showed.
+func hunt(t *testing.T, replaced map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	overlay, err := json.Marshal(map[string]any{"Replace": replaced})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(file, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-overlay="+file, "./server/engine/sqlite",
+		"-run=^TestSimulation$", "-timeout=20m", "-v",
+		fmt.Sprintf("-simulation.seeds=1-%d", *withinFlag), "-simulation.first")
+	cmd.Dir = root
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, io.Discard
+	err = cmd.Run()
+	found := foundBy.FindStringSubmatch(out.String())
+	switch {
+	case err == nil:
+		t.Fatalf("survives %d seeds: %v", *withinFlag, slices.Collect(maps.Keys(replaced)))
+	case found == nil:
+		t.Fatalf("the simulation did not run: %v\n%.3000s", err, out.String())
+	}
+	_, why, _ := strings.Cut(out.String(), "seed "+found[1]+":\n")
+	why, _, _ = strings.Cut(strings.TrimSpace(why), "\n")
+	return fmt.Sprintf("seed %s: %.300s", found[1], why)
+}
