@@ -1,6 +1,7 @@
 package lro
 
 import (
+	"cmp"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -22,15 +23,12 @@ func (c *core) knowMethod(name, response, metadata string) {
 	case c.policy.PlainSchedule:
 	case name != "":
 		c.learnt = c.client.learned.of(name)
-	case response != "" && response != anyType && metadata != "" && metadata != anyType:
+	case openType(response) != "" && openType(metadata) != "":
 		c.learnt = c.client.learned.of(response + " " + metadata)
 	default:
 		c.meetLocked(c.view)
 	}
 }
-
-// anyType is the name of the type of what is left undecoded.
-const anyType = "google.protobuf.Any"
 
 // meetLocked finds out, with a state of an operation, which method it is of, if
 // neither the method's name nor its types say so, and for how long one that was
@@ -51,22 +49,17 @@ func (c *core) meetLocked(v view) {
 	if w.older != unknownAge {
 		return
 	}
-	started := f.Created
-	if started.IsZero() {
-		started = f.Started
-	}
-	if w.older = noAge; !started.IsZero() {
-		w.older = max(time.Since(started), f.Updated.Sub(started), 0) - elapsedSince(w.begun, clock())
+	w.older = noAge
+	if started := cmp.Or(f.Created, f.Started); !started.IsZero() {
+		since := elapsedSince(w.begun, clock())
+		w.older = max(time.Since(started), f.Updated.Sub(started), since) - since
 	}
 }
 
 // ageLocked is for how long the operation has been running, as far as is known.
 func (c *core) ageLocked(now time.Duration) (time.Duration, bool) {
 	w := &c.wait
-	if c.learnt == nil || w.begun == 0 || w.older == unknownAge || w.older == noAge {
-		return 0, false
-	}
-	return w.older + elapsedSince(w.begun, now), true
+	return w.older + elapsedSince(w.begun, now), c.learnt != nil && w.begun != 0 && w.older >= 0
 }
 
 // teachLocked takes a state into what is known of the method. Whether it came
@@ -100,14 +93,12 @@ func (c *core) learnedLocked(o observation, a answer, now time.Duration) time.Du
 	if o.call != calledGet || c.policy.NextPoll != nil || c.wait.phase == idle {
 		return after
 	}
-	x := c.wait.extra
-	if x == nil || x.forecast == nil {
-		f := c.learnt.forecast(c.policy)
-		if f == nil {
-			return after
-		}
-		x = c.wait.more()
-		x.forecast = f
+	x := c.wait.more()
+	if x.forecast == nil {
+		x.forecast = c.learnt.forecast(c.policy)
+	}
+	if x.forecast == nil {
+		return after
 	}
 	return c.learnt.aimed(x.forecast, Raw{c.name, a.view}, age, after)
 }

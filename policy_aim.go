@@ -163,7 +163,7 @@ func (a *aim) elapsed(f progress.Facts, waited time.Duration) time.Duration {
 // aims is how far the progress of a method's operations is to be trusted:
 // the operations whose ends it foretold, and those of which it did not.
 type aims struct {
-	right, wrong float64 // the earlier ones decayed
+	right, wrong float32 // the earlier ones decayed
 	mute, open   int     // operations in a row that told none, and those under way that are observed
 }
 

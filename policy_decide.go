@@ -1,6 +1,7 @@
 package lro
 
 import (
+	"math"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -304,4 +305,24 @@ func (p *Policy) step(o observation) time.Duration {
 		return p.paced(o)
 	}
 	return p.jittered(p.interval(o.elapsed), o.jitter)
+}
+
+// paced returns the time to the next poll, with jitter, where the pause was
+// learned: long enough to keep to the budget, of which the polls are counted
+// without jitter, and never more polls in a second than the plain schedule
+// makes in its first, so that operations that started together do not add up.
+func (p *Policy) paced(o observation) time.Duration {
+	most := max(1, p.plainPolls(time.Second))
+	soonest := p.plainAt(o.polls+1-learnSlack) - o.elapsed
+	switch {
+	case o.elapsed >= time.Second:
+		soonest = max(soonest, time.Second/time.Duration(most))
+	case o.polls >= most:
+		soonest = max(soonest, time.Second-o.elapsed)
+	}
+	d := p.jittered(o.learned, o.jitter)
+	if d < soonest {
+		d = p.jittered(soonest, math.Abs(o.jitter))
+	}
+	return d
 }

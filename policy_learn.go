@@ -3,6 +3,7 @@ package lro
 import (
 	"iter"
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -25,13 +26,23 @@ const (
 	learnThrift = 3    // polls left in that budget below which the price of one rises, at least
 )
 
+// learnEnds are the ends of the bins and learnWidths their widths, in seconds. The
+// last has no end; its width is that of a bin.
+var learnEnds, learnWidths = func() (ends, widths [learnBins]float64) {
+	ends[0], widths[0] = learnFirst, learnFirst
+	for i := 1; i < learnBins; i++ {
+		ends[i], widths[i] = ends[i-1]*learnRatio, ends[i-1]*(learnRatio-1)
+	}
+	ends[learnBins-1] = math.Inf(1)
+	return ends, widths
+}()
+
 // durations is what is known of the durations of a method's operations: their
 // hazard, in bins that are log-spaced. It is safe for concurrent use.
 type durations struct {
 	mu   sync.Mutex
 	ends [learnBins]float32 // operations that ended in the bin
-	risk [learnBins]float32 // seconds for which operations were known to be running in the bin
-	seen float32            // operations that ended, all in all
+	risk [learnBins]float32 // operations known to be running in it, by the part of its width
 	aims aims
 }
 
@@ -41,34 +52,26 @@ func (d *durations) saw(from, to time.Duration, ended bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t0, t1 := max(from, 0).Seconds(), to.Seconds()
-	if !(t0 < t1) {
-		return
-	}
-	if !ended {
-		for b, w := range d.bins(t0, t1) {
-			*b.risk += float32(w)
+	hazard := 0.0 // between the two
+	if ended && t0 < t1 {
+		for i := range d.ends {
+			d.ends[i] *= learnDecay
+			d.risk[i] *= learnDecay
 		}
-		return
+		for i, w := range bins(t0, t1) {
+			hazard += d.hazard(i) * w
+		}
 	}
-	for i := range d.ends {
-		d.ends[i] *= learnDecay
-		d.risk[i] *= learnDecay
-	}
-	d.seen = d.seen*learnDecay + 1
-	// Where between the two it ended is likely as it is for the others.
-	hazard := 0.0
-	for b, w := range d.bins(t0, t1) {
-		hazard += b.hazard() * w
-	}
-	all, _ := exponential(hazard)
 	running, left := 1.0, 1.0
-	for b, w := range d.bins(t0, t1) {
-		ended, _ := exponential(b.hazard() * w)
-		after := running * (1 - ended)
-		part := (running - after) / all
-		*b.ends += float32(part)
-		*b.risk += float32(w * max(left-part/2, 0))
-		running, left = after, left-part
+	for i, w := range bins(t0, t1) {
+		part := 0.0
+		if ended { // where between the two is as likely as it is for the others
+			after := running * math.Exp(-d.hazard(i)*w)
+			part, running = (after-running)/math.Expm1(-hazard), after
+		}
+		d.ends[i] += float32(part)
+		d.risk[i] += float32(w / learnWidths[i] * max(left-part/2, 0))
+		left -= part
 	}
 }
 
@@ -79,7 +82,7 @@ func (d *durations) saw(from, to time.Duration, ended bool) {
 func (d *durations) pause(p *Policy, age, elapsed time.Duration, polls int) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.seen == 0 && d.risk[0] < 1.5*learnFirst {
+	if d.risk[0] < 1.5 && slices.Max(d.ends[:]) == 0 {
 		return 0
 	}
 	// A poll costs the lateness that the plain schedule accepts for one where
@@ -97,90 +100,44 @@ func (d *durations) pause(p *Policy, age, elapsed time.Duration, polls int) time
 // next returns the time from t to the next poll: when the lateness to be
 // expected of an operation that is running at t has come to price.
 func (d *durations) next(t, price, longest float64) float64 {
-	running, spent := 1.0, 0.0 // the probability that it is, and the lateness
-	for b, w := range d.bins(t, t+longest) {
-		h := b.hazard()
-		ended, late := exponential(h * w)
-		if add := w * (1 - running + running*late); spent+add < price {
-			spent, running = spent+add, running*(1-ended)
+	running, after := 1.0, 0.0 // the probability that it is, so long after t
+	for i, w := range bins(t, t+longest) {
+		h := d.hazard(i)
+		still := running * math.Exp(-h*w)
+		if late := w - (running-still)/h; late < price {
+			running, after, price = still, after+w, price-late
 			continue
 		}
 		// Newton's method, from where the Taylor series has it.
-		curve, slope := running*h/2, 1-running
-		x := (math.Sqrt(slope*slope+4*curve*(price-spent)) - slope) / (2 * curve)
+		x := (math.Sqrt((1-running)*(1-running)+2*running*h*price) - (1 - running)) / (running * h)
 		for range 3 {
-			ended, late := exponential(h * x)
-			x -= (x*(1-running+running*late) - (price - spent)) / (1 - running*(1-ended))
+			still = running * math.Exp(-h*x)
+			x -= (x - (running-still)/h - price) / (1 - still)
 		}
-		return b.from + min(max(x, 0), w) - t
+		return after + min(max(x, 0), w)
 	}
 	return longest
 }
 
-// exponential returns how much of an exponential distribution has ended after
-// the time x, in means, and for which part of x that has been so on average.
-func exponential(x float64) (ended, late float64) {
-	if x < 0.01 {
-		return x * (1 - x/2*(1-x/3)), x / 2 * (1 - x/3*(1-x/4))
+// hazard returns the rate, per second, at which operations end in a bin.
+func (d *durations) hazard(i int) float64 {
+	prior := 2 * (learnRatio - 1) / (learnRatio + 1) / learnSpan // ends of an operation of which nothing is known
+	if i == 0 {
+		prior = 2 / learnSpan
 	}
-	ended = -math.Expm1(-x)
-	return ended, 1 - ended/x
-}
-
-// bin is a part of the time since the start of operations.
-type bin struct {
-	ends, risk   *float32
-	prior, width float64 // of an operation of which nothing is known: ends, and seconds at risk
-	from         float64 // where the requested span begins in it
-}
-
-// hazard returns the rate, per second, at which operations end in the bin.
-func (b bin) hazard() float64 {
-	return (float64(*b.ends) + learnPrior*b.prior) / (float64(*b.risk) + learnPrior*b.width)
+	return (float64(d.ends[i]) + learnPrior*prior) / ((float64(d.risk[i]) + learnPrior) * learnWidths[i])
 }
 
 // bins yields the bins between two times, and how much of the time is in each.
-func (d *durations) bins(t0, t1 float64) iter.Seq2[bin, float64] {
-	return func(yield func(bin, float64) bool) {
-		i, end := 0, learnFirst
-		if t0 >= learnFirst {
-			i = min(1+int(math.Log(t0/learnFirst)/math.Log(learnRatio)), learnBins-1)
-			end = learnFirst * math.Pow(learnRatio, float64(i))
-		}
+func bins(t0, t1 float64) iter.Seq2[int, float64] {
+	return func(yield func(int, float64) bool) {
+		i, _ := slices.BinarySearch(learnEnds[:], t0)
 		for from := t0; from < t1; i++ {
-			b := bin{ends: &d.ends[i], risk: &d.risk[i], from: from}
-			b.prior, b.width = 2*(learnRatio-1)/(learnRatio+1)/learnSpan, end*(1-1/learnRatio)
-			if i == 0 {
-				b.prior, b.width = 2/learnSpan, learnFirst
-			}
-			to := min(end, t1)
-			if i == learnBins-1 {
-				to = t1
-			}
-			if to > from && !yield(b, to-from) {
+			to := min(learnEnds[i], t1)
+			if to > from && !yield(i, to-from) {
 				return
 			}
-			from, end = max(from, to), end*learnRatio
+			from = to
 		}
 	}
-}
-
-// paced returns the time to the next poll, with jitter, where the pause was
-// learned: long enough to keep to the budget, of which the polls are counted
-// without jitter, and never more polls in a second than the plain schedule
-// makes in its first, so that operations that started together do not add up.
-func (p *Policy) paced(o observation) time.Duration {
-	most := max(1, p.plainPolls(time.Second))
-	soonest := p.plainAt(o.polls+1-learnSlack) - o.elapsed
-	switch {
-	case o.elapsed >= time.Second:
-		soonest = max(soonest, time.Second/time.Duration(most))
-	case o.polls >= most:
-		soonest = max(soonest, time.Second-o.elapsed)
-	}
-	d := p.jittered(o.learned, o.jitter)
-	if d < soonest {
-		d = p.jittered(soonest, math.Abs(o.jitter))
-	}
-	return d
 }

@@ -1,15 +1,14 @@
 package lro
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/go-lro/lro/internal/base64url"
 )
@@ -26,6 +25,8 @@ const (
 	learnKey      = 512     // bytes of a method's key
 )
 
+var errLearned = errors.New("it is damaged")
+
 // learned is what a client knows of its methods, by their keys. It is safe for
 // concurrent use.
 type learned struct {
@@ -38,7 +39,7 @@ func (l *learned) of(key string) *durations {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := l.methods[key]
-	if d == nil && len(l.methods) < learnMethods && len(key) <= learnKey && utf8.ValidString(key) {
+	if d == nil && len(l.methods) < learnMethods && len(key) <= learnKey {
 		if l.methods == nil {
 			l.methods = map[string]*durations{}
 		}
@@ -48,17 +49,23 @@ func (l *learned) of(key string) *durations {
 	return d
 }
 
-// text returns all that is known, empty for nothing.
+// text returns all that is known, empty for nothing: of each method the length
+// of its key, its key, and its numbers.
 func (l *learned) text() string {
 	l.mu.Lock()
 	all := maps.Clone(l.methods)
 	l.mu.Unlock()
 	var b []byte
 	for _, key := range slices.Sorted(maps.Keys(all)) {
-		if d := all[key].pack(); d != nil {
+		d := all[key]
+		d.mu.Lock()
+		if d.risk[0] > 0 || slices.Max(d.ends[:]) > 0 {
 			b = append(binary.AppendUvarint(b, uint64(len(key))), key...)
-			b = append(b, d...)
+			for _, v := range d.numbers() {
+				b = binary.AppendUvarint(b, uint64(min(math.Round(float64(*v)*learnUnit), learnMost)))
+			}
 		}
+		d.mu.Unlock()
 	}
 	if b == nil {
 		return ""
@@ -76,68 +83,41 @@ func (l *learned) load(text string) error {
 	if err != nil {
 		return err
 	}
-	all := map[string]*durations{}
-	for len(b) > 0 {
-		n, size := binary.Uvarint(b)
-		if size <= 0 || n > learnKey || n > uint64(len(b)-size) {
-			return errors.New("the length of a method is out of bounds")
+	loaded := &learned{}
+	for r := bytes.NewReader(b); r.Len() > 0; {
+		size, err := binary.ReadUvarint(r)
+		if err != nil || size > learnKey {
+			return errLearned
 		}
-		key := string(b[size : size+int(n)])
-		if all[key] != nil || !utf8.ValidString(key) || len(all) == learnMethods {
-			return fmt.Errorf("method %q is not one to learn from", key)
+		key := make([]byte, size)
+		_, _ = r.Read(key) // less of it leaves no numbers
+		d := loaded.of(string(key))
+		if d == nil {
+			return errLearned
 		}
-		all[key] = &durations{}
-		if b, err = all[key].unpack(b[size+int(n):]); err != nil {
-			return fmt.Errorf("method %q: %w", key, err)
+		for _, v := range d.numbers() {
+			n, err := binary.ReadUvarint(r)
+			if err != nil || n > learnMost {
+				return errLearned
+			}
+			*v = float32(n) / learnUnit
 		}
 	}
-	for key, d := range all {
+	for key, d := range loaded.methods {
 		if to := l.of(key); to != nil {
 			to.mu.Lock()
-			to.ends, to.risk, to.seen = d.ends, d.risk, d.seen
-			to.aims.right, to.aims.wrong = d.aims.right, d.aims.wrong
+			to.ends, to.risk, to.aims.right, to.aims.wrong = d.ends, d.risk, d.aims.right, d.aims.wrong
 			to.mu.Unlock()
 		}
 	}
 	return nil
 }
 
-// pack returns the wire form, nil when nothing is known: of each bin the ends
-// and the operations at risk, then the trust in progress.
-func (d *durations) pack() []byte {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.seen == 0 && d.risk[0] == 0 {
-		return nil
+// numbers is what the text has of a method: of each bin the operations that ended
+// in it and those at risk, then the trust in progress.
+func (d *durations) numbers() (all []*float32) {
+	for i := range d.ends {
+		all = append(all, &d.ends[i], &d.risk[i])
 	}
-	var b []byte
-	put := func(v float64) { b = binary.AppendUvarint(b, uint64(min(math.Round(v*learnUnit), learnMost))) }
-	for bin := range d.bins(0, math.Inf(1)) {
-		put(float64(*bin.ends))
-		put(float64(*bin.risk) / bin.width)
-	}
-	put(d.aims.right)
-	put(d.aims.wrong)
-	return b
-}
-
-// unpack reads what pack returned at the beginning of b, and returns the rest.
-func (d *durations) unpack(b []byte) ([]byte, error) {
-	var err error
-	get := func() float64 {
-		v, size := binary.Uvarint(b)
-		if size <= 0 || v > learnMost {
-			err = errors.New("a number is out of bounds")
-			return 0
-		}
-		b = b[size:]
-		return float64(v) / learnUnit
-	}
-	for bin := range d.bins(0, math.Inf(1)) {
-		*bin.ends = float32(get())
-		*bin.risk = float32(get() * bin.width)
-		d.seen += *bin.ends
-	}
-	d.aims.right, d.aims.wrong = get(), get()
-	return b, err
+	return append(all, &d.aims.right, &d.aims.wrong)
 }

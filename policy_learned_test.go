@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -41,9 +42,9 @@ func TestLearnedText(t *testing.T) {
 		t.Errorf("what was loaded is saved as another text:\n%s\n%s", again, text)
 	}
 	p := mustPolicy(t, Policy{})
-	for _, key := range []string{"a.Minute", "b.TenMinutes"} {
+	for key, longest := range map[string]time.Duration{"a.Minute": 75 * time.Second, "b.TenMinutes": 750 * time.Second} {
 		a, b := from.of(key), to.of(key)
-		for at := time.Duration(0); at < 20*time.Minute; at += time.Second {
+		for at := time.Duration(0); at < longest; at += time.Second {
 			x, y := a.pause(p, at, at, 3), b.pause(p, at, at, 3)
 			if math.Abs(float64(x-y)) > 0.1*float64(x) {
 				t.Fatalf("%s: after %v a pause of %v, loaded %v", key, at, x, y)
@@ -55,6 +56,34 @@ func TestLearnedText(t *testing.T) {
 	}
 	if text := (&learned{}).text(); text != "" {
 		t.Errorf("the text of nothing is %q, want none", text)
+	}
+}
+
+// Text that an earlier revision saved is read: commands keep it on disk.
+func TestLearnedTextOfEarlierRevision(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/learned1.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &learned{}
+	if err := l.load(strings.TrimSpace(string(text))); err != nil {
+		t.Fatal(err)
+	}
+	d := l.of("a.Minute")
+	if want := (aims{right: 5, wrong: 0.25}); d.aims != want {
+		t.Errorf("trust in progress is %+v, want %+v", d.aims, want)
+	}
+	// The pauses of the revision that saved it.
+	for at, want := range map[time.Duration]time.Duration{
+		time.Second:      6373 * time.Millisecond,
+		45 * time.Second: 2781 * time.Millisecond,
+		time.Minute:      2631 * time.Millisecond,
+		70 * time.Second: 1854 * time.Millisecond,
+	} {
+		if got := d.pause(&defaultPolicy, at, at, 3); math.Abs(float64(got-want)) > 0.05*float64(want) {
+			t.Errorf("after %v a pause of %v, want about %v", at, got, want)
+		}
 	}
 }
 
@@ -82,8 +111,6 @@ func TestLearnedRefusesText(t *testing.T) {
 		"a number too many":  text("m", all+1, 1),
 		"a number too large": text("m", all, learnMost+1),
 		"a key too long":     text(long, all, 1),
-		"a key of bytes":     text("\xff", all, 1),
-		"a key twice":        learnedPrefix + base64url.Encode([]byte(strings.Repeat("\x01m"+strings.Repeat("\x01", all), 2))),
 	} {
 		l := taught()
 		before := l.text()
