@@ -2,7 +2,10 @@ package docs_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +20,7 @@ import (
 
 	"github.com/go-lro/lro/examples/library/librarypb"
 	"github.com/go-lro/lro/examples/library/librarypb/librarypbserver"
+	"github.com/go-lro/lro/lrohttp"
 	"github.com/go-lro/lro/lrotest"
 	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine/sqlite"
@@ -60,14 +64,23 @@ func TestFromProto(t *testing.T) {
 	})
 }
 
-// serveHandler is the code of from-proto.md's section on the server.
-func serveHandler(ctx context.Context, engine server.Engine, handler librarypbserver.LibraryHandler, grpcServer *grpc.Server, listener net.Listener) error {
+func serveLibrary(ctx context.Context, file string, handler librarypbserver.LibraryHandler, listener, web net.Listener) (err error) {
+	engine, err := sqlite.Open(ctx, file, nil) // or PostgreSQL, or Temporal
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
 	operations, err := server.New(engine, server.Config{}, librarypbserver.HandleLibrary(handler, nil)...)
 	if err != nil {
 		return err
 	}
-	librarypbserver.RegisterLibrary(grpcServer, operations, handler, nil) // and google.longrunning.Operations
-	return operations.Serve(ctx, grpcServer, listener)
+	grpcServer := grpc.NewServer()
+	librarypbserver.RegisterLibrary(grpcServer, operations, handler, nil)
+	rest, err := lrohttp.NewHandler(operations.Operations())
+	if err != nil {
+		return err
+	}
+	return operations.Serve(ctx, grpcServer, listener, server.HTTP(&http.Server{Handler: rest}, web))
 }
 
 func libraryKinds() *librarypbserver.LibraryKinds {
@@ -85,34 +98,54 @@ type libraryHandler struct {
 	librarypb.UnimplementedLibraryServer
 }
 
-func (libraryHandler) ExportBooks(_ context.Context, _ *server.Task[*librarypb.ExportBooksMetadata], req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
-	return &librarypb.ExportBooksResponse{File: req.GetParent() + ".tar"}, nil
+func (libraryHandler) ExportBooks(ctx context.Context, task *server.Task[*librarypb.ExportBooksMetadata], req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
+	const books = 3
+	for i := range books {
+		if err := exportBook(ctx, req.GetParent(), i); err != nil { // your code
+			return nil, err
+		}
+		task.Report(&librarypb.ExportBooksMetadata{BooksExported: int64(i + 1), BooksTotal: books}) // callers see it at once
+	}
+	return &librarypb.ExportBooksResponse{File: req.GetParent() + ".tar", Books: books}, nil
 }
+
+func exportBook(ctx context.Context, _ string, _ int) error { return ctx.Err() }
 
 func TestFromProtoServes(t *testing.T) {
 	t.Parallel()
-	engine, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "operations.db"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer engine.Close()
-	listener := bufconn.Listen(1 << 20)
-	ctx, stop := context.WithCancel(t.Context())
-	served := make(chan error, 1)
-	go func() { served <- serveHandler(ctx, engine, libraryHandler{}, grpc.NewServer(), listener) }()
-	conn, err := grpc.NewClient("passthrough:///", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := exportOf(t.Context(), conn)
-	if want := "publishers/acme.tar"; err != nil || got != want {
-		t.Errorf("exportOf: got (%q, %v), want %q", got, err, want)
-	}
-	conn.Close()
-	stop()
-	if err := <-served; err != nil {
-		t.Errorf("serve: %v", err)
+	file := filepath.Join(t.TempDir(), "operations.db")
+	for range 2 { // the engine is closed each time
+		listener := bufconn.Listen(1 << 20)
+		web, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- serveLibrary(ctx, file, libraryHandler{}, listener, web) }()
+		conn, err := grpc.NewClient("passthrough:///", grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := exportOf(t.Context(), conn)
+		if want := "publishers/acme.tar"; err != nil || got != want {
+			t.Errorf("exportOf: got (%q, %v), want %q", got, err, want)
+		}
+		resp, err := http.Get("http://" + web.Addr().String() + "/v1/publishers/acme/operations")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if resp.Body.Close(); err != nil || !strings.Contains(string(body), `"publishers/acme.tar"`) {
+			t.Errorf("operations over HTTP/JSON: got %q, %v, want the export", body, err)
+		}
+		http.DefaultClient.CloseIdleConnections()
+		conn.Close()
+		stop()
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
 	}
 }
 

@@ -103,7 +103,7 @@ func (v serving) signature(m *protogen.Method) string {
 func (v serving) declareKinds() {
 	v.doc(fmt.Sprintf(` %s are the kinds of operations that methods of
  %s start. A program may change them before it uses
- them: to set a deadline, retries or a check of requests (Validate). Names are
+ them: to set a timeout, retries or a check of requests (Validate). Names are
  stored with operations, and must not change once there are any.`, v.kinds, v.Desc.FullName()), deprecationIf(v.Desc.Options()))
 	v.P("type ", v.kinds, " struct {")
 	for _, m := range v.methods {

@@ -34,7 +34,7 @@ type LibraryHandler interface {
 
 // LibraryKinds are the kinds of operations that methods of
 // example.library.v1.Library start. A program may change them before it uses
-// them: to set a deadline, retries or a check of requests (Validate). Names are
+// them: to set a timeout, retries or a check of requests (Validate). Names are
 // stored with operations, and must not change once there are any.
 type LibraryKinds struct {
 	ExportBooks server.Kind[*librarypb.ExportBooksRequest, *librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]

@@ -54,7 +54,7 @@ type ArchiveHandler interface {
 
 // ArchiveKinds are the kinds of operations that methods of
 // archive.v1.Archive start. A program may change them before it uses
-// them: to set a deadline, retries or a check of requests (Validate). Names are
+// them: to set a timeout, retries or a check of requests (Validate). Names are
 // stored with operations, and must not change once there are any.
 type ArchiveKinds struct {
 	Store server.Kind[*archivepb.StoreRequest, *archivepb.File, *archivepb.StoreMetadata]
@@ -204,7 +204,7 @@ type OldHandler interface {
 
 // OldKinds are the kinds of operations that methods of
 // archive.v1.Old start. A program may change them before it uses
-// them: to set a deadline, retries or a check of requests (Validate). Names are
+// them: to set a timeout, retries or a check of requests (Validate). Names are
 // stored with operations, and must not change once there are any.
 //
 // Deprecated: Do not use.

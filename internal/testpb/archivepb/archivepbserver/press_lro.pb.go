@@ -48,7 +48,7 @@ type PressHandler interface {
 
 // PressKinds are the kinds of operations that methods of
 // archive.v1.Press start. A program may change them before it uses
-// them: to set a deadline, retries or a check of requests (Validate). Names are
+// them: to set a timeout, retries or a check of requests (Validate). Names are
 // stored with operations, and must not change once there are any.
 type PressKinds struct {
 	Print                                                server.Kind[*archivepb.PrintRequest, *archivepb.PrintResponse, *archivepb.PrintMetadata]

@@ -24,7 +24,7 @@ type Edition2023ServiceHandler interface {
 
 // Edition2023ServiceKinds are the kinds of operations that methods of
 // editions.edition2023.Edition2023Service start. A program may change them before it uses
-// them: to set a deadline, retries or a check of requests (Validate). Names are
+// them: to set a timeout, retries or a check of requests (Validate). Names are
 // stored with operations, and must not change once there are any.
 type Edition2023ServiceKinds struct {
 	Make server.Kind[*editionspb.Edition2023Request, *editionspb.Edition2023Response, *editionspb.Edition2023Metadata]

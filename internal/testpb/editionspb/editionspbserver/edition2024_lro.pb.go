@@ -26,7 +26,7 @@ type Edition2024ServiceHandler interface {
 
 // Edition2024ServiceKinds are the kinds of operations that methods of
 // editions.edition2024.Edition2024Service start. A program may change them before it uses
-// them: to set a deadline, retries or a check of requests (Validate). Names are
+// them: to set a timeout, retries or a check of requests (Validate). Names are
 // stored with operations, and must not change once there are any.
 type Edition2024ServiceKinds struct {
 	Make server.Kind[*editionspb.Edition2024Request, *editionspb.Edition2024Response, *editionspb.Edition2024Metadata]

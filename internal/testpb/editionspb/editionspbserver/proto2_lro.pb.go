@@ -24,7 +24,7 @@ type Proto2ServiceHandler interface {
 
 // Proto2ServiceKinds are the kinds of operations that methods of
 // editions.proto2.Proto2Service start. A program may change them before it uses
-// them: to set a deadline, retries or a check of requests (Validate). Names are
+// them: to set a timeout, retries or a check of requests (Validate). Names are
 // stored with operations, and must not change once there are any.
 type Proto2ServiceKinds struct {
 	Make server.Kind[*editionspb.Proto2Request, *editionspb.Proto2Response, *editionspb.Proto2Metadata]
