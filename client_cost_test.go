@@ -21,7 +21,7 @@ func TestPollAllocations(t *testing.T) {
 		name  = "projects/p/locations/l/operations/0123456789abcdefghijklmnop"
 		polls = 2000
 		// What Poll makes more at most, and a poll of a wait.
-		mostPoll, mostWait = 25, 31
+		mostPoll, mostWait = 25, 30
 	)
 	conn := dial(t, func(s *grpc.Server) {
 		longrunningpb.RegisterOperationsServer(s, constant{op: runningWith(t, name, 60)})
