@@ -57,7 +57,7 @@ install-postgres:
 
 .PHONY: test-postgres
 test-postgres: install-postgres ## test what runs on PostgreSQL, which apt installs where it can
-	LRO_POSTGRES=$${CI:+1} go test -race -count=1 ./internal/pgtest
+	LRO_POSTGRES=$${CI:+1} go test -race -count=1 ./internal/pgtest ./server/engine/postgres
 
 # One package at a time: they start a Temporal service and workers each. Their
 # processes are copies of the test binary, so the race detector sees them too.

@@ -34,6 +34,7 @@ var directions = []direction{
 	{"server/engine/enginetest", []string{"server/engine"}, "the suite must fit every engine"},
 	{"server/engine/enginekit", []string{"server/engine"}, "engines share it, whatever they store in"},
 	{"server/engine/sqlite", []string{"server/engine", "server/engine/enginekit"}, "an engine fulfils the contract and knows no service"},
+	{"server/engine/postgres", []string{"server/engine", "server/engine/enginekit"}, "an engine fulfils the contract and knows no service"},
 	{"temporal/...", []string{"server/engine", "server/engine/enginekit", "temporal/...", "internal/..."}, "an engine fulfils the contract and knows no service"},
 	{"temporal/cmd/...", []string{"..."}, "a program puts everything together"},
 	{"console/...", []string{"console/..."}, "the console works on the small interface it declares"},
@@ -90,6 +91,7 @@ var links = []link{
 	{"modernc.org/sqlite", []string{"server/engine/sqlite"}, "who brings another engine needs no SQLite"},
 	{"github.com/ncruces/go-sqlite3", []string{"server/engine/sqlite"}, "who brings another engine needs no SQLite"},
 	{"connectrpc.com", append([]string{"lroconnect"}, composers...), "who uses gRPC or HTTP/JSON needs no Connect"},
+	{"github.com/jackc", []string{"server/engine/postgres"}, "who brings another engine needs no PostgreSQL"},
 	{"go.temporal.io", []string{"temporal/..."}, "it has a module of its own"},
 }
 

@@ -2,6 +2,8 @@ package enginekit
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -94,6 +96,20 @@ func (w Waiter[K]) Done() <-chan struct{} { return w.set.done }
 
 // Result returns what End was given. It may be called once Done is closed.
 func (w Waiter[K]) Result() (*engine.Record, error) { return w.set.rec, w.set.err }
+
+// Waiting reports whether a caller waits for an operation.
+func (w *Waits[K]) Waiting(key K) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sets[key] != nil
+}
+
+// Keys returns the operations that callers wait for, in no order.
+func (w *Waits[K]) Keys() []K {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Keys(w.sets))
+}
 
 // Len returns how many callers wait.
 func (w *Waits[K]) Len() int {

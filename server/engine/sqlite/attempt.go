@@ -189,7 +189,7 @@ func (a *attempt) Report(metadata *anypb.Any) {
 	r.rec.Metadata = metadata
 	r.rec.Revision++
 	r.rec.UpdateTime = at
-	e.notify(a.seq, en.row, r)
+	e.notify(en.row, r)
 	en.row = r
 	e.dirty[a.seq] = struct{}{}
 	kick(e.dirtyKick)

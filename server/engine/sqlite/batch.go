@@ -1,15 +1,13 @@
 package sqlite
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // batch is one transaction on its way: what it has changed is seen by the
@@ -152,7 +150,7 @@ func (b *batch) load(seq int64) (*row, error) {
 
 // find returns the operation of a name, or ErrNotFound.
 func (b *batch) find(name string) (*row, error) {
-	seq, ok := parseName(name)
+	seq, ok := enginekit.ParseSeqName(name)
 	if !ok {
 		return nil, engine.ErrNotFound
 	}
@@ -312,12 +310,7 @@ func (b *batch) end(before, after *row, at time.Time) (*change, error) {
 		return nil, err
 	}
 	var result blobArg
-	if rec.State == engine.Succeeded {
-		result, err = marshalAny(rec.Response)
-	} else {
-		result, err = proto.MarshalOptions{}.MarshalAppend([]byte{}, rec.Error)
-	}
-	if err != nil {
+	if result, err = enginekit.EncodeResult(rec); err != nil {
 		return nil, err
 	}
 	history, err := encodeHistory(after.history)
@@ -359,9 +352,6 @@ func (b *batch) remove(r *row) (*change, error) {
 }
 
 func marshalTrace(trace map[string]string) (optionalText, error) {
-	if len(trace) == 0 {
-		return "", nil
-	}
-	text, err := json.Marshal(trace)
+	text, err := enginekit.EncodeTrace(trace)
 	return optionalText(text), err
 }

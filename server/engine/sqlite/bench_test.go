@@ -237,7 +237,7 @@ func fillRequestIDs(b *testing.B, e *Engine, n int) {
 		err := e.write(b.Context(), 0, func(ba *batch) error {
 			for j := i; j < min(i+1000, n); j++ {
 				spec := &engine.Spec{Kind: "bench", Parent: "projects/p/locations/l", Request: request, CrashLimit: 1, RequestID: fmt.Sprint(j)}
-				if _, err := ba.start(spec, data, enginekit.Random(tailDigits)); err != nil {
+				if _, err := ba.start(spec, data, enginekit.Random(enginekit.SeqTail)); err != nil {
 					return err
 				}
 			}
@@ -257,7 +257,7 @@ func fill(b *testing.B, e *Engine, n, active int) (names []string) {
 	for i := 0; i < n; i += 1000 {
 		err := e.write(b.Context(), 0, func(ba *batch) error {
 			for j := i; j < min(i+1000, n); j++ {
-				r := newRow(&engine.Spec{Kind: "bench", Parent: "projects/p/locations/l", Request: request, CrashLimit: 1}, e.nextSeq, enginekit.Random(tailDigits))
+				r := newRow(&engine.Spec{Kind: "bench", Parent: "projects/p/locations/l", Request: request, CrashLimit: 1}, e.nextSeq, enginekit.Random(enginekit.SeqTail))
 				e.nextSeq++
 				data, err := marshalAny(request)
 				if err != nil {

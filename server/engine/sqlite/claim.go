@@ -4,6 +4,7 @@ import (
 	"container/heap"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // claim is a PENDING operation that was picked for a worker, and a slot of the
@@ -115,7 +116,7 @@ func (b *batch) claim(c *claim) {
 	rec := after.rec
 	if r.unrunnable {
 		b.e.opts.Logger.Error("operation cannot be run", "operation", rec.Name, "error", rec.Damaged)
-		if err := b.failWith(r, after, r.dataLoss(), at); err != nil {
+		if err := b.failWith(r, after, enginekit.DataLoss(rec), at); err != nil {
 			b.fail(err)
 		}
 		return

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // Page caches of a connection, in KiB.
@@ -154,9 +154,9 @@ func (c *conn) complete(r *row) error {
 		if err != nil {
 			return err
 		}
-		err = errMissing
+		err = enginekit.ErrMissing
 		if b != nil {
-			r.rec.Request, err = decodeAny(b)
+			r.rec.Request, err = enginekit.DecodeAny(b)
 		}
 		if err != nil {
 			r.lostInput("request", err)
@@ -168,7 +168,7 @@ func (c *conn) complete(r *row) error {
 			return err
 		}
 		if b == nil {
-			r.lostInput("checkpoint", errMissing)
+			r.lostInput("checkpoint", enginekit.ErrMissing)
 		}
 		r.rec.Checkpoint = b
 	}
@@ -248,14 +248,7 @@ func bindOne(stmt *sqlite3.Stmt, param int, arg any) error {
 // optionalText is NULL when it is empty.
 type optionalText string
 
-// marshalAny returns nil for nil, else a slice that is not nil.
-func marshalAny(a *anypb.Any) (blobArg, error) {
-	if a == nil {
-		return nil, nil
-	}
-	b, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend([]byte{}, a)
-	return b, err
-}
+func marshalAny(a *anypb.Any) (blobArg, error) { return enginekit.EncodeAny(a) }
 
 // storeError makes the engine's error of a driver's error.
 func storeError(doing string, err error) error {

@@ -83,7 +83,7 @@ func TestDamagedRows(t *testing.T) {
 			case "state":
 				nonsense = 77
 			}
-			damaged, _ := parseName(names[1])
+			damaged, _ := enginekit.ParseSeqName(names[1])
 			tamper(t, path, "UPDATE op SET "+column+" = ? WHERE seq = ?", nonsense, damaged)
 
 			e = mustOpen(t, path, nil)
@@ -199,7 +199,7 @@ func TestUnstorableProgress(t *testing.T) {
 	var names []string
 	for i := range n {
 		names = append(names, mustStart(t, e, engine.Spec{External: true}).Name)
-		seq, _ := parseName(names[i])
+		seq, _ := enginekit.ParseSeqName(names[i])
 		e.mu.Lock()
 		en := e.cache.entries[seq]
 		en.row = en.row.edit()

@@ -46,7 +46,7 @@ type Engine struct {
 	counts  map[tallyKey]int64
 	expire  time.Time // earliest known expiry; zero for none
 
-	subscriptions map[*subscription]struct{}
+	feed enginekit.Feed // what is sent is sent under mu, so that changes come in their order
 
 	expireKick chan struct{} // expire is earlier now
 	dirtyKick  chan struct{} // dirty is not empty now

@@ -48,7 +48,7 @@ func (e *Engine) Heartbeat(_ context.Context, l engine.Lease) (*engine.Record, e
 }
 
 func (e *Engine) heartbeat(l engine.Lease) (*engine.Record, error) {
-	seq, ok := parseName(l.Name)
+	seq, ok := enginekit.ParseSeqName(l.Name)
 	if !ok {
 		return nil, engine.ErrNotFound
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // A page ends early, with a cursor, when it has cost this much.
@@ -27,10 +28,10 @@ func (e *Engine) List(ctx context.Context, q engine.Query) (engine.Page, error) 
 }
 
 func (e *Engine) list(ctx context.Context, q engine.Query) (engine.Page, error) {
-	before := int64(maxSeq + 1)
+	before := int64(enginekit.MaxSeq + 1)
 	if q.After != "" {
 		var ok bool
-		if before, ok = parseCursor(q.After); !ok {
+		if before, ok = enginekit.ParseSeqCursor(q.After); !ok {
 			return engine.Page{}, fmt.Errorf("%w: %q", engine.ErrInvalidCursor, q.After)
 		}
 	}
@@ -60,7 +61,7 @@ func (e *Engine) list(ctx context.Context, q engine.Query) (engine.Page, error) 
 		}
 	}
 	if !scan.end {
-		page.Next = formatCursor(scan.last)
+		page.Next = enginekit.FormatSeqCursor(scan.last)
 	}
 	return page, nil
 }

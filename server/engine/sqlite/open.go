@@ -205,8 +205,6 @@ func newEngine(path string, opts Options, owned *ownership, writer *conn) *Engin
 		dirty:   make(map[int64]struct{}),
 		counts:  make(map[tallyKey]int64),
 
-		subscriptions: make(map[*subscription]struct{}),
-
 		expireKick: make(chan struct{}, 1),
 		dirtyKick:  make(chan struct{}, 1),
 		closing:    make(chan struct{}),
@@ -258,10 +256,7 @@ func (e *Engine) endAll(err error) {
 	for seq := range e.timers {
 		e.stopTimer(seq)
 	}
-	for s := range e.subscriptions {
-		s.end(err)
-	}
-	clear(e.subscriptions)
+	e.feed.Close(err)
 }
 
 // lose ends everything when the database is not the engine's any more. Only

@@ -58,7 +58,7 @@ func (e *Engine) publishChange(c *change, todo *after) {
 	if before == nil {
 		before = c.base
 	}
-	e.notify(c.seq, before, r)
+	e.notify(before, r)
 	e.detach(en, r, todo)
 	if r == nil {
 		e.stopTimer(c.seq)

@@ -8,6 +8,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // Get implements [engine.Engine]. An operation in memory costs no read.
@@ -21,7 +22,7 @@ func (e *Engine) Get(ctx context.Context, name string) (*engine.Record, error) {
 
 // find returns the operation of a name that was not deleted.
 func (e *Engine) find(ctx context.Context, name string) (*row, error) {
-	seq, ok := parseName(name)
+	seq, ok := enginekit.ParseSeqName(name)
 	if !ok {
 		return nil, engine.ErrNotFound
 	}

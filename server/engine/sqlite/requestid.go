@@ -2,12 +2,11 @@ package sqlite
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"slices"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 // requestIDs leads from request IDs to the operations they started. It belongs
@@ -44,14 +43,11 @@ const (
 	metaMerged = "request_id_merged"
 )
 
-// requestKey identifies a request ID and its caller. That no two have the same
-// rests on SHA-256. It is stored and never changes.
+// requestKey is that of package enginekit.
 type requestKey [16]byte
 
 func newRequestKey(caller, requestID string) requestKey {
-	b := binary.LittleEndian.AppendUint64(make([]byte, 0, 8+len(caller)+len(requestID)), uint64(len(caller)))
-	sum := sha256.Sum256(append(append(b, caller...), requestID...))
-	return requestKey(sum[:16])
+	return enginekit.RequestKey(caller, requestID)
 }
 
 func (k requestKey) compare(l requestKey) int { return bytes.Compare(k[:], l[:]) }

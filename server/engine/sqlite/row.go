@@ -1,15 +1,10 @@
 package sqlite
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
-	"google.golang.org/genproto/googleapis/rpc/code"
-	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -121,86 +116,43 @@ func scanRow(s *sqlite3.Stmt) (*row, error) {
 	return r, s.Err()
 }
 
-// damaged notes that a part of a row makes no sense, while the database as such
-// is sound. The rest of it is used, and other rows are not touched by it.
-func (r *row) damaged(what string, err error) {
-	text := fmt.Sprintf("%s: %v", what, err)
-	if r.rec.Damaged != "" {
-		text = r.rec.Damaged + "; " + text
-	}
-	r.rec.Damaged = strings.ToValidUTF8(text, "\uFFFD")
-}
-
 // lostInput notes damage without which no attempt can do its work.
 func (r *row) lostInput(what string, err error) {
-	r.damaged(what, err)
+	enginekit.Damage(r.rec, what, err)
 	r.unrunnable = true
 }
 
-// dataLoss is the error of an operation that ends, or has ended, damaged.
-func (r *row) dataLoss() *status.Status {
-	return enginekit.Status(code.Code_DATA_LOSS, "the stored operation is damaged: "+r.rec.Damaged)
-}
-
-var errMissing = errors.New("missing")
-
 func (r *row) scanPayloads(s *sqlite3.Stmt) {
 	if !isState(r.rec.State) {
-		r.damaged("state", fmt.Errorf("%d", r.rec.State))
+		enginekit.Damage(r.rec, "state", fmt.Errorf("%d", r.rec.State))
 	}
-	if text := s.ColumnRawText(22); len(text) > 0 {
-		if err := json.Unmarshal(text, &r.rec.Trace); err != nil {
-			r.rec.Trace = nil
-			r.damaged("trace", err)
-		}
-	}
+	enginekit.DecodeTrace(r.rec, s.ColumnRawText(22))
 	var err error
-	if r.history, err = decodeHistory(s.ColumnRawText(23)); err != nil {
-		r.damaged("history", err)
+	if r.history, err = enginekit.DecodeHistory(s.ColumnRawText(23)); err != nil {
+		enginekit.Damage(r.rec, "history", err)
 	}
 	if r.rec.Metadata, err = columnAny(s, 24); err != nil {
-		r.damaged("metadata", err)
+		enginekit.Damage(r.rec, "metadata", err)
 	}
 	if r.rec.Request, err = columnAny(s, 26); err != nil {
 		r.lostInput("request", err)
 	}
-	switch r.rec.State {
-	case engine.Succeeded:
-		r.rec.Response, err = columnAny(s, 25)
-		if err == nil && r.rec.Response == nil {
-			err = errMissing
-		}
-	case engine.Failed, engine.Cancelled:
-		r.rec.Error = new(status.Status)
-		err = proto.Unmarshal(s.ColumnRawBlob(25), r.rec.Error)
-	default:
-		return
-	}
-	if err != nil {
-		r.damaged("result", err)
-		r.rec.Response, r.rec.Error = nil, r.dataLoss()
-	}
+	enginekit.DecodeResult(r.rec, columnBlob(s, 25))
 }
 
 func isState(s engine.State) bool { return s >= engine.Pending && s <= engine.Cancelled }
 
 // columnAny returns nil for NULL.
 func columnAny(s *sqlite3.Stmt, col int) (*anypb.Any, error) {
-	if s.ColumnType(col) == sqlite3.NULL {
-		return nil, nil
-	}
-	return decodeAny(s.ColumnRawBlob(col))
+	return enginekit.DecodeAny(columnBlob(s, col))
 }
 
-func decodeAny(b []byte) (*anypb.Any, error) {
-	a := new(anypb.Any)
-	if err := proto.Unmarshal(b, a); err != nil {
-		return nil, err
+// columnBlob returns nil for NULL alone. It is valid until the next step.
+func columnBlob(s *sqlite3.Stmt, col int) []byte {
+	if b := s.ColumnRawBlob(col); b != nil || s.ColumnType(col) == sqlite3.NULL {
+		return b
 	}
-	if a.GetTypeUrl() == "" && len(a.ProtoReflect().GetUnknown()) > 0 {
-		return nil, errors.New("not a google.protobuf.Any")
-	}
-	return a, nil
+	return []byte{}
 }
 
 func columnTime(s *sqlite3.Stmt, col int) time.Time {

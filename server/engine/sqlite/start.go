@@ -14,7 +14,7 @@ func (e *Engine) Start(ctx context.Context, spec engine.Spec) (*engine.Record, e
 	if err != nil {
 		return nil, fmt.Errorf("start operation of kind %q: %w", spec.Kind, err)
 	}
-	tail := enginekit.Random(tailDigits)
+	tail := enginekit.Random(enginekit.SeqTail)
 	var rec *engine.Record
 	err = e.write(ctx, len(request), func(b *batch) error {
 		r, err := b.start(&spec, request, tail)
@@ -50,7 +50,7 @@ func (b *batch) start(spec *engine.Spec, request blobArg, tail string) (*row, er
 			return r, err
 		}
 	}
-	if b.e.nextSeq > maxSeq {
+	if b.e.nextSeq > enginekit.MaxSeq {
 		return nil, fmt.Errorf("%w: the file has used up its names", engine.ErrInvalid)
 	}
 	r := newRow(spec, b.e.nextSeq, tail)
@@ -66,7 +66,7 @@ func (b *batch) start(spec *engine.Spec, request blobArg, tail string) (*row, er
 
 func newRow(spec *engine.Spec, seq int64, tail string) *row {
 	at := now()
-	id := formatID(seq, tail)
+	id := enginekit.FormatSeqID(seq, tail)
 	r := &row{
 		rec: &engine.Record{
 			Name: enginekit.FormatName(spec.Parent, id), Kind: spec.Kind, Parent: spec.Parent,

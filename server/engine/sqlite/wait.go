@@ -19,7 +19,7 @@ func (e *Engine) Wait(ctx context.Context, name string) (*engine.Record, error) 
 }
 
 func (e *Engine) wait(ctx context.Context, name string) (*engine.Record, error) {
-	seq, ok := parseName(name)
+	seq, ok := enginekit.ParseSeqName(name)
 	if !ok {
 		return nil, engine.ErrNotFound
 	}

@@ -97,7 +97,7 @@ func TestCacheBound(t *testing.T) {
 	}
 	inMemory := func(names []string) (n int) {
 		for _, name := range names {
-			seq, _ := parseName(name)
+			seq, _ := enginekit.ParseSeqName(name)
 			if e.visible(seq) != nil {
 				n++
 			}

@@ -1,0 +1,89 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+)
+
+// merger runs calls that come at the same time in one statement. A lone call
+// runs at once, in the goroutine of its caller; those that come while as many
+// groups as allowed are under way gather for the next one.
+type merger[Q, R any] struct {
+	groups int // under way at the same time, at most
+	size   int // calls of a group, at most
+	// run fills in the results of a group. ctx is that of the caller for a lone
+	// call, else the engine's.
+	run func(ctx context.Context, group []*call[Q, R])
+	// background runs a function on a goroutine that Close waits for. It reports
+	// false once the engine is closing.
+	background func(func(context.Context)) bool
+
+	mu      sync.Mutex
+	running int
+	waiting []*call[Q, R]
+}
+
+type call[Q, R any] struct {
+	query  Q
+	result R
+	err    error
+	done   chan struct{} // closed with result and err; nil for a lone call
+}
+
+// do runs a call, and returns ctx's error when that ends first. The call may
+// still have happened then.
+func (m *merger[Q, R]) do(ctx context.Context, query Q) (R, error) {
+	c := &call[Q, R]{query: query}
+	m.mu.Lock()
+	if m.running < m.groups {
+		m.running++
+		m.mu.Unlock()
+		m.run(ctx, []*call[Q, R]{c})
+		m.next()
+		return c.result, c.err
+	}
+	c.done = make(chan struct{})
+	m.waiting = append(m.waiting, c)
+	m.mu.Unlock()
+	select {
+	case <-c.done:
+		return c.result, c.err
+	case <-ctx.Done():
+		var none R
+		return none, ctx.Err()
+	}
+}
+
+// next begins the group after one that has ended.
+func (m *merger[Q, R]) next() {
+	m.mu.Lock()
+	n := min(len(m.waiting), m.size)
+	if n == 0 {
+		m.running--
+		m.waiting = nil
+		m.mu.Unlock()
+		return
+	}
+	group := m.waiting[:n:n]
+	m.waiting = m.waiting[n:]
+	m.mu.Unlock()
+	run := func(ctx context.Context) {
+		m.run(ctx, group)
+		for _, c := range group {
+			close(c.done)
+		}
+		m.next()
+	}
+	if !m.background(run) {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		run(ctx)
+	}
+}
+
+// fail gives all calls of a group an error.
+func fail[Q, R any](group []*call[Q, R], err error) {
+	for _, c := range group {
+		c.err = err
+	}
+}

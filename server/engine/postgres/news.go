@@ -1,0 +1,199 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
+)
+
+// news is that an operation has changed.
+type news struct {
+	seq     int64
+	kind    string         // has become PENDING; empty otherwise
+	deleted *engine.Record // its last state; nil otherwise
+	own     bool           // by its own attempt, which knows
+}
+
+func startedNews(rec *engine.Record) news {
+	seq, _ := enginekit.ParseSeqName(rec.Name)
+	if rec.External {
+		return news{seq: seq}
+	}
+	return news{seq: seq, kind: rec.Kind}
+}
+
+// newsOf tells what has become of before. A nil after was removed.
+func newsOf(before, after *row) news {
+	switch {
+	case after == nil || after.hidden:
+		if before.hidden {
+			return news{seq: before.seq} // nothing that can be seen
+		}
+		return news{seq: before.seq, deleted: before.rec}
+	case after.rec.State == engine.Pending && before.rec.State != engine.Pending:
+		return news{seq: after.seq, kind: after.rec.Kind}
+	}
+	return news{seq: after.seq}
+}
+
+// The lines of a notification. They are exchanged between processes of different
+// versions: unknown ones are left out.
+const (
+	lineChanged = "c" // seq
+	linePending = "p" // seq kind
+	lineDeleted = "d" // seq name
+	lineMissed  = "m" // more than can be told
+	linePing    = "i" // number
+)
+
+func (n news) line() string {
+	seq := strconv.FormatInt(n.seq, 10)
+	switch {
+	case n.deleted != nil:
+		return lineDeleted + " " + seq + " " + n.deleted.Name
+	case n.kind != "":
+		return linePending + " " + seq + " " + n.kind
+	}
+	return lineChanged + " " + seq
+}
+
+// parseLine reports false for what line cannot have made.
+func parseLine(line string) (news, bool) {
+	what, rest, _ := strings.Cut(line, " ")
+	number, rest, _ := strings.Cut(rest, " ")
+	seq, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return news{}, false
+	}
+	switch what {
+	case lineChanged:
+		return news{seq: seq}, true
+	case linePending:
+		return news{seq: seq, kind: rest}, true
+	case lineDeleted:
+		id, ok := enginekit.ParseName(rest)
+		parent := strings.TrimSuffix(strings.TrimSuffix(rest, "operations/"+id), "/")
+		return news{seq: seq, deleted: &engine.Record{Name: rest, Parent: parent}}, ok
+	}
+	return news{}, false
+}
+
+// tell makes changes known here and to other processes.
+func (e *Engine) tell(changes []news) {
+	e.hear(changes)
+	e.news.queue(changes)
+}
+
+// hear acts on changes made here or elsewhere.
+func (e *Engine) hear(changes []news) {
+	kinds := make(map[string]bool)
+	for _, n := range changes {
+		if n.kind != "" && !kinds[n.kind] {
+			kinds[n.kind] = true
+			e.wakeWorkers(n.kind)
+		}
+		if e.interested(n) {
+			e.fetch(n)
+		}
+	}
+}
+
+// interested reports whether anything here depends on the state of an operation.
+func (e *Engine) interested(n news) bool {
+	if e.feed.Used() || e.waits.Waiting(n.seq) {
+		return true
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.attempts[n.seq] != nil && !n.own
+}
+
+// fetch has the state of an operation read and handed to all that depend on it.
+func (e *Engine) fetch(n news) {
+	e.mu.Lock()
+	e.fetches = append(e.fetches, n)
+	e.mu.Unlock()
+	kick(e.fetchKick)
+}
+
+// runFetch reads what fetch was given, all of it at once.
+func (e *Engine) runFetch(ctx context.Context) {
+	for {
+		select {
+		case <-e.fetchKick:
+		case <-ctx.Done():
+			return
+		}
+		e.mu.Lock()
+		batch := e.fetches
+		e.fetches = nil
+		e.mu.Unlock()
+		if err := e.fetchNow(ctx, batch); err != nil && ctx.Err() == nil {
+			// Waits and attempts are watched besides; a subscriber has lost changes.
+			e.opts.Logger.Warn("changed operations could not be read", "error", err)
+			e.feed.End(engine.ErrLagged)
+		}
+	}
+}
+
+func (e *Engine) fetchNow(ctx context.Context, batch []news) error {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	wanted := make([]int64, 0, len(batch))
+	for _, n := range batch {
+		wanted = append(wanted, n.seq)
+	}
+	found := make(map[int64]*row)
+	for len(wanted) > 0 {
+		n := min(len(wanted), maxGets)
+		part, err := e.loadMany(ctx, wanted[:n])
+		if err != nil {
+			return err
+		}
+		for seq, r := range part {
+			found[seq] = r
+		}
+		wanted = wanted[n:]
+	}
+	sent := make(map[int64]bool)
+	for _, n := range batch {
+		r := found[n.seq]
+		if n.deleted == nil && sent[n.seq] {
+			continue
+		}
+		sent[n.seq] = true
+		e.publish(n, r)
+	}
+	return nil
+}
+
+// publish hands the state of an operation to all that depend on it; nil when it
+// is not there.
+func (e *Engine) publish(n news, r *row) {
+	gone := r == nil || r.hidden
+	switch {
+	case gone:
+		e.waits.End(n.seq, nil, engine.ErrNotFound)
+	case r.rec.State.Terminal():
+		e.waits.End(n.seq, r.rec, nil)
+	}
+	e.mu.Lock()
+	a := e.attempts[n.seq]
+	switch {
+	case gone && n.deleted != nil:
+		e.feed.Send(engine.Change{Record: n.deleted, Deleted: true})
+	case !gone && e.feed.Used():
+		e.feed.Send(engine.Change{Record: e.shownLocked(r)})
+	}
+	e.mu.Unlock()
+	switch {
+	case a == nil:
+	case r == nil || !r.owned(a.lease()):
+		a.lose()
+	case !r.rec.CancelTime.IsZero():
+		a.cancelRequested()
+	}
+}

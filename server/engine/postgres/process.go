@@ -1,0 +1,139 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// process is what the engine's process is in table proc: the owner of the
+// operations that run here. It joins when the first operation is claimed.
+type process struct {
+	e *Engine
+
+	mu     sync.Mutex
+	owner  int64         // 0 before it has joined, and after its lease has ended
+	until  time.Time     // the lease is good so long, by this process's clock
+	offset time.Duration // of the database's clock from ours
+	kick   chan struct{} // it has joined
+}
+
+func newProcess(e *Engine) *process { return &process{e: e, kick: make(chan struct{}, 1)} }
+
+// id returns the owner that claims are made for.
+func (p *process) id(ctx context.Context) (int64, error) {
+	p.mu.Lock()
+	owner, until := p.owner, p.until
+	p.mu.Unlock()
+	if owner != 0 && time.Now().Before(until) {
+		return owner, nil
+	}
+	begin := time.Now()
+	var joined int64
+	err := p.e.own(ctx, func(q querier) error {
+		return each(ctx, q, p.e.sql.join, func(r rows) error { return r.Scan(&joined) },
+			p.e.opts.Identity, p.e.opts.Lease.Microseconds())
+	})
+	if err != nil {
+		return 0, err
+	}
+	p.mu.Lock()
+	old := p.owner
+	p.owner, p.until = joined, begin.Add(p.e.opts.Lease)
+	p.mu.Unlock()
+	kick(p.kick)
+	if old != 0 {
+		p.e.loseAll(old)
+	}
+	return joined, nil
+}
+
+// run renews the lease.
+func (p *process) run(ctx context.Context) {
+	every := p.e.opts.Lease / 5
+	for pause(ctx, every, nil) {
+		p.renew(ctx)
+	}
+}
+
+func (p *process) renew(ctx context.Context) {
+	p.mu.Lock()
+	owner, until := p.owner, p.until
+	p.mu.Unlock()
+	if owner == 0 {
+		return
+	}
+	begin := time.Now()
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	n := 0
+	err := p.e.own(ctx, func(q querier) (err error) {
+		n, err = exec(ctx, q, p.e.sql.renew, owner, p.e.opts.Lease.Microseconds())
+		return err
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.owner != owner:
+	case err == nil && n > 0:
+		p.until = begin.Add(p.e.opts.Lease)
+	case err == nil || !time.Now().Before(until):
+		p.e.opts.Logger.Error("the lease of this process has ended, its attempts have lost their operations", "error", err)
+		p.owner = 0
+		p.e.loseAll(owner)
+	default:
+		p.e.opts.Logger.Warn("the lease of this process could not be renewed, will try again", "error", err)
+	}
+}
+
+// leave gives the lease back. What is still owned is taken over at once.
+func (p *process) leave() {
+	p.mu.Lock()
+	owner := p.owner
+	p.owner = 0
+	p.mu.Unlock()
+	if owner == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), p.e.opts.Lease)
+	defer cancel()
+	err := p.e.own(ctx, func(q querier) error {
+		if _, err := exec(ctx, q, p.e.sql.leave, owner); err != nil {
+			return err
+		}
+		_, err := exec(ctx, q, p.e.sql.expireProc, owner)
+		return err
+	})
+	if err != nil {
+		p.e.opts.Logger.Warn("the lease of this process could not be given back, and will end", "error", err)
+	}
+}
+
+// observe notes the time by the database's clock.
+func (p *process) observe(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.offset = time.Until(now)
+}
+
+// now is the time by the database's clock, roughly, as it can be stored.
+func (p *process) now() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Now().Add(p.offset).UTC().Truncate(time.Microsecond)
+}
+
+// loseAll ends the attempts of an owner whose lease has ended.
+func (e *Engine) loseAll(owner int64) {
+	e.mu.Lock()
+	var lost []*attempt
+	for _, a := range e.attempts {
+		if a.owner == owner {
+			lost = append(lost, a)
+		}
+	}
+	e.mu.Unlock()
+	for _, a := range lost {
+		a.lose()
+	}
+}

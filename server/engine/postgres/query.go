@@ -1,0 +1,225 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
+)
+
+const (
+	// acquireTimeout is how long a call waits for a connection of a pool whose
+	// connections are all in use.
+	acquireTimeout = 10 * time.Second
+	// statementTimeout bounds what the engine does on its own.
+	statementTimeout = 30 * time.Second
+	// lockTimeout bounds the wait for a row, or a request ID, that another
+	// transaction has locked.
+	lockTimeout = 5 * time.Second
+
+	// maxTries bounds how often a transaction runs that lost against another one.
+	maxTries = 10
+)
+
+// PostgreSQL's codes of errors, of its appendix A.
+const (
+	codeLockNotAvailable     = "55P03"
+	codeSerializationFailure = "40001"
+	codeDeadlock             = "40P01"
+)
+
+// querier is a connection, a transaction of pgx or one of database/sql.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (rows, error)
+}
+
+// rows are what pgx.Rows and sql.Rows have in common.
+type rows interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+	Close()
+}
+
+// pgxQuerier is a pgx.Conn or pgx.Tx.
+type pgxQuerier struct {
+	q interface {
+		Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	}
+	mode []any // an execution mode other than the connection's
+}
+
+func (p pgxQuerier) Query(ctx context.Context, sql string, args ...any) (rows, error) {
+	if len(p.mode) > 0 {
+		args = append(p.mode[:1:1], args...)
+	}
+	return p.q.Query(ctx, sql, args...)
+}
+
+// sqlQuerier is a transaction of database/sql.
+type sqlQuerier struct{ tx *sql.Tx }
+
+func (s sqlQuerier) Query(ctx context.Context, sql string, args ...any) (rows, error) {
+	r, err := s.tx.QueryContext(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return sqlRows{r}, nil
+}
+
+type sqlRows struct{ *sql.Rows }
+
+func (r sqlRows) Close() { _ = r.Rows.Close() } // Err has told
+
+// each calls scan for each row of a query.
+func each(ctx context.Context, q querier, sql string, scan func(rows) error, args ...any) error {
+	r, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for r.Next() {
+		if err := scan(r); err != nil {
+			return err
+		}
+	}
+	r.Close() // a statement that fails late tells only now
+	return r.Err()
+}
+
+// exec runs a statement, and returns how many rows it returned.
+func exec(ctx context.Context, q querier, sql string, args ...any) (int, error) {
+	n := 0
+	err := each(ctx, q, sql, func(rows) error { n++; return nil }, args...)
+	return n, err
+}
+
+// seqs runs a query that returns numbers.
+func seqs(ctx context.Context, q querier, sql string, args ...any) ([]int64, error) {
+	var out []int64
+	err := each(ctx, q, sql, func(r rows) error {
+		out = append(out, 0)
+		return r.Scan(&out[len(out)-1])
+	}, args...)
+	return out, err
+}
+
+// with runs f on a connection of a pool, again after errors that say that
+// another try may succeed and that nothing was done.
+func (e *Engine) with(ctx context.Context, pool *pgxpool.Pool, f func(*pgx.Conn) error) error {
+	for try := 1; ; try++ {
+		err := e.once(ctx, pool, f)
+		if err == nil || try == maxTries || !transient(err) {
+			return err
+		}
+		if !enginekit.Pause(ctx, time.Duration(rand.Int64N(int64(try)*int64(5*time.Millisecond)))) {
+			return ctx.Err()
+		}
+	}
+}
+
+func (e *Engine) once(ctx context.Context, pool *pgxpool.Pool, f func(*pgx.Conn) error) error {
+	acquire, cancel := context.WithTimeout(ctx, acquireTimeout)
+	conn, err := pool.Acquire(acquire)
+	cancel()
+	if err != nil {
+		if stat := pool.Stat(); ctx.Err() == nil && stat.AcquiredConns() >= stat.MaxConns() {
+			return fmt.Errorf("all %d connections of the pool are in use: %w", stat.MaxConns(), err)
+		}
+		return err
+	}
+	defer conn.Release()
+	return f(conn.Conn())
+}
+
+// query runs f with single statements, each of which commits by itself.
+func (e *Engine) query(ctx context.Context, f func(querier) error) error {
+	return e.with(ctx, e.pool, func(c *pgx.Conn) error { return f(pgxQuerier{q: c}) })
+}
+
+// planned is query for statements that are planned anew each time: a plan that
+// was kept since the tables were empty would read all of them.
+func (e *Engine) planned(ctx context.Context, f func(querier) error) error {
+	return e.with(ctx, e.pool, func(c *pgx.Conn) error { return f(pgxQuerier{c, e.mode}) })
+}
+
+// own is planned on the engine's own connections.
+func (e *Engine) own(ctx context.Context, f func(querier) error) error {
+	return e.with(ctx, e.ownPool, func(c *pgx.Conn) error { return f(pgxQuerier{c, e.mode}) })
+}
+
+// transact runs f in a transaction, on a connection of pool.
+func (e *Engine) transact(ctx context.Context, pool *pgxpool.Pool, f func(querier) error) error {
+	return e.with(ctx, pool, func(c *pgx.Conn) error {
+		return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+			q := pgxQuerier{tx, e.mode}
+			if _, err := exec(ctx, q, "SELECT set_config('lock_timeout', $1::text, true)", milliseconds(lockTimeout)); err != nil {
+				return err
+			}
+			return f(q)
+		})
+	})
+}
+
+func milliseconds(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) }
+
+// transient reports errors after which nothing was done, and another try may
+// succeed.
+func transient(err error) bool {
+	return isCode(err, codeSerializationFailure) || isCode(err, codeDeadlock) || pgconn.SafeToRetry(err)
+}
+
+// isCode reports whether err is PostgreSQL's, with this code. Drivers of
+// database/sql have their own types.
+func isCode(err error, code string) bool {
+	if e, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err); ok {
+		return e.SQLState() == code
+	}
+	return false
+}
+
+// storeError is that function for calls of an engine that may be closing.
+func (e *Engine) storeError(ctx context.Context, err error) error {
+	err = storeError(ctx, err)
+	if errors.Is(err, engine.ErrUnavailable) && e.ctx.Err() != nil {
+		return engine.ErrClosed
+	}
+	return err
+}
+
+// storeError makes the engine's error of one of the store. Errors of the contract
+// and of ctx stay.
+func storeError(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, own := range contract {
+		if errors.Is(err, own) {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if isCode(err, codeLockNotAvailable) {
+		return fmt.Errorf("%w: another transaction holds it: %w", engine.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%w: %w", engine.ErrUnavailable, err)
+}
+
+var contract = []error{
+	engine.ErrNotFound, engine.ErrFenced, engine.ErrRequestIDReused, engine.ErrInvalid, engine.ErrInvalidCursor,
+	engine.ErrTooLarge, engine.ErrUnavailable, engine.ErrClosed,
+}

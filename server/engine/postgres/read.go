@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
+)
+
+// maxGets bounds the operations that one statement reads.
+const maxGets = 1000
+
+// Get implements [engine.Engine]. Calls that come at the same time share a
+// query.
+func (e *Engine) Get(ctx context.Context, name string) (*engine.Record, error) {
+	r, err := e.find(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("get operation %q: %w", name, e.storeError(ctx, err))
+	}
+	return e.shown(r), nil
+}
+
+// find returns the operation of a name that was not deleted.
+func (e *Engine) find(ctx context.Context, name string) (*row, error) {
+	if err := e.open(ctx); err != nil {
+		return nil, err
+	}
+	seq, ok := enginekit.ParseSeqName(name)
+	if !ok {
+		return nil, engine.ErrNotFound
+	}
+	r, err := e.gets.do(ctx, seq)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil || r.hidden || r.rec.Name != name {
+		return nil, engine.ErrNotFound
+	}
+	return r, nil
+}
+
+// runGets reads a group; what is not there gets nil.
+func (e *Engine) runGets(ctx context.Context, group []*call[int64, *row]) {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	if len(group) == 1 {
+		err := e.query(ctx, func(q querier) (err error) {
+			group[0].result, err = e.load(ctx, q, group[0].query)
+			return err
+		})
+		if err != nil {
+			fail(group, err)
+		}
+		return
+	}
+	wanted := make([]int64, len(group))
+	for i, c := range group {
+		wanted[i] = c.query
+	}
+	found, err := e.loadMany(ctx, wanted)
+	if err != nil {
+		fail(group, err)
+		return
+	}
+	for _, c := range group {
+		c.result = found[c.query]
+	}
+}
+
+// loadMany returns the operations that are there.
+func (e *Engine) loadMany(ctx context.Context, wanted []int64) (map[int64]*row, error) {
+	found := make(map[int64]*row, len(wanted))
+	err := e.planned(ctx, func(q querier) error {
+		clear(found)
+		return each(ctx, q, e.sql.getMany, func(s rows) error {
+			r, err := scanRow(s)
+			if err == nil {
+				found[r.seq] = r
+			}
+			return err
+		}, wanted)
+	})
+	return found, err
+}
+
+// shown returns the record of r with progress that is not stored yet, where the
+// operation runs here.
+func (e *Engine) shown(r *row) *engine.Record {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.shownLocked(r)
+}
+
+func (e *Engine) shownLocked(r *row) *engine.Record {
+	a := e.attempts[r.seq]
+	if a == nil || !r.owned(a.lease()) || a.progress == nil || !a.unsaved && r.rec.Revision >= a.revision {
+		return r.rec
+	}
+	c := *r.rec
+	if c.Revision >= a.revision {
+		a.revision = c.Revision + 1 // of something else
+	} else if !c.CancelTime.IsZero() && !a.showsCancel {
+		a.revision++ // what was shown did not have it yet
+	}
+	a.showsCancel = !c.CancelTime.IsZero()
+	c.Metadata, c.Revision = a.progress, a.revision
+	if a.reported.After(c.UpdateTime) {
+		c.UpdateTime = a.reported
+	}
+	return &c
+}

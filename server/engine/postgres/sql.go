@@ -1,0 +1,236 @@
+package postgres
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// rowColumns are what scanRow reads, in its order, of op o and live l.
+const rowColumns = `o.seq, o.tail, o.parent, o.kind, o.state, o.flags, o.create_time,
+	o.crash_limit, o.retention, o.lease_for, coalesce(o.request_id, ''), coalesce(o.caller, ''), o.trace,
+	o.request, o.result, o.end_time, o.expire_time,
+	l.seq IS NOT NULL, l.owner, coalesce(l.hidden, false), l.due, l.lease_until,
+	coalesce(l.attempt, o.attempt, 0), coalesce(l.crashes, o.crashes, 0), coalesce(l.releases, o.releases, 0),
+	coalesce(l.fence, o.fence, 0), coalesce(l.revision, o.revision, 0),
+	coalesce(l.start_time, o.start_time), coalesce(l.update_time, o.update_time, o.create_time),
+	coalesce(l.cancel_time, o.cancel_time), coalesce(l.history, o.history)::text,
+	coalesce(l.metadata, o.metadata), coalesce(l.checkpoint, o.checkpoint), statement_timestamp()`
+
+const selectRows = `SELECT ` + rowColumns + ` FROM {op} o LEFT JOIN {live} l ON l.seq = o.seq `
+
+// changed is the time of a change. Statements that waited for a lock began earlier
+// than the change before them.
+const changed = `greatest(l.update_time, statement_timestamp())`
+
+// nanoseconds is the time of a stored event.
+const eventTime = `(extract(epoch FROM ` + changed + `) * 1000000)::bigint * 1000`
+
+// startColumns are the parameters of a start, in the order of startArgs.
+var startColumns = []struct{ name, typ string }{
+	{"tail", "text"}, {"parent", "text"}, {"kind", "text"}, {"flags", "integer"},
+	{"crash_limit", "integer"}, {"retention", "bigint"}, {"lease_for", "bigint"},
+	{"request_id", "text"}, {"caller", "text"}, {"request_key", "bytea"},
+	{"trace", "text"}, {"request", "bytea"}, {"metadata", "bytea"}, {"late", "boolean"},
+}
+
+// startSQL starts the operations of source, which has the columns of
+// startColumns and n, their order. It returns those that its request IDs did
+// not start before.
+func startSQL(source string) string {
+	return `
+WITH s AS MATERIALIZED (
+	SELECT nextval('{seq}') AS seq, u.* FROM (` + source + `) u
+), o AS (
+	INSERT INTO {op} (seq, tail, parent, kind, flags, create_time, crash_limit, retention, lease_for,
+		request_id, caller, request_key, trace, request)
+	SELECT seq, tail, parent, kind, flags, statement_timestamp(), crash_limit, retention, lease_for,
+		nullif(request_id, ''), CASE WHEN request_key IS NOT NULL THEN caller END, request_key, trace, request
+	FROM s
+	ON CONFLICT (request_key) WHERE request_key IS NOT NULL DO NOTHING
+	RETURNING seq, tail, create_time
+), l AS (
+	INSERT INTO {live} (seq, kind, owner, fence, hidden, due, lease_until, attempt, crashes, releases, revision,
+		start_time, update_time, history, metadata)
+	SELECT s.seq, s.kind, CASE WHEN s.flags & 1 = 1 THEN 0 END, s.flags & 1, false,
+		CASE WHEN s.late THEN o.create_time END,
+		CASE WHEN s.flags & 1 = 1 AND s.lease_for > 0 THEN o.create_time + s.lease_for / 1000 * interval '1 microsecond' END,
+		s.flags & 1, 0, 0, 1, CASE WHEN s.flags & 1 = 1 THEN o.create_time END, o.create_time, '[]', s.metadata
+	FROM s JOIN o ON o.seq = s.seq
+)
+SELECT seq, tail, create_time FROM o`
+}
+
+// startSource are the parameters of a start: arrays for a group, else values.
+func startSource(group bool) string {
+	var names, values []string
+	for i, c := range startColumns {
+		names = append(names, c.name)
+		values = append(values, "$"+strconv.Itoa(i+1)+"::"+c.typ)
+		if group {
+			values[i] += "[]"
+		}
+	}
+	if !group {
+		return "SELECT * FROM (VALUES (" + strings.Join(values, ", ") + ")) AS v(" + strings.Join(names, ", ") + ")"
+	}
+	return "SELECT * FROM unnest(" + strings.Join(values, ", ") + ") WITH ORDINALITY AS v(" + strings.Join(names, ", ") + ", n) ORDER BY n"
+}
+
+// statements are those of one schema.
+type statements struct {
+	tables *strings.Replacer // of {op} and the like
+
+	start, startGroup  string
+	byRequestKey       string
+	get, getMany       string
+	lock               string
+	claim, claimInfo   string
+	end                string
+	endOne, dropLive   string
+	updateLive         string
+	hide, remove       string
+	progress           string
+	watch, mine        string
+	join, renew, leave string
+	expireProc         string
+	deadProcs, lockDead, owned,
+	endedLeases, nextEvents string
+	expire string
+	counts string
+	secret string
+}
+
+func newStatements(schema string) *statements {
+	table := func(name string) string { return pgx.Identifier{schema, name}.Sanitize() }
+	replace := strings.NewReplacer("{op}", table("op"), "{live}", table("live"), "{proc}", table("proc"),
+		"{secret}", table("secret"), "{seq}", strings.ReplaceAll(table("op_seq"), "'", "''"), "{sequence}", table("op_seq"))
+	s := &statements{
+		start:        startSQL(startSource(false)),
+		startGroup:   startSQL(startSource(true)),
+		byRequestKey: selectRows + `WHERE o.request_key = $1::bytea`,
+		get:          selectRows + `WHERE o.seq = $1::bigint`,
+		getMany:      selectRows + `WHERE o.seq = ANY($1::bigint[])`,
+		lock:         `SELECT seq FROM {live} WHERE seq = $1::bigint FOR UPDATE`,
+
+		// $1 the process, $2 kinds, $3 from which number on, $4 how many of each,
+		// $5 of all. Candidates are read without a lock, so that none is held that
+		// is not claimed.
+		claim: `
+UPDATE {live} l SET owner = $1::bigint, fence = l.fence + 1, attempt = l.attempt + 1, revision = l.revision + 1, due = NULL,
+	start_time = coalesce(l.start_time, statement_timestamp()), update_time = ` + changed + `,
+	history = CASE WHEN l.attempt = 0 THEN l.history
+		ELSE CASE WHEN jsonb_array_length(l.history) >= 100 THEN l.history - 0 ELSE l.history END
+			|| jsonb_build_object('t', ` + eventTime + `, 'e', 'attempt_started', 'a', l.attempt + 1) END
+FROM {op} o
+WHERE o.seq = l.seq AND l.seq = ANY(ARRAY(
+	SELECT p.seq FROM {live} p WHERE p.owner IS NULL AND p.seq = ANY(ARRAY(
+		SELECT c.seq FROM unnest($2::text[], $3::bigint[], $4::integer[]) AS k(kind, mark, n), LATERAL (
+			(SELECT f.seq FROM {live} f
+				WHERE f.kind = k.kind AND f.owner IS NULL AND f.due IS NULL AND f.seq >= k.mark ORDER BY f.seq LIMIT k.n)
+			UNION ALL
+			(SELECT d.seq FROM {live} d
+				WHERE d.kind = k.kind AND d.owner IS NULL AND d.due <= statement_timestamp() ORDER BY d.due LIMIT k.n)
+			ORDER BY 1 LIMIT k.n) c))
+	ORDER BY p.seq LIMIT $5::integer FOR UPDATE SKIP LOCKED))
+RETURNING ` + rowColumns,
+		// The last number that was given away, and how long until a retry is due.
+		claimInfo: `SELECT (SELECT last_value FROM {sequence}), coalesce((SELECT extract(epoch FROM due - clock_timestamp())
+			FROM {live} WHERE owner IS NULL AND due IS NOT NULL AND due > statement_timestamp() ORDER BY due LIMIT 1), 3600)::float8`,
+
+		// $1 numbers, $2 fences, $3 states, $4 results, $5 metadata, NULL for what is
+		// there, $6 revisions that were shown. It skips what another transaction has
+		// locked.
+		end: `
+WITH d AS MATERIALIZED (
+	SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bytea[], $5::bytea[], $6::bigint[])
+		AS d(seq, fence, state, result, metadata, revision)
+), mine AS MATERIALIZED (
+	SELECT l.seq FROM {live} l WHERE l.seq = ANY($1::bigint[]) ORDER BY l.seq FOR UPDATE SKIP LOCKED
+), gone AS (
+	DELETE FROM {live} l USING d
+	WHERE l.seq = d.seq AND l.seq = ANY(ARRAY(SELECT seq FROM mine)) AND l.owner IS NOT NULL AND l.fence = d.fence
+	RETURNING l.seq, l.hidden, l.attempt, l.crashes, l.releases, l.fence, greatest(l.revision + 1, d.revision) AS revision,
+		l.start_time, ` + changed + ` AS at, l.cancel_time, l.history, l.checkpoint, coalesce(d.metadata, l.metadata) AS metadata,
+		d.state, d.result
+), kept AS (
+	UPDATE {op} o SET state = g.state, attempt = g.attempt, crashes = g.crashes, releases = g.releases, fence = g.fence,
+		revision = g.revision, start_time = g.start_time, update_time = g.at, cancel_time = g.cancel_time, end_time = g.at,
+		expire_time = CASE WHEN o.retention > 0 THEN g.at + o.retention / 1000 * interval '1 microsecond' END,
+		history = g.history, metadata = g.metadata, checkpoint = g.checkpoint, result = g.result
+	FROM gone g WHERE o.seq = g.seq AND o.seq = ANY($1::bigint[]) AND NOT g.hidden
+), removed AS (
+	DELETE FROM {op} o USING gone g WHERE o.seq = g.seq AND o.seq = ANY($1::bigint[]) AND g.hidden
+)
+SELECT seq, hidden FROM gone`,
+
+		// The end of an operation that is locked: $1 number, then as endArgs.
+		dropLive: `DELETE FROM {live} WHERE seq = $1::bigint`,
+		endOne: `UPDATE {op} SET state = $2::smallint, attempt = $3::integer, crashes = $4::integer, releases = $5::integer,
+			fence = $6::bigint, revision = $7::bigint, start_time = $8::timestamptz, update_time = $9::timestamptz,
+			cancel_time = $10::timestamptz, end_time = $9::timestamptz, expire_time = $11::timestamptz, history = $12::jsonb,
+			metadata = $13::bytea, checkpoint = $14::bytea, result = $15::bytea WHERE seq = $1::bigint`,
+		updateLive: `UPDATE {live} SET owner = $2::bigint, fence = $3::bigint, due = $4::timestamptz, attempt = $5::integer,
+			crashes = $6::integer, releases = $7::integer, revision = $8::bigint, start_time = $9::timestamptz,
+			update_time = $10::timestamptz, cancel_time = $11::timestamptz, history = $12::jsonb, metadata = $13::bytea,
+			checkpoint = $14::bytea, lease_until = $15::timestamptz WHERE seq = $1::bigint`,
+		hide: `WITH l AS (UPDATE {live} SET hidden = true, due = CASE WHEN owner IS NULL THEN coalesce(due, statement_timestamp()) END
+				WHERE seq = $1::bigint)
+			UPDATE {op} SET request_key = NULL WHERE seq = $1::bigint`,
+		remove: `DELETE FROM {op} WHERE seq = $1::bigint RETURNING seq`,
+
+		// $1 numbers, $2 fences, $3 metadata, $4 revisions and $5 times that were
+		// shown. It skips what another transaction has locked.
+		progress: `
+WITH d AS MATERIALIZED (
+	SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[], $5::timestamptz[]) AS d(seq, fence, metadata, revision, at)
+)
+UPDATE {live} l SET metadata = d.metadata, revision = greatest(l.revision + 1, d.revision), update_time = greatest(l.update_time, d.at)
+FROM d WHERE d.seq = l.seq AND l.owner IS NOT NULL AND l.fence = d.fence AND l.seq = ANY(ARRAY(
+	SELECT m.seq FROM {live} m WHERE m.seq = ANY($1::bigint[]) ORDER BY m.seq FOR UPDATE SKIP LOCKED))
+RETURNING l.seq, l.revision`,
+
+		// Of $1 those that have ended or were deleted.
+		watch: `SELECT s FROM unnest($1::bigint[]) AS s WHERE NOT EXISTS (SELECT 1 FROM {live} l WHERE l.seq = s AND NOT l.hidden)`,
+		// Of $1 those that are still owned by $2, with whether they were cancelled.
+		mine: `SELECT l.seq, l.fence, l.cancel_time IS NOT NULL FROM {live} l WHERE l.seq = ANY($1::bigint[]) AND l.owner = $2::bigint`,
+
+		join: `INSERT INTO {proc} (identity, started, until)
+			VALUES ($1::text, clock_timestamp(), clock_timestamp() + $2::bigint * interval '1 microsecond') RETURNING id`,
+		// A process whose lease has ended may renew it until another one has taken all
+		// its operations. Those that were taken are fenced.
+		renew:      `UPDATE {proc} SET until = clock_timestamp() + $2::bigint * interval '1 microsecond' WHERE id = $1::bigint RETURNING id`,
+		expireProc: `UPDATE {proc} SET until = '-infinity' WHERE id = $1::bigint`,
+		leave:      `DELETE FROM {proc} WHERE id = $1::bigint AND NOT EXISTS (SELECT 1 FROM {live} WHERE owner = $1::bigint)`,
+
+		deadProcs:   `SELECT id FROM {proc} WHERE until < statement_timestamp() ORDER BY id`,
+		lockDead:    `SELECT id FROM {proc} WHERE id = $1::bigint AND until < statement_timestamp() FOR UPDATE SKIP LOCKED`,
+		owned:       `SELECT seq FROM {live} WHERE owner = $1::bigint ORDER BY seq LIMIT $2::integer FOR UPDATE SKIP LOCKED`,
+		endedLeases: `SELECT seq FROM {live} WHERE lease_until <= statement_timestamp() ORDER BY lease_until LIMIT 100`,
+		// How long until the next lease of an external operation ends, or an operation
+		// expires.
+		nextEvents: `SELECT least(coalesce((SELECT extract(epoch FROM min(lease_until) - clock_timestamp()) FROM {live} WHERE lease_until IS NOT NULL), 3600),
+			coalesce((SELECT extract(epoch FROM min(expire_time) - clock_timestamp()) FROM {op} WHERE expire_time IS NOT NULL), 3600))::float8`,
+		expire: `WITH o AS (
+				DELETE FROM {op} WHERE seq = ANY(ARRAY(SELECT seq FROM {op} WHERE expire_time <= statement_timestamp()
+					ORDER BY expire_time LIMIT $1::integer FOR UPDATE SKIP LOCKED)) RETURNING *
+			) SELECT ` + rowColumns + ` FROM o LEFT JOIN {live} l ON l.seq = o.seq`,
+		counts: `SELECT kind, CASE WHEN owner IS NULL THEN 1 ELSE 2 END, count(*) FROM {live} WHERE NOT hidden GROUP BY 1, 2
+			UNION ALL SELECT kind, state, count(*) FROM {op} WHERE state IS NOT NULL GROUP BY 1, 2`,
+		secret: `SELECT value FROM {secret} WHERE name = $1::text`,
+	}
+	s.tables = replace
+	for _, sql := range s.all() {
+		*sql = replace.Replace(*sql)
+	}
+	return s
+}
+
+func (s *statements) all() []*string {
+	return []*string{
+		&s.start, &s.startGroup, &s.byRequestKey, &s.get, &s.getMany, &s.lock, &s.claim, &s.claimInfo, &s.end, &s.endOne,
+		&s.dropLive, &s.updateLive, &s.hide, &s.remove, &s.progress, &s.watch, &s.mine, &s.join, &s.renew, &s.leave, &s.expireProc,
+		&s.deadProcs, &s.lockDead, &s.owned, &s.endedLeases, &s.nextEvents, &s.expire, &s.counts, &s.secret,
+	}
+}

@@ -1,0 +1,154 @@
+package postgres
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
+)
+
+const (
+	// sweepEvery is how often each process looks for dead ones, leases that have
+	// ended and operations that expired.
+	sweepEvery = time.Second
+	// minSweep is the least pause before the next.
+	minSweep = 20 * time.Millisecond
+	// maxTakeOver bounds the operations that one transaction takes over.
+	maxTakeOver = 200
+	// maxExpire bounds the operations that one transaction removes.
+	maxExpire = 200
+)
+
+// runSweep sweeps until ctx ends.
+func (e *Engine) runSweep(ctx context.Context) {
+	for wait := sweepEvery; pause(ctx, wait, nil); {
+		// Not all processes at once.
+		wait = sweepEvery - rand.N(sweepEvery/10)
+		if err := e.sweep(ctx); err != nil {
+			if ctx.Err() == nil {
+				e.opts.Logger.Warn("dead processes and ended leases could not be looked for, will try again", "error", err)
+			}
+			continue
+		}
+		var next float64
+		err := e.own(ctx, func(q querier) error {
+			return each(ctx, q, e.sql.nextEvents, func(r rows) error { return r.Scan(&next) })
+		})
+		if err == nil {
+			wait = max(min(wait, time.Duration(next*float64(time.Second))), minSweep)
+		}
+	}
+}
+
+// sweep takes over the operations of dead processes, ends leases that are over,
+// and removes what has expired.
+func (e *Engine) sweep(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	var dead, ended []int64
+	err := e.own(ctx, func(q querier) (err error) {
+		if dead, err = seqs(ctx, q, e.sql.deadProcs); err != nil {
+			return err
+		}
+		ended, err = seqs(ctx, q, e.sql.endedLeases)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range dead {
+		for more := true; more; {
+			if more, err = e.takeOver(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	for _, seq := range ended {
+		if err := e.endLease(ctx, seq); err != nil && !isRefusal(err) {
+			return err
+		}
+	}
+	for more := true; more; {
+		if more, err = e.expire(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeOver takes operations from a process whose lease has ended. What its
+// transactions still have locked is left to the next sweep.
+func (e *Engine) takeOver(ctx context.Context, id int64) (more bool, err error) {
+	var changes []news
+	err = e.transact(ctx, e.ownPool, func(q querier) error {
+		changes = nil
+		if n, err := exec(ctx, q, e.sql.lockDead, id); err != nil || n == 0 {
+			return err
+		}
+		owned, err := seqs(ctx, q, e.sql.owned, id, maxTakeOver)
+		if err != nil {
+			return err
+		}
+		for _, seq := range owned {
+			before, err := e.load(ctx, q, seq)
+			if err != nil {
+				return err
+			}
+			if before == nil || before.rec.State != engine.Running {
+				continue
+			}
+			after := crashed(before)
+			if err := e.write(ctx, q, before, after); err != nil {
+				return err
+			}
+			changes = append(changes, newsOf(before, after))
+		}
+		if more = len(owned) == maxTakeOver; more {
+			return nil
+		}
+		_, err = exec(ctx, q, e.sql.leave, id)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	e.changed(ctx, changes...)
+	return more, nil
+}
+
+// endLease ends an external operation that was not heard of.
+func (e *Engine) endLease(ctx context.Context, seq int64) error {
+	_, err := e.changeSeq(ctx, e.ownPool, seq, func(r *row) (*row, error) {
+		if r.rec.State != engine.Running || r.leaseUntil.IsZero() || r.now.Before(r.leaseUntil) {
+			return r, nil
+		}
+		after := r.edit()
+		after.rec.Fence++
+		after.rec.State, after.rec.Error = enginekit.Ending(enginekit.LeaseEnded(r.leaseFor))
+		after.end(r.at())
+		return after, nil
+	})
+	return err
+}
+
+// expire removes operations whose time is over.
+func (e *Engine) expire(ctx context.Context) (more bool, err error) {
+	var changes []news
+	err = e.own(ctx, func(q querier) error {
+		changes = nil
+		return each(ctx, q, e.sql.expire, func(s rows) error {
+			r, err := scanRow(s)
+			if err == nil {
+				changes = append(changes, news{seq: r.seq, deleted: r.rec})
+			}
+			return err
+		}, maxExpire)
+	})
+	if err != nil {
+		return false, err
+	}
+	e.changed(ctx, changes...)
+	return len(changes) == maxExpire, nil
+}

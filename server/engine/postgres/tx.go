@@ -1,0 +1,130 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// joined is a caller's transaction.
+type joined struct {
+	q querier
+
+	mu      sync.Mutex
+	changes []news // what it makes known once it is committed
+}
+
+type joinedKey struct{}
+
+// WithTx returns a ctx with which calls of an engine take part in tx: what they
+// change is there if and only if tx commits, together with the rows that the
+// caller writes. These are Start, and with it the calls of package server that
+// start operations, Cancel, Delete, Report, Heartbeat, Complete, Fail and
+// [engine.Attempt].Save. Get and List do not take part: they read what is
+// committed.
+//
+// tx must be on the database of the engine's pool. After an error it can still
+// be used, unless its connection is lost, but is best rolled back. Call
+// [Engine.Committed] after the commit, so that workers and waiters hear of it at
+// once and not at their next poll.
+func WithTx(ctx context.Context, tx pgx.Tx) context.Context {
+	return context.WithValue(ctx, joinedKey{}, &joined{q: pgxQuerier{q: tx}})
+}
+
+// WithSQLTx is [WithTx] for a transaction of database/sql, such as those of GORM,
+// ent and sqlc. Its driver must speak to the database of the engine's pool.
+func WithSQLTx(ctx context.Context, tx *sql.Tx) context.Context {
+	return context.WithValue(ctx, joinedKey{}, &joined{q: sqlQuerier{tx}})
+}
+
+// joinedBy returns the transaction of ctx, or nil.
+func joinedBy(ctx context.Context) *joined {
+	j, _ := ctx.Value(joinedKey{}).(*joined)
+	return j
+}
+
+// Committed makes known what calls with a ctx of [WithTx] or [WithSQLTx] have
+// changed. It may be called once the transaction is committed; without it workers
+// and waiters find the changes when they poll.
+func (e *Engine) Committed(ctx context.Context) {
+	j := joinedBy(ctx)
+	if j == nil {
+		return
+	}
+	j.mu.Lock()
+	changes := j.changes
+	j.changes = nil
+	j.mu.Unlock()
+	e.tell(changes)
+}
+
+// InTx runs f in a transaction of the engine's pool, commits it if f returns nil
+// and rolls it back otherwise. f gets a ctx of [WithTx].
+func (e *Engine) InTx(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
+	var in context.Context
+	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+		in = WithTx(ctx, tx)
+		return f(in, tx)
+	})
+	if err == nil {
+		e.Committed(in)
+	}
+	return err
+}
+
+// changed makes changes known: now, or when the transaction of ctx is committed.
+func (e *Engine) changed(ctx context.Context, changes ...news) {
+	if len(changes) == 0 {
+		return
+	}
+	j := joinedBy(ctx)
+	if j == nil {
+		e.tell(changes)
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.changes = slices.Concat(j.changes, changes)
+}
+
+// join runs f in the transaction of ctx, or in one of its own on a connection of
+// pool. Either way it waits for locks for a bounded time.
+func (e *Engine) join(ctx context.Context, pool *pgxpool.Pool, f func(querier) error) error {
+	j := joinedBy(ctx)
+	if j == nil {
+		return e.transact(ctx, pool, f)
+	}
+	return j.savepoint(ctx, f)
+}
+
+// savepoint runs f so that the transaction can be used whatever f meets, and
+// without leaving behind a setting.
+func (j *joined) savepoint(ctx context.Context, f func(querier) error) (err error) {
+	if _, err := exec(ctx, j.q, "SAVEPOINT lro"); err != nil {
+		return err
+	}
+	defer func() {
+		if err == nil {
+			_, err = exec(ctx, j.q, "RELEASE SAVEPOINT lro")
+			return
+		}
+		// Takes back the setting, too. The error of f is what the caller needs.
+		_, _ = exec(context.WithoutCancel(ctx), j.q, "ROLLBACK TO SAVEPOINT lro")
+		_, _ = exec(context.WithoutCancel(ctx), j.q, "RELEASE SAVEPOINT lro")
+	}()
+	var before string
+	err = each(ctx, j.q, "SELECT current_setting('lock_timeout'), set_config('lock_timeout', $1::text, true)",
+		func(r rows) error { return r.Scan(&before, new(string)) }, milliseconds(lockTimeout))
+	if err != nil {
+		return err
+	}
+	if err := f(j.q); err != nil {
+		return err
+	}
+	_, err = exec(ctx, j.q, "SELECT set_config('lock_timeout', $1::text, true)", before)
+	return err
+}

@@ -1,0 +1,92 @@
+package postgres
+
+import (
+	"context"
+	"time"
+)
+
+// runWatch finds what waits are for and what attempts must know, where LISTEN has
+// not told: ends, cancels and lost operations.
+func (e *Engine) runWatch(ctx context.Context) {
+	for {
+		waited := e.waits.Keys()
+		e.mu.Lock()
+		attempts := len(e.attempts)
+		e.mu.Unlock()
+		if len(waited) == 0 && attempts == 0 {
+			if !pause(ctx, time.Hour, e.watchKick) {
+				return
+			}
+			continue
+		}
+		if !pause(ctx, e.pollEvery(), nil) {
+			return
+		}
+		if err := e.watch(ctx); err != nil && ctx.Err() == nil {
+			e.opts.Logger.Warn("operations could not be watched, will try again", "error", err)
+		}
+	}
+}
+
+func (e *Engine) watch(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	if waited := e.waits.Keys(); len(waited) > 0 {
+		var ended []int64
+		err := e.own(ctx, func(q querier) (err error) {
+			ended, err = seqs(ctx, q, e.sql.watch, waited)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, seq := range ended {
+			e.fetch(news{seq: seq})
+		}
+	}
+	owned := make(map[int64][]*attempt) // by owner
+	e.mu.Lock()
+	for _, a := range e.attempts {
+		owned[a.owner] = append(owned[a.owner], a)
+	}
+	e.mu.Unlock()
+	for owner, attempts := range owned {
+		if err := e.watchAttempts(ctx, owner, attempts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// watchAttempts tells attempts that cancel was asked for, or that they have lost
+// their operation.
+func (e *Engine) watchAttempts(ctx context.Context, owner int64, attempts []*attempt) error {
+	numbers := make([]int64, len(attempts))
+	for i, a := range attempts {
+		numbers[i] = a.seq
+	}
+	type lease struct{ seq, fence int64 }
+	cancelled := make(map[lease]bool)
+	err := e.own(ctx, func(q querier) error {
+		clear(cancelled)
+		return each(ctx, q, e.sql.mine, func(r rows) error {
+			var l lease
+			var cancel bool
+			err := r.Scan(&l.seq, &l.fence, &cancel)
+			cancelled[l] = cancel
+			return err
+		}, numbers, owner)
+	})
+	if err != nil {
+		return err
+	}
+	for _, a := range attempts {
+		switch cancel, ok := cancelled[lease{a.seq, a.rec.Fence}]; {
+		case !ok:
+			a.lose()
+		case cancel:
+			a.cancelRequested()
+		}
+	}
+	return nil
+}
