@@ -50,7 +50,7 @@ type StartOptions struct {
 func (k Kind[Req, Resp, M]) Start(ctx context.Context, s *Server, req Req, opts *StartOptions) (*longrunningpb.Operation, error) {
 	registered, err := k.of(s)
 	if err != nil {
-		return nil, s.internal(ctx, reasonUnknownKind, "", err)
+		return nil, s.unregistered(ctx, k.Name, err)
 	}
 	if isNil(req) {
 		req = newMessage[Req]()
@@ -75,6 +75,17 @@ func (k Kind[Req, Resp, M]) of(s *Server) (*kind, error) {
 		return nil, fmt.Errorf("kind %q is registered as %s, not as %s", k.Name, registered.typed, t)
 	}
 	return registered, nil
+}
+
+// unregistered is the error of a program that starts a kind without registering
+// it. Callers need not repeat the call, as they would after INTERNAL.
+func (s *Server) unregistered(ctx context.Context, kind string, err error) error {
+	s.logger.ErrorContext(ctx, "kind cannot be started", "kind", kind, "error", err)
+	return hidden{s.faults.make(fault{
+		code: codes.Unimplemented, reason: reasonUnknownKind,
+		message: fmt.Sprintf("operations of kind %q are not served here", kind),
+		values:  map[string]string{"kind": kind},
+	}), err}
 }
 
 func (s *Server) start(ctx context.Context, k *kind, req *anypb.Any, opts StartOptions) (*longrunningpb.Operation, error) {

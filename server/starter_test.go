@@ -121,10 +121,10 @@ func TestStartIsTyped(t *testing.T) {
 	r := newRig(t, rigOptions{kinds: kinds, idle: true})
 	other := server.Kind[*emptypb.Empty, response, metadata]{Name: k.Name}
 	_, err := other.Start(t.Context(), r.srv, nil, nil)
-	wantError(t, "Start of a kind with other types", err, codes.Internal, "UNKNOWN_KIND")
+	wantError(t, "Start of a kind with other types", err, codes.Unimplemented, "UNKNOWN_KIND")
 	missing := simKind{Name: "missing"}
 	_, err = missing.Start(t.Context(), r.srv, nil, nil)
-	wantError(t, "Start of a kind that is not registered", err, codes.Internal, "UNKNOWN_KIND")
+	wantError(t, "Start of a kind that is not registered", err, codes.Unimplemented, "UNKNOWN_KIND")
 	_, err = k.Start(t.Context(), r.srv, &lropb.SimulateRequest{Echo: "\xff"}, nil)
 	wantError(t, "Start of a request that cannot be encoded", err, codes.InvalidArgument, "INVALID_REQUEST")
 }
