@@ -98,11 +98,7 @@ func (w *world) handle(ctx context.Context, p *process, task *server.Task[detail
 	w.noteClaim(p, claim)
 
 	told := make(chan time.Duration, 1)
-	stop := context.AfterFunc(ctx, func() {
-		if errors.Is(context.Cause(ctx), server.ErrCancelRequested) {
-			told <- w.history.now()
-		}
-	})
+	stop := context.AfterFunc(ctx, func() { told <- w.history.now() })
 	result, err := w.follow(ctx, p, task, base, script)
 	stop()
 	finish := base
@@ -180,6 +176,9 @@ func (w *world) follow(ctx context.Context, p *process, task *server.Task[detail
 }
 
 func (w *world) save(ctx context.Context, p *process, task *server.Task[details], save event) error {
+	if !p.alive() {
+		return task.Save(ctx, []byte(save.Arg)) // of which no caller ever hears
+	}
 	e := w.history.call(save)
 	err := task.Save(ctx, []byte(save.Arg))
 	switch {

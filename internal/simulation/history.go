@@ -51,7 +51,7 @@ type event struct {
 	Lived    int
 
 	For  time.Duration `json:",omitempty"` // of wait: the timeout
-	Told time.Duration `json:",omitempty"` // of finish: when the attempt's ctx ended because of a cancel
+	Told time.Duration `json:",omitempty"` // of finish: when the attempt's ctx ended, for whatever cause
 	Walk int           `json:",omitempty"` // of list: the pages of one walk have one number
 	Last bool          `json:",omitempty"` // of list: the end was reached
 	Page []view        `json:",omitempty"`

@@ -197,7 +197,11 @@ func (w *world) name(s step) string {
 }
 
 func (w *world) do(s step) {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	timeout := callTimeout
+	if s.Do == doWait {
+		timeout += s.For
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if s.Actor < 0 {
 		w.disturb(s)
@@ -220,8 +224,6 @@ func (w *world) do(s step) {
 	case doGet:
 		_, _ = l.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
 	case doWait:
-		ctx, cancel := context.WithTimeout(ctx, s.For+callTimeout)
-		defer cancel()
 		_, _ = l.WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(s.For)})
 	case doAwait:
 		w.await(s, name)
@@ -249,11 +251,18 @@ func (w *world) start(ctx context.Context, l *link, s step) {
 	_, _ = l.start(ctx, slot, variant, req)
 }
 
-// walk lists all pages. A page that does not come is asked for again.
+// maxPages bounds a walk. No program starts as many operations.
+const maxPages = 500
+
+// walk lists all pages. A page that does not come is requested again.
 func (w *world) walk(l *link, s step) {
 	req := &longrunningpb.ListOperationsRequest{Name: parentOf(s.Key), PageSize: int32(s.Size), Filter: s.Filter}
 	walk := w.history.walk()
-	for failed := 0; failed < 3; {
+	for failed, n := 0, 0; failed < 3; n++ {
+		if n == maxPages {
+			w.complain("a list of %s by %d does not end", req.GetName(), s.Size)
+			return
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 		resp, err := l.list(ctx, walk, req)
 		cancel()
