@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+
+	"github.com/go-lro/lro/internal/oracle"
 )
 
 // slack is how late something may be that has to happen at once.
@@ -33,7 +35,7 @@ func check(r *result) verdict {
 		if e.Name != "" && e.Key >= 0 {
 			c.names[e.Name] = e.Key
 		}
-		if e.Seen != nil && e.Do == doStart {
+		if e.Seen != nil && e.Do == oracle.Start {
 			c.names[e.Seen.Name] = e.Key
 		}
 	}
@@ -57,21 +59,21 @@ type checker struct {
 // facts are the events about one operation.
 type facts struct {
 	kind    string
-	started []*event // that returned it
+	started []*oracle.Event // that returned it
 	seen    []sight
-	gone    []*event // calls that did not find it
-	deletes []*event
-	cancels []*event
-	claims  []*event
-	ends    []*event // of attempts
-	writes  []*event // by an external program
-	awaits  []*event
+	gone    []*oracle.Event // calls that did not find it
+	deletes []*oracle.Event
+	cancels []*oracle.Event
+	claims  []*oracle.Event
+	ends    []*oracle.Event // of attempts
+	writes  []*oracle.Event // by an external program
+	awaits  []*oracle.Event
 }
 
 // sight is a state that a call returned.
 type sight struct {
-	*event
-	view
+	*oracle.Event
+	oracle.View
 }
 
 func (c *checker) complain(format string, args ...any) {
@@ -91,7 +93,7 @@ func (c *checker) gather() {
 		c.of[name] = &facts{kind: c.kind(slot)}
 	}
 	for _, e := range c.r.Events {
-		if strings.HasPrefix(e.Out, outWrong) {
+		if strings.HasPrefix(e.Out, oracle.Wrong) {
 			c.complain("%v", e)
 		}
 		for _, v := range e.Page {
@@ -106,7 +108,7 @@ func (c *checker) gather() {
 				continue
 			}
 			f.seen = append(f.seen, sight{e, *e.Seen})
-			if e.Do == doStart {
+			if e.Do == oracle.Start {
 				f.started = append(f.started, e)
 			}
 		}
@@ -114,21 +116,21 @@ func (c *checker) gather() {
 		if f == nil {
 			continue
 		}
-		if e.Out == outNotFound {
+		if e.Out == oracle.NotFound {
 			f.gone = append(f.gone, e)
 		}
 		switch e.Do {
-		case doDelete:
+		case oracle.Delete:
 			f.deletes = append(f.deletes, e)
-		case doCancel:
+		case oracle.Cancel:
 			f.cancels = append(f.cancels, e)
-		case didClaim:
+		case oracle.Claim:
 			f.claims = append(f.claims, e)
-		case didFinish:
+		case oracle.Finish:
 			f.ends = append(f.ends, e)
-		case doReport, doHeartbeat:
+		case oracle.Report, oracle.Heartbeat:
 			f.writes = append(f.writes, e)
-		case doAwait:
+		case oracle.Await:
 			f.awaits = append(f.awaits, e)
 		}
 	}
@@ -145,21 +147,21 @@ func (c *checker) order() {
 		}
 		op := porcupine.Operation{ClientId: i, Input: e, Call: int64(e.Call), Return: int64(ret)}
 		switch e.Do {
-		case didDie, didClose:
+		case oracle.Die, oracle.Close:
 			all = append(all, op)
-		case doStart, doGet, doWait, doCancel, doDelete, didClaim, didSave, didFinish, doReport, doHeartbeat, doComplete, doFail:
-			if e.Out == outUnknown && e.reads() {
+		case oracle.Start, oracle.Get, oracle.Wait, oracle.Cancel, oracle.Delete, oracle.Claim, oracle.Save, oracle.Finish, oracle.Report, oracle.Heartbeat, oracle.Complete, oracle.Fail:
+			if e.Out == oracle.Unknown && (e.Do == oracle.Get || e.Do == oracle.Wait) {
 				continue
 			}
 			slots[e.Key] = append(slots[e.Key], op)
-		case doList:
+		case oracle.List:
 			for _, v := range e.Page {
 				slot, ok := c.names[v.Name]
 				if !ok {
 					continue // started by a call without an answer
 				}
 				seen := *e
-				seen.Do, seen.Name, seen.Seen, seen.Page = doGet, v.Name, &v, nil
+				seen.Do, seen.Name, seen.Seen, seen.Page = oracle.Get, v.Name, &v, nil
 				op.Input = &seen
 				slots[slot] = append(slots[slot], op)
 			}
@@ -171,7 +173,7 @@ func (c *checker) order() {
 		for i := range ops {
 			ops[i].ClientId = i
 		}
-		switch porcupine.CheckOperationsTimeout(model(c.kind(slot)), ops, checkTime) {
+		switch porcupine.CheckOperationsTimeout(oracle.Model(rulesOf(c.kind(slot))), ops, checkTime) {
 		case porcupine.Illegal:
 			c.complain("no order of the events of slot %d explains them:\n%s", slot, describe(ops))
 		case porcupine.Unknown:
@@ -179,8 +181,6 @@ func (c *checker) order() {
 		}
 	}
 }
-
-func (e *event) reads() bool { return e.Do == doGet || e.Do == doWait }
 
 func describe(ops []porcupine.Operation) string {
 	slices.SortFunc(ops, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
@@ -191,45 +191,13 @@ func describe(ops []porcupine.Operation) string {
 	return b.String()
 }
 
-// String is one line.
-func (e *event) String() string {
-	var b strings.Builder
-	ret := fmt.Sprint(e.Return)
-	if e.Return == 0 {
-		ret = "-"
-	}
-	fmt.Fprintf(&b, "[%d %s] %v-%v process %d, %s: %s", e.Call, ret, e.From, e.To, e.Lived, e.By, e.Do)
-	if e.Key >= 0 {
-		fmt.Fprintf(&b, " slot %d", e.Key)
-	}
-	if e.Name != "" {
-		fmt.Fprintf(&b, " %s", e.Name)
-	}
-	if e.Variant {
-		b.WriteString(" with another request")
-	}
-	if e.Attempt > 0 {
-		fmt.Fprintf(&b, " attempt %d", e.Attempt)
-	}
-	if e.Arg != "" {
-		fmt.Fprintf(&b, " %q", e.Arg)
-	}
-	if e.Out != "" {
-		fmt.Fprintf(&b, " -> %s", e.Out)
-	}
-	if e.Seen != nil {
-		fmt.Fprintf(&b, " -> %+v", *e.Seen)
-	}
-	return b.String()
-}
-
 // operation checks what is about time, and what a whole life must be like.
 func (c *checker) operation(name string) {
 	f := c.of[name]
 	var end time.Duration // 0 while not known
 	var result string
 	for _, s := range f.seen {
-		if !s.done() {
+		if !s.Done() {
 			continue
 		}
 		if result != "" && (s.Result != result || s.End != end) {
@@ -257,7 +225,7 @@ func (c *checker) operation(name string) {
 // over, and not before unless the process stops.
 func (c *checker) waits(name string, f *facts, end time.Duration) {
 	for _, e := range f.seen {
-		if e.Do != doWait {
+		if e.Do != oracle.Wait {
 			continue
 		}
 		over := e.From + e.For
@@ -265,18 +233,18 @@ func (c *checker) waits(name string, f *facts, end time.Duration) {
 			over = min(over, max(e.From, end))
 		}
 		if e.To > over+slack {
-			c.complain("%s ended at %v (0 for never), and a wait was answered at %v: %v", name, end, e.To, e.event)
+			c.complain("%s ended at %v (0 for never), and a wait was answered at %v: %v", name, end, e.To, e.Event)
 		}
-		if !e.done() && e.To < over-slack && !c.stopped(e.Lived, e.To) {
-			c.complain("%s ended at %v (0 for never), and a wait was answered before its time: %v", name, end, e.event)
+		if !e.Done() && e.To < over-slack && !c.stopped(e.Lived, e.To) {
+			c.complain("%s ended at %v (0 for never), and a wait was answered before its time: %v", name, end, e.Event)
 		}
 	}
 }
 
 // stopped reports whether a process had begun to stop at a time.
 func (c *checker) stopped(lived int, at time.Duration) bool {
-	return slices.ContainsFunc(c.r.Events, func(e *event) bool {
-		return e.Do == didClose && e.Lived == lived && e.From <= at
+	return slices.ContainsFunc(c.r.Events, func(e *oracle.Event) bool {
+		return e.Do == oracle.Close && e.Lived == lived && e.From <= at
 	})
 }
 
@@ -294,7 +262,7 @@ func (c *checker) reports(name string, f *facts) {
 	for _, a := range f.seen {
 		for _, b := range f.seen {
 			if a.Lived == b.Lived && a.Return > 0 && a.Return < b.Call && order(a) > order(b) {
-				c.complain("%s showed the report %q, and then %q: %v", name, a.Text, b.Text, b.event)
+				c.complain("%s showed the report %q, and then %q: %v", name, a.Text, b.Text, b.Event)
 				return
 			}
 		}
@@ -304,13 +272,13 @@ func (c *checker) reports(name string, f *facts) {
 // told: an attempt's context ends soon after a cancel.
 func (c *checker) told(name string, f *facts, end time.Duration) {
 	for _, a := range f.claims {
-		i := slices.IndexFunc(f.ends, func(e *event) bool { return e.Attempt == a.Attempt })
+		i := slices.IndexFunc(f.ends, func(e *oracle.Event) bool { return e.Attempt == a.Attempt })
 		if i < 0 {
 			continue // its process died
 		}
 		over := f.ends[i]
 		for _, e := range f.cancels {
-			if e.Out != outOK || e.Lived != a.Lived || e.To < a.From || e.To+slack > over.From {
+			if e.Out != oracle.OK || e.Lived != a.Lived || e.To < a.From || e.To+slack > over.From {
 				continue
 			}
 			if end > 0 && end < e.To {
@@ -326,7 +294,7 @@ func (c *checker) told(name string, f *facts, end time.Duration) {
 // expiry: an operation stays as long as it must, and goes then.
 func (c *checker) expiry(name string, f *facts, end time.Duration) {
 	for _, e := range f.gone {
-		if e.To == 0 || slices.ContainsFunc(f.deletes, func(d *event) bool { return d.Call < e.Return }) {
+		if e.To == 0 || slices.ContainsFunc(f.deletes, func(d *oracle.Event) bool { return d.Call < e.Return }) {
 			continue
 		}
 		if f.kind != kindBrief {
@@ -334,8 +302,8 @@ func (c *checker) expiry(name string, f *facts, end time.Duration) {
 			continue
 		}
 		for _, s := range f.seen {
-			if !s.done() && e.To < s.From+briefRetention || end > 0 && e.To < end+briefRetention {
-				c.complain("%s is gone at %v, before its time; it was seen at %v: %+v", name, e.To, s.From, s.view)
+			if !s.Done() && e.To < s.From+briefRetention || end > 0 && e.To < end+briefRetention {
+				c.complain("%s is gone at %v, before its time; it was seen at %v: %+v", name, e.To, s.From, s.View)
 				break
 			}
 		}
@@ -344,7 +312,7 @@ func (c *checker) expiry(name string, f *facts, end time.Duration) {
 		return
 	}
 	for _, s := range f.seen {
-		if s.Call > c.r.Settled && s.From > end+briefRetention+time.Minute && s.event.Do == doGet {
+		if s.Call > c.r.Settled && s.From > end+briefRetention+time.Minute && s.Event.Do == oracle.Get {
 			c.complain("%s ended at %v, and is there at %v", name, end, s.From)
 			break
 		}
@@ -358,7 +326,7 @@ func (c *checker) lease(name string, f *facts, end time.Duration, result string)
 		return
 	}
 	for _, e := range f.writes {
-		if e.Out == outOK && end < e.From+outsideLease {
+		if e.Out == oracle.OK && end < e.From+outsideLease {
 			c.complain("%s was given up at %v, and was heard of at %v: %v", name, end, e.From, e)
 		}
 	}
@@ -372,12 +340,12 @@ func (c *checker) settled(name string, f *facts) {
 	deleted := len(f.deletes) > 0
 	read := false
 	for _, s := range f.seen {
-		if s.event.Do != doGet || s.Call < c.r.Settled {
+		if s.Event.Do != oracle.Get || s.Call < c.r.Settled {
 			continue
 		}
 		read = true
-		if !s.done() {
-			c.complain("%s has not ended when all is over: %v", name, s.event)
+		if !s.Done() {
+			c.complain("%s has not ended when all is over: %v", name, s.Event)
 		}
 	}
 	if !read && !deleted && f.kind != kindBrief && c.r.Settled > 0 {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/go-lro/lro/internal/oracle"
 	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/server"
 )
@@ -59,6 +60,10 @@ func kindOf(name string) server.Kind[text, text, details] {
 	return k
 }
 
+func rulesOf(kind string) oracle.Rules {
+	return oracle.Rules{External: kind == kindOutside, Leased: kind == kindOutside, AtMostOnce: kind == kindOnce, Expires: kind == kindBrief}
+}
+
 // registrations are the kinds of a process, without the one that is missing.
 func (w *world) registrations(p *process, missing string) []server.Registration {
 	var all []server.Registration
@@ -92,9 +97,9 @@ func parseRequest(s string) (slot int, script []string) {
 // sees.
 func (w *world) handle(ctx context.Context, p *process, task *server.Task[details], req string) (text, error) {
 	slot, script := parseRequest(req)
-	base := event{Key: slot, By: "handler", Name: task.Name(), Attempt: task.Attempt(), Lived: p.number}
+	base := oracle.Event{Key: slot, By: "handler", Name: task.Name(), Attempt: task.Attempt(), Lived: p.number}
 	claim := base
-	claim.Do, claim.Arg = didClaim, string(task.Checkpoint())
+	claim.Do, claim.Arg = oracle.Claim, string(task.Checkpoint())
 	w.noteClaim(p, claim)
 
 	told := make(chan time.Duration, 1)
@@ -102,14 +107,14 @@ func (w *world) handle(ctx context.Context, p *process, task *server.Task[detail
 	result, err := w.follow(ctx, p, task, base, script)
 	stop()
 	finish := base
-	finish.Do, finish.Arg = didFinish, w.outcome(ctx, result, err)
+	finish.Do, finish.Arg = oracle.Finish, w.outcome(ctx, result, err)
 	select {
 	case finish.Told = <-told:
 	default:
 	}
 	if p.alive() {
 		// Whether it is stored the handler never hears.
-		w.history.done(w.history.call(finish), outUnknown)
+		w.history.done(w.history.call(finish), oracle.Unknown)
 	}
 	if err != nil {
 		return nil, err
@@ -117,7 +122,7 @@ func (w *world) handle(ctx context.Context, p *process, task *server.Task[detail
 	return wrapperspb.String(result), nil
 }
 
-func (w *world) noteClaim(p *process, claim event) {
+func (w *world) noteClaim(p *process, claim oracle.Event) {
 	if !p.alive() {
 		return
 	}
@@ -126,12 +131,12 @@ func (w *world) noteClaim(p *process, claim event) {
 	h.mu.Lock()
 	e.Call = p.since // it was made at some time before the handler began
 	h.mu.Unlock()
-	h.done(e, outOK)
+	h.done(e, oracle.OK)
 	w.know(claim.Name, claim.Key)
 }
 
 // follow returns the response of an attempt, or its error.
-func (w *world) follow(ctx context.Context, p *process, task *server.Task[details], base event, script []string) (string, error) {
+func (w *world) follow(ctx context.Context, p *process, task *server.Task[details], base oracle.Event, script []string) (string, error) {
 	deaf := script[len(script)-1] == wordDeaf
 	for i, word := range script {
 		if ctx.Err() != nil && !deaf {
@@ -145,7 +150,7 @@ func (w *world) follow(ctx context.Context, p *process, task *server.Task[detail
 			}
 		case wordSave:
 			e := base
-			e.Do, e.Arg = didSave, at
+			e.Do, e.Arg = oracle.Save, at
 			if err := w.save(ctx, p, task, e); errors.Is(err, server.ErrLeaseLost) {
 				return "", err
 			}
@@ -175,7 +180,7 @@ func (w *world) follow(ctx context.Context, p *process, task *server.Task[detail
 	return "", errors.New("the script has no end")
 }
 
-func (w *world) save(ctx context.Context, p *process, task *server.Task[details], save event) error {
+func (w *world) save(ctx context.Context, p *process, task *server.Task[details], save oracle.Event) error {
 	if !p.alive() {
 		return task.Save(ctx, []byte(save.Arg)) // of which no caller ever hears
 	}
@@ -183,13 +188,13 @@ func (w *world) save(ctx context.Context, p *process, task *server.Task[details]
 	err := task.Save(ctx, []byte(save.Arg))
 	switch {
 	case !p.alive():
-		w.history.done(e, outUnknown)
+		w.history.done(e, oracle.Unknown)
 	case err == nil:
-		w.history.done(e, outOK)
+		w.history.done(e, oracle.OK)
 	case errors.Is(err, server.ErrLeaseLost):
-		w.history.done(e, outLost)
+		w.history.done(e, oracle.Lost)
 	default:
-		w.history.done(e, outUnknown)
+		w.history.done(e, oracle.Unknown)
 	}
 	return err
 }
@@ -204,7 +209,7 @@ func (w *world) outcome(ctx context.Context, result string, err error) string {
 	case ctx.Err() != nil || errors.Is(err, server.ErrLeaseLost):
 		return "" // it is handed back, or belongs to another
 	case status.Code(err) == codes.Unavailable:
-		return "retry"
+		return oracle.Retry
 	default:
 		return "err:FAILED_PRECONDITION"
 	}

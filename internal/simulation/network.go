@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/go-lro/lro/internal/oracle"
 	"github.com/go-lro/lro/lropb"
 )
 
@@ -94,7 +95,7 @@ func (l *link) hang(ctx context.Context) error {
 // carry brings a request to the server and its reply back. repeat is called with
 // what begins when the request comes a second time; nil is for calls of which
 // that makes no difference.
-func carry[Req, Resp proto.Message](ctx context.Context, l *link, req Req, at *edge, repeat func() *event,
+func carry[Req, Resp proto.Message](ctx context.Context, l *link, req Req, at *edge, repeat func() *oracle.Event,
 	serve func(*process, context.Context, Req) (Resp, error),
 ) (resp Resp, err error) {
 	f, w := l.fate(), l.w
@@ -125,7 +126,7 @@ func carry[Req, Resp proto.Message](ctx context.Context, l *link, req Req, at *e
 			if p := w.host.process(); p != nil {
 				_, _ = serve(p, context.Background(), proto.CloneOf(req))
 			}
-			w.history.done(e, outUnknown)
+			w.history.done(e, oracle.Unknown)
 		})
 	}
 	at.from, at.lived = w.history.now(), p.number
@@ -184,18 +185,18 @@ func carry[Req, Resp proto.Message](ctx context.Context, l *link, req Req, at *e
 func outcome(err error) string {
 	switch status.Code(err) {
 	case codes.OK:
-		return outOK
+		return oracle.OK
 	case codes.NotFound:
-		return outNotFound
+		return oracle.NotFound
 	case codes.InvalidArgument:
-		return outInvalid
+		return oracle.Invalid
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
-		return outUnknown
+		return oracle.Unknown
 	}
-	return outWrong + err.Error()
+	return oracle.Wrong + err.Error()
 }
 
-func (l *link) note(e *event, at edge, err error) {
+func (l *link) note(e *oracle.Event, at edge, err error) {
 	e.From, e.To, e.Lived = at.from, at.to, at.lived
 	if e.From == 0 {
 		e.From = l.w.history.now()
@@ -203,12 +204,12 @@ func (l *link) note(e *event, at edge, err error) {
 	l.w.history.done(e, outcome(err))
 }
 
-func (l *link) event(do, name string) event {
-	return event{Key: l.w.slotOf(name), By: actorName(l.caller), Do: do, Name: name}
+func (l *link) event(do, name string) oracle.Event {
+	return oracle.Event{Key: l.w.slotOf(name), By: actorName(l.caller), Do: do, Name: name}
 }
 
 // see is for the calls that return one operation.
-func (l *link) see(e event, op *longrunningpb.Operation, at edge, err error, called *event) error {
+func (l *link) see(e oracle.Event, op *longrunningpb.Operation, at edge, err error, called *oracle.Event) error {
 	if err == nil {
 		v, viewErr := l.w.history.view(op)
 		if viewErr != nil {
@@ -223,7 +224,7 @@ func (l *link) see(e event, op *longrunningpb.Operation, at edge, err error, cal
 // GetOperation implements lro.Service.
 func (l *link) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
 	var at edge
-	e := l.event(doGet, req.GetName())
+	e := l.event(oracle.Get, req.GetName())
 	called := l.w.history.call(e)
 	op, err := carry(ctx, l, req, &at, nil, func(p *process, ctx context.Context, req *longrunningpb.GetOperationRequest) (*longrunningpb.Operation, error) {
 		return p.calls.GetOperation(ctx, req)
@@ -234,7 +235,7 @@ func (l *link) GetOperation(ctx context.Context, req *longrunningpb.GetOperation
 // WaitOperation is used by the future where it is there.
 func (l *link) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperationRequest, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
 	var at edge
-	e := l.event(doWait, req.GetName())
+	e := l.event(oracle.Wait, req.GetName())
 	e.For = req.GetTimeout().AsDuration()
 	called := l.w.history.call(e)
 	op, err := carry(ctx, l, req, &at, nil, func(p *process, ctx context.Context, req *longrunningpb.WaitOperationRequest) (*longrunningpb.Operation, error) {
@@ -244,8 +245,8 @@ func (l *link) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperati
 }
 
 // repeated makes the event of a call that comes a second time.
-func (l *link) repeated(e event) func() *event {
-	return func() *event {
+func (l *link) repeated(e oracle.Event) func() *oracle.Event {
+	return func() *oracle.Event {
 		e.By += ", again"
 		return l.w.history.call(e)
 	}
@@ -254,7 +255,7 @@ func (l *link) repeated(e event) func() *event {
 // CancelOperation implements the method of the same name.
 func (l *link) CancelOperation(ctx context.Context, req *longrunningpb.CancelOperationRequest, _ ...grpc.CallOption) (*emptypb.Empty, error) {
 	var at edge
-	e := l.event(doCancel, req.GetName())
+	e := l.event(oracle.Cancel, req.GetName())
 	called := l.w.history.call(e)
 	resp, err := carry(ctx, l, req, &at, l.repeated(e), func(p *process, ctx context.Context, req *longrunningpb.CancelOperationRequest) (*emptypb.Empty, error) {
 		return p.calls.CancelOperation(ctx, req)
@@ -266,7 +267,7 @@ func (l *link) CancelOperation(ctx context.Context, req *longrunningpb.CancelOpe
 // DeleteOperation implements the method of the same name.
 func (l *link) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOperationRequest, _ ...grpc.CallOption) (*emptypb.Empty, error) {
 	var at edge
-	e := l.event(doDelete, req.GetName())
+	e := l.event(oracle.Delete, req.GetName())
 	called := l.w.history.call(e)
 	resp, err := carry(ctx, l, req, &at, l.repeated(e), func(p *process, ctx context.Context, req *longrunningpb.DeleteOperationRequest) (*emptypb.Empty, error) {
 		return p.calls.DeleteOperation(ctx, req)
@@ -278,7 +279,7 @@ func (l *link) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOpe
 // list fetches one page of a walk.
 func (l *link) list(ctx context.Context, walk int, req *longrunningpb.ListOperationsRequest) (*longrunningpb.ListOperationsResponse, error) {
 	var at edge
-	called := l.w.history.call(event{Key: -1, By: actorName(l.caller), Do: doList, Name: req.GetName(), Arg: req.GetFilter(), Walk: walk})
+	called := l.w.history.call(oracle.Event{Key: -1, By: actorName(l.caller), Do: oracle.List, Name: req.GetName(), Arg: req.GetFilter(), Walk: walk})
 	resp, err := carry(ctx, l, req, &at, nil, func(p *process, ctx context.Context, req *longrunningpb.ListOperationsRequest) (*longrunningpb.ListOperationsResponse, error) {
 		return p.calls.ListOperations(ctx, req)
 	})
@@ -298,7 +299,7 @@ func (l *link) list(ctx context.Context, walk int, req *longrunningpb.ListOperat
 // start starts an operation of a slot.
 func (l *link) start(ctx context.Context, slot int, variant bool, req *lropb.StartOperationRequest) (*longrunningpb.Operation, error) {
 	var at edge
-	e := event{Key: slot, By: actorName(l.caller), Do: doStart, Variant: variant}
+	e := oracle.Event{Key: slot, By: actorName(l.caller), Do: oracle.Start, Variant: variant}
 	called := l.w.history.call(e)
 	again := l.repeated(e)
 	if req.GetRequestId() == "" {

@@ -6,24 +6,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-lro/lro/internal/oracle"
 )
 
-// Actions of a program: those of callers, those of what runs an external
-// operation, and those of the world around them.
+// What a program does besides what is in its history.
 const (
-	doStart  = "start"
-	doGet    = "get"
-	doWait   = "wait"  // one WaitOperation
-	doAwait  = "await" // the future
-	doCancel = "cancel"
-	doDelete = "delete"
-	doList   = "list"
-
-	doReport    = "report"
-	doHeartbeat = "heartbeat"
-	doComplete  = "complete"
-	doFail      = "fail"
-
 	doDie       = "die"       // the process, at a change of the store or at a moment
 	doRestart   = "restart"   // in good order
 	doUpgrade   = "upgrade"   // a restart in which one kind is missing for a while
@@ -56,7 +44,7 @@ func (s step) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%4d  %-9s +%v %s", s.Index, actorName(s.Actor), s.After, s.Do)
 	switch s.Do {
-	case doList:
+	case oracle.List:
 		fmt.Fprintf(&b, " under %s by %d, filter %q", parentOf(s.Key), s.Size, s.Filter)
 	case doDie, doDisk:
 		fmt.Fprintf(&b, " fault %d at change %d, of %d", s.Fault, s.Nth, s.Size)
@@ -175,27 +163,27 @@ func generateKey(r *rand.Rand) key {
 
 func (p *program) callerStep(r *rand.Rand, s *step) {
 	if p.keys[s.Key].kind == kindOutside && r.IntN(2) == 0 {
-		s.Do = []string{doReport, doHeartbeat, doComplete, doFail}[r.IntN(4)]
+		s.Do = []string{oracle.Report, oracle.Heartbeat, oracle.Complete, oracle.Fail}[r.IntN(4)]
 		return
 	}
 	switch n := r.IntN(20); {
 	case n < 7:
-		s.Do = doStart
+		s.Do = oracle.Start
 		s.Variant = r.IntN(12) == 0
 	case n < 10:
-		s.Do = doGet
+		s.Do = oracle.Get
 	case n < 12:
-		s.Do = doWait
+		s.Do = oracle.Wait
 		s.For = time.Duration(1+r.IntN(40)) * time.Second
 	case n < 13:
-		s.Do = doAwait
+		s.Do = oracle.Await
 		s.For = time.Duration(1+r.IntN(100)) * time.Second
 	case n < 15:
-		s.Do = doCancel
+		s.Do = oracle.Cancel
 	case n < 17:
-		s.Do = doDelete
+		s.Do = oracle.Delete
 	default:
-		s.Do = doList
+		s.Do = oracle.List
 		s.Size = 1 + r.IntN(5)
 		s.Filter = []string{"", "", "done=true", "done=false"}[r.IntN(4)]
 	}

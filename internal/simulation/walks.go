@@ -3,13 +3,15 @@ package simulation
 import (
 	"slices"
 	"strings"
+
+	"github.com/go-lro/lro/internal/oracle"
 )
 
 // pages is a walk through a list, from the first page to the last.
 type pages struct {
 	parent, filter string
 	call, ret      int
-	seen           []view
+	seen           []oracle.View
 	whole          bool
 }
 
@@ -17,7 +19,7 @@ func (c *checker) walks() {
 	all := make(map[int]*pages)
 	var order []int
 	for _, e := range c.r.Events {
-		if e.Do != doList || e.Out != outOK {
+		if e.Do != oracle.List || e.Out != oracle.OK {
 			continue
 		}
 		p := all[e.Walk]
@@ -46,10 +48,10 @@ func (c *checker) walk(p *pages) {
 		if !strings.HasPrefix(v.Name, p.parent+"/") {
 			c.complain("a list of %s shows %s", p.parent, v.Name)
 		}
-		if p.filter == "done=true" && !v.done() || p.filter == "done=false" && v.done() {
+		if p.filter == "done=true" && !v.Done() || p.filter == "done=false" && v.Done() {
 			c.complain("a list with filter %q shows %+v", p.filter, v)
 		}
-		if f := c.of[v.Name]; f != nil && slices.ContainsFunc(f.deletes, func(d *event) bool { return d.Out == outOK && d.Return < p.call }) {
+		if f := c.of[v.Name]; f != nil && slices.ContainsFunc(f.deletes, func(d *oracle.Event) bool { return d.Out == oracle.OK && d.Return < p.call }) {
 			c.complain("a list of %s shows %s, which was deleted", p.parent, v.Name)
 		}
 	}
@@ -68,15 +70,15 @@ func (c *checker) walk(p *pages) {
 // filter.
 func (c *checker) mustShow(p *pages, name string, f *facts) bool {
 	if !strings.HasPrefix(name, p.parent+"/") || f.kind == kindBrief ||
-		slices.ContainsFunc(f.deletes, func(d *event) bool { return d.Call < p.ret }) {
+		slices.ContainsFunc(f.deletes, func(d *oracle.Event) bool { return d.Call < p.ret }) {
 		return false
 	}
 	return slices.ContainsFunc(f.seen, func(s sight) bool {
 		switch p.filter {
 		case "done=true":
-			return s.done() && s.Return < p.call
+			return s.Done() && s.Return < p.call
 		case "done=false":
-			return !s.done() && s.Call > p.ret && slices.ContainsFunc(f.seen, func(s sight) bool { return s.Return < p.call })
+			return !s.Done() && s.Call > p.ret && slices.ContainsFunc(f.seen, func(s sight) bool { return s.Return < p.call })
 		}
 		return s.Return < p.call
 	})
@@ -105,7 +107,7 @@ func (c *checker) newestFirst(p *pages, place map[string]int) {
 func (c *checker) oneStart(name string) bool {
 	slot := c.names[name]
 	first := c.of[name].started[0]
-	return !slices.ContainsFunc(c.r.Events, func(e *event) bool {
-		return e.Do == doStart && e.Key == slot && e.Call < first.Call
+	return !slices.ContainsFunc(c.r.Events, func(e *oracle.Event) bool {
+		return e.Do == oracle.Start && e.Key == slot && e.Call < first.Call
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/oracle"
 	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine"
@@ -57,7 +58,7 @@ type world struct {
 type result struct {
 	Seed    uint64
 	Keys    []string // kind of each key
-	Events  []*event
+	Events  []*oracle.Event
 	Wrong   []string
 	Faults  map[string]int
 	Virtual time.Duration
@@ -198,7 +199,7 @@ func (w *world) name(s step) string {
 
 func (w *world) do(s step) {
 	timeout := callTimeout
-	if s.Do == doWait {
+	if s.Do == oracle.Wait {
 		timeout += s.For
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
@@ -209,10 +210,10 @@ func (w *world) do(s step) {
 	}
 	l := w.links[s.Actor]
 	switch s.Do {
-	case doStart:
+	case oracle.Start:
 		w.start(ctx, l, s)
 		return
-	case doList:
+	case oracle.List:
 		w.walk(l, s)
 		return
 	}
@@ -221,15 +222,15 @@ func (w *world) do(s step) {
 		return
 	}
 	switch s.Do {
-	case doGet:
+	case oracle.Get:
 		_, _ = l.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
-	case doWait:
+	case oracle.Wait:
 		_, _ = l.WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(s.For)})
-	case doAwait:
+	case oracle.Await:
 		w.await(s, name)
-	case doCancel:
+	case oracle.Cancel:
 		_, _ = l.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name})
-	case doDelete:
+	case oracle.Delete:
 		_, _ = l.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name})
 	default:
 		w.outside(ctx, s, name)
@@ -288,7 +289,7 @@ func (w *world) await(s step, name string) {
 		w.complain("Resume(%q) = %v", name, err)
 		return
 	}
-	e := w.history.call(event{Key: w.slotOf(name), By: actorName(s.Actor), Do: doAwait, Name: name})
+	e := w.history.call(oracle.Event{Key: w.slotOf(name), By: actorName(s.Actor), Do: oracle.Await, Name: name})
 	resp, err := op.Wait(ctx)
 	failed, isFailed := errors.AsType[*lro.OperationError](err)
 	switch {
@@ -299,7 +300,7 @@ func (w *world) await(s step, name string) {
 	case ctx.Err() == nil && status.Code(err) != codes.NotFound:
 		w.complain("Wait() of %q = %v, before its ctx ended", name, err)
 	}
-	w.history.done(e, outOK)
+	w.history.done(e, oracle.OK)
 }
 
 // outside does what is done by a program that works on an external operation:
@@ -309,47 +310,47 @@ func (w *world) outside(ctx context.Context, s step, name string) {
 	if p == nil {
 		return
 	}
-	base := event{Key: w.slotOf(name), By: "program of " + actorName(s.Actor), Name: name, Lived: p.number}
+	base := oracle.Event{Key: w.slotOf(name), By: "program of " + actorName(s.Actor), Name: name, Lived: p.number}
 	get := base
-	get.Do = doGet
+	get.Do = oracle.Get
 	e := w.history.call(get)
 	ext, err := kindOf(kindOutside).Attach(ctx, p.server, name)
 	switch {
 	case !p.alive():
-		w.history.done(e, outUnknown)
+		w.history.done(e, oracle.Unknown)
 		return
 	case errors.Is(err, engine.ErrNotFound):
-		w.history.done(e, outNotFound)
+		w.history.done(e, oracle.NotFound)
 		return
 	case err != nil:
-		w.history.done(e, outUnknown) // it is of another kind, or the store does not answer
+		w.history.done(e, oracle.Unknown) // it is of another kind, or the store does not answer
 		return
 	}
-	w.history.done(e, outUnknown) // what it has seen it keeps for itself
+	w.history.done(e, oracle.Unknown) // what it has seen it keeps for itself
 	call := base
 	call.Do, call.Arg = s.Do, fmt.Sprintf("step %d", s.Index)
 	e = w.history.call(call)
 	switch s.Do {
-	case doReport:
+	case oracle.Report:
 		err = ext.Report(ctx, &lropb.OperationMetadata{StatusMessage: call.Arg})
-	case doHeartbeat:
+	case oracle.Heartbeat:
 		err = ext.Heartbeat(ctx)
-	case doComplete:
+	case oracle.Complete:
 		err = ext.Complete(ctx, wrapperspb.String(call.Arg))
-	case doFail:
+	case oracle.Fail:
 		err = ext.Fail(ctx, errors.New(call.Arg))
 	}
 	switch {
 	case !p.alive():
-		w.history.done(e, outUnknown)
+		w.history.done(e, oracle.Unknown)
 	case err == nil, errors.Is(err, server.ErrCancelRequested):
-		w.history.done(e, outOK)
+		w.history.done(e, oracle.OK)
 	case errors.Is(err, server.ErrLeaseLost):
-		w.history.done(e, outLost)
+		w.history.done(e, oracle.Lost)
 	case errors.Is(err, engine.ErrNotFound):
-		w.history.done(e, outNotFound)
+		w.history.done(e, oracle.NotFound)
 	default:
-		w.history.done(e, outUnknown)
+		w.history.done(e, oracle.Unknown)
 	}
 }
 
@@ -396,7 +397,7 @@ func (w *world) kill(p *process, s step) {
 		})
 		<-died
 	}
-	e := w.history.call(event{Key: -1, By: "world", Do: didDie, Arg: fault, Lived: p.number})
+	e := w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Die, Arg: fault, Lived: p.number})
 	w.history.mu.Lock()
 	e.Call = p.diedAt
 	w.history.mu.Unlock()
@@ -407,7 +408,7 @@ func (w *world) kill(p *process, s step) {
 		w.complain("after %s: %v", fault, err)
 		return
 	}
-	w.history.done(e, outOK)
+	w.history.done(e, oracle.OK)
 }
 
 // trap injects the fault that the next process meets while it opens the store.
@@ -425,7 +426,7 @@ func (w *world) trap(s step) {
 
 // restart stops the process in good order and starts another.
 func (w *world) restart(p *process, missing string, away time.Duration, s step) {
-	e := w.history.call(event{Key: -1, By: "world", Do: didClose, Lived: p.number})
+	e := w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Close, Lived: p.number})
 	w.host.store.Heal()
 	if err := w.host.stop(p); err != nil {
 		w.complain("stop: %v", err)
@@ -435,7 +436,7 @@ func (w *world) restart(p *process, missing string, away time.Duration, s step) 
 	if err := w.host.begin(missing); err != nil {
 		w.complain("restart: %v", err)
 	}
-	w.history.done(e, outOK)
+	w.history.done(e, oracle.OK)
 }
 
 // settle ends all faults, and reads what has become of the operations: once

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/anishathalye/porcupine"
 	"google.golang.org/genproto/googleapis/rpc/code"
 
+	"github.com/go-lro/lro/internal/oracle"
 	"github.com/go-lro/lro/server/engine"
 )
 
@@ -168,91 +168,6 @@ func raceMonotonic(v *env) {
 // A key is a request ID. All operations are External, so that only calls
 // change them.
 
-type callInput struct {
-	op    string // start, get, cancel, complete, delete
-	key   int
-	name  string // of what an earlier start returned; empty for start
-	fence int64  // for complete
-	arg   string // response of complete
-}
-
-type callOutput struct {
-	name      string
-	state     engine.State
-	response  string
-	cancelled bool
-	err       error // one of the contract's, or nil
-}
-
-// slot is the model of one key.
-type slot struct {
-	name      string // operation that the key leads to; empty for none
-	state     engine.State
-	response  string
-	cancelled bool
-	hidden    string // names of deleted operations that run, each with a comma
-}
-
-func (s slot) output() callOutput {
-	return callOutput{name: s.name, state: s.state, response: s.response, cancelled: s.cancelled}
-}
-
-// step returns whether out can be the answer to in, and the slot after it.
-func (s slot) step(in callInput, out callOutput) (bool, slot) {
-	if in.op == "start" {
-		if s.name == "" {
-			s.name, s.state, s.response, s.cancelled = out.name, engine.Running, "", false
-		}
-		return out == s.output(), s
-	}
-	if in.op == "complete" && strings.Contains(s.hidden, in.name+",") {
-		s.hidden = strings.ReplaceAll(s.hidden, in.name+",", "")
-		return out.err == nil && out.state == engine.Succeeded, s
-	}
-	if in.name != s.name {
-		return out.err == engine.ErrNotFound, s
-	}
-	switch in.op {
-	case "cancel":
-		s.cancelled = s.cancelled || s.state == engine.Running
-	case "complete":
-		if s.state == engine.Running {
-			s.state, s.response = engine.Succeeded, in.arg
-		}
-	case "delete":
-		if out.err == engine.ErrNotTerminal {
-			return s.state == engine.Running, s
-		}
-		if s.state == engine.Running {
-			s.hidden += s.name + ","
-		}
-		return out.err == nil, slot{hidden: s.hidden}
-	}
-	return out == s.output(), s
-}
-
-func model() porcupine.Model {
-	return porcupine.Model{
-		Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
-			byKey := make(map[int][]porcupine.Operation)
-			for _, op := range history {
-				key := op.Input.(callInput).key
-				byKey[key] = append(byKey[key], op)
-			}
-			parts := make([][]porcupine.Operation, 0, len(byKey))
-			for _, part := range byKey {
-				parts = append(parts, part)
-			}
-			return parts
-		},
-		Init: func() any { return slot{} },
-		Step: func(state, in, out any) (bool, any) {
-			return state.(slot).step(in.(callInput), out.(callOutput))
-		},
-		DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v -> %+v", in, out) },
-	}
-}
-
 // started is what a client knows of an operation.
 type started struct {
 	key   int
@@ -268,47 +183,51 @@ type client struct {
 	calls []porcupine.Operation
 }
 
-func (c *client) call(in callInput) callOutput {
+// call makes the call that e is about, and completes e.
+func (c *client) call(e *oracle.Event, fence int64) {
 	v, ctx := c.v, c.v.Context()
 	var rec *engine.Record
 	var err error
-	switch in.op {
-	case "start":
-		rec, err = v.eng.Start(ctx, engine.Spec{Kind: kind, Parent: parent, External: true, RequestID: fmt.Sprint(in.key)})
+	switch e.Do {
+	case oracle.Start:
+		rec, err = v.eng.Start(ctx, engine.Spec{Kind: kind, Parent: parent, External: true, RequestID: fmt.Sprint(e.Key)})
 		if err == nil {
-			c.known.Store(rec.Name, started{in.key, rec.Fence})
+			c.known.Store(rec.Name, started{e.Key, rec.Fence})
 		}
-	case "get":
-		rec, err = v.eng.Get(ctx, in.name)
-	case "cancel":
-		rec, err = v.eng.Cancel(ctx, in.name)
-	case "complete":
-		rec, err = v.eng.Complete(ctx, engine.Lease{Name: in.name, Fence: in.fence}, engine.Completion{Response: text(in.arg)})
-	case "delete":
-		err = v.eng.Delete(ctx, in.name)
+	case oracle.Get:
+		rec, err = v.eng.Get(ctx, e.Name)
+	case oracle.Cancel:
+		rec, err = v.eng.Cancel(ctx, e.Name)
+	case oracle.Complete:
+		rec, err = v.eng.Complete(ctx, engine.Lease{Name: e.Name, Fence: fence}, engine.Completion{Response: text(e.Arg)})
+	case oracle.Delete:
+		err = v.eng.Delete(ctx, e.Name)
 	}
-	var out callOutput
-	if rec != nil {
-		out = callOutput{name: rec.Name, state: rec.State, response: read(rec.Response), cancelled: !rec.CancelTime.IsZero()}
-	}
-	for _, known := range []error{engine.ErrNotFound, engine.ErrNotTerminal} {
-		if errors.Is(err, known) {
-			return callOutput{err: known}
+	switch {
+	case errors.Is(err, engine.ErrNotFound):
+		e.Out = oracle.NotFound
+	case errors.Is(err, engine.ErrNotTerminal):
+		e.Out = oracle.NotEnded
+	case err != nil:
+		v.Errorf("%v = %v", e, err)
+	case rec != nil && !slices.Contains([]string{rec.Name, ""}, e.Name):
+		v.Errorf("%v returned %q", e, rec.Name)
+	case rec != nil:
+		e.Seen = &oracle.View{Name: rec.Name, State: rec.State.String(), Attempt: rec.Attempt, Cancel: !rec.CancelTime.IsZero()}
+		if rec.Response != nil {
+			e.Seen.Result = "ok:" + read(rec.Response)
 		}
 	}
-	if err != nil {
-		v.Errorf("%+v = %v", in, err)
-	}
-	return out
 }
 
 func (c *client) run(keys, n int) {
 	for i := range n {
-		in := callInput{op: "start", key: c.rand.IntN(keys)}
-		if ops := []string{"start", "get", "get", "cancel", "complete", "delete"}; c.rand.IntN(4) > 0 {
+		e := &oracle.Event{Key: c.rand.IntN(keys), By: fmt.Sprintf("client %d", c.id), Do: oracle.Start}
+		var fence int64
+		if c.rand.IntN(4) > 0 {
 			var names []string
 			c.known.Range(func(name, s any) bool {
-				if s.(started).key == in.key {
+				if s.(started).key == e.Key {
 					names = append(names, name.(string))
 				}
 				return true
@@ -316,18 +235,21 @@ func (c *client) run(keys, n int) {
 			if len(names) > 0 {
 				slices.Sort(names)
 				// Mostly the latest, which is the one that is there.
-				in.name = names[max(len(names)-1-c.rand.IntN(3), 0)]
-				if s, ok := c.known.Load(in.name); ok {
-					in.fence = s.(started).fence
+				e.Name = names[max(len(names)-1-c.rand.IntN(3), 0)]
+				if s, ok := c.known.Load(e.Name); ok {
+					fence = s.(started).fence
 				}
-				in.op = ops[1+c.rand.IntN(len(ops)-1)]
-				in.arg = fmt.Sprint(c.id, "/", i)
+				ops := []string{oracle.Get, oracle.Get, oracle.Cancel, oracle.Complete, oracle.Delete}
+				e.Do = ops[c.rand.IntN(len(ops))]
+				if e.Do == oracle.Complete {
+					e.Arg = fmt.Sprint(c.id, "/", i)
+				}
 			}
 		}
 		call := time.Now().UnixNano()
-		out := c.call(in)
+		c.call(e, fence)
 		c.calls = append(c.calls, porcupine.Operation{
-			ClientId: c.id, Input: in, Output: out, Call: call, Return: time.Now().UnixNano(),
+			ClientId: c.id, Input: e, Call: call, Return: time.Now().UnixNano(),
 		})
 	}
 }
@@ -342,16 +264,21 @@ func raceLinearizable(v *env) {
 		wg.Go(func() { clients[i].run(3, 100) })
 	}
 	wg.Wait()
-	var history []porcupine.Operation
+	byKey := make(map[int][]porcupine.Operation)
 	for _, c := range clients {
-		history = append(history, c.calls...)
+		for _, op := range c.calls {
+			key := op.Input.(*oracle.Event).Key
+			byKey[key] = append(byKey[key], op)
+		}
 	}
-	if porcupine.CheckOperations(model(), history) {
-		return
+	for key, history := range byKey {
+		if porcupine.CheckOperations(oracle.Model(oracle.Rules{External: true}), history) {
+			continue
+		}
+		slices.SortFunc(history, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
+		for _, op := range history {
+			v.Logf("%d to %d: %v", op.Call, op.Return, op.Input)
+		}
+		v.Errorf("no order of the calls with request ID %d explains their answers (seed %d)", key, seed)
 	}
-	slices.SortFunc(history, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
-	for _, op := range history {
-		v.Logf("client %d: %d to %d: %s", op.ClientId, op.Call, op.Return, model().DescribeOperation(op.Input, op.Output))
-	}
-	v.Errorf("no order of the calls explains their answers (seed %d)", seed)
 }

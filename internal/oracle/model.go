@@ -1,4 +1,4 @@
-package simulation
+package oracle
 
 import (
 	"fmt"
@@ -47,16 +47,21 @@ func (s state) end(result string) state {
 	return s
 }
 
-func (s state) view() view {
-	return view{Name: s.name, State: s.stage.String(), Attempt: s.attempt, Cancel: s.cancel, Result: s.result, Text: s.text}
+func (s state) view() View {
+	return View{Name: s.name, State: s.stage.String(), Attempt: s.attempt, Cancel: s.cancel, Result: s.result, Text: s.text}
 }
 
-// rules are what the kind of a slot makes different.
-type rules struct{ kind string }
+// Rules are what the kind of an operation makes different.
+type Rules struct {
+	External   bool // no handler runs it
+	Leased     bool // it is External, and ends when nothing is heard of it for a while
+	AtMostOnce bool
+	Expires    bool // it may be gone once it has ended
+}
 
-func (r rules) create(variant bool, hidden string) state {
+func (r Rules) create(variant bool, hidden string) state {
 	s := state{name: nameless, variant: variant, stage: engine.Pending, hidden: hidden}
-	if r.kind == kindOutside {
+	if r.External {
 		s.stage, s.attempt, s.claimed = engine.Running, 1, true
 	}
 	return s
@@ -64,75 +69,75 @@ func (r rules) create(variant bool, hidden string) state {
 
 // silently returns what s may have become without a call: claimed, ended with
 // its lease, expired.
-func (r rules) silently(s state) []state {
+func (r Rules) silently(s state) []state {
 	all := []state{s}
 	if s.exists() && s.stage == engine.Pending {
 		c := s
 		c.stage, c.attempt, c.claimed = engine.Running, s.attempt+1, false
 		all = append(all, c)
 	}
-	if s.exists() && s.stage == engine.Running && r.kind == kindOutside {
+	if s.exists() && s.stage == engine.Running && r.Leased {
 		all = append(all, s.end("err:ABORTED"))
 	}
-	if s.exists() && s.stage.Terminal() && r.kind == kindBrief {
+	if s.exists() && s.stage.Terminal() && r.Expires {
 		all = append(all, state{hidden: s.hidden})
 	}
 	return all
 }
 
 // step returns the states in which s may be after e.
-func (r rules) step(s state, e *event) (next []state) {
+func (r Rules) step(s state, e *Event) (next []state) {
 	for _, s := range r.silently(s) {
 		next = append(next, r.after(s, e)...)
-		if e.Out == outUnknown {
+		if e.Out == Unknown {
 			next = append(next, s) // it did not happen
 		}
 	}
 	return next
 }
 
-func (r rules) after(s state, e *event) []state {
+func (r Rules) after(s state, e *Event) []state {
 	switch e.Do {
-	case doStart:
+	case Start:
 		return r.started(s, e)
-	case doGet, doWait:
+	case Get, Wait:
 		return r.seen(s, e)
-	case doCancel:
+	case Cancel:
 		return r.cancelled(s, e)
-	case doDelete:
+	case Delete:
 		return r.deleted(s, e)
-	case didClaim:
+	case Claim:
 		return r.claimed(s, e)
-	case didSave, doReport, doHeartbeat:
+	case Save, Report, Heartbeat:
 		return r.wrote(s, e)
-	case didFinish, doComplete, doFail:
+	case Finish, Complete, Fail:
 		return r.finished(s, e)
-	case didDie:
+	case Die:
 		return r.died(s)
-	case didClose:
+	case Close:
 		return r.closed(s)
 	}
 	return nil
 }
 
-func (r rules) started(s state, e *event) []state {
+func (r Rules) started(s state, e *Event) []state {
 	if s.exists() && s.variant != e.Variant {
-		return when(e.Out == outInvalid, s)
+		return when(e.Out == Invalid, s)
 	}
 	if !s.exists() {
 		s = r.create(e.Variant, s.hidden)
 	}
-	if e.Out == outUnknown {
+	if e.Out == Unknown {
 		return []state{s}
 	}
 	return r.shows(s, e)
 }
 
-func (r rules) seen(s state, e *event) []state {
+func (r Rules) seen(s state, e *Event) []state {
 	switch {
-	case e.Out == outUnknown:
+	case e.Out == Unknown:
 		return []state{s}
-	case e.Out == outNotFound:
+	case e.Out == NotFound:
 		return when(s.name != e.Name, s)
 	default:
 		return r.shows(s, e)
@@ -140,8 +145,8 @@ func (r rules) seen(s state, e *event) []state {
 }
 
 // shows binds the name of an operation that was not known, and compares.
-func (r rules) shows(s state, e *event) []state {
-	if e.Out != outOK || e.Seen == nil || !s.exists() {
+func (r Rules) shows(s state, e *Event) []state {
+	if e.Out != OK || e.Seen == nil || !s.exists() {
 		return nil
 	}
 	if s.name == nameless {
@@ -149,17 +154,25 @@ func (r rules) shows(s state, e *event) []state {
 	}
 	got := *e.Seen
 	got.End = 0
-	if r.kind != kindOutside {
+	if !r.External {
 		got.Text = ""
 	}
 	return when(got == s.view(), s)
 }
 
-func (r rules) cancelled(s state, e *event) []state {
-	if e.Out == outNotFound {
+// answers compares what a call returned, if it returned anything.
+func (r Rules) answers(s state, e *Event) []state {
+	if e.Seen == nil {
+		return []state{s}
+	}
+	return r.shows(s, e)
+}
+
+func (r Rules) cancelled(s state, e *Event) []state {
+	if e.Out == NotFound {
 		return when(s.name != e.Name, s)
 	}
-	if !s.is(e.Name) || e.Out != outOK && e.Out != outUnknown {
+	if !s.is(e.Name) || e.Out != OK && e.Out != Unknown {
 		return nil
 	}
 	s.name = e.Name
@@ -169,14 +182,17 @@ func (r rules) cancelled(s state, e *event) []state {
 			s = s.end("err:CANCELLED")
 		}
 	}
-	return []state{s}
+	return r.answers(s, e)
 }
 
-func (r rules) deleted(s state, e *event) []state {
-	if e.Out == outNotFound {
+func (r Rules) deleted(s state, e *Event) []state {
+	switch e.Out {
+	case NotFound:
 		return when(s.name != e.Name, s)
+	case NotEnded:
+		return when(s.is(e.Name) && s.active(), s)
 	}
-	if !s.is(e.Name) || e.Out != outOK && e.Out != outUnknown {
+	if !s.is(e.Name) || e.Out != OK && e.Out != Unknown {
 		return nil
 	}
 	hidden := s.hidden
@@ -188,7 +204,7 @@ func (r rules) deleted(s state, e *event) []state {
 
 func (s state) hides(name string) bool { return strings.Contains(s.hidden, name+",") }
 
-func (r rules) claimed(s state, e *event) []state {
+func (r Rules) claimed(s state, e *Event) []state {
 	if s.hides(e.Name) {
 		return []state{s}
 	}
@@ -200,69 +216,74 @@ func (r rules) claimed(s state, e *event) []state {
 }
 
 // owns reports whether the writer of e may write to the operation.
-func (r rules) owns(s state, e *event) bool {
+func (r Rules) owns(s state, e *Event) bool {
 	return s.is(e.Name) && s.exists() && s.stage == engine.Running && s.claimed && (e.Attempt == 0 || e.Attempt == s.attempt)
 }
 
-func (r rules) wrote(s state, e *event) []state {
+func (r Rules) wrote(s state, e *Event) []state {
 	switch {
 	case s.hides(e.Name):
 		return []state{s}
-	case e.Out == outLost || e.Out == outNotFound:
+	case e.Out == Lost || e.Out == NotFound:
 		return when(!r.owns(s, e), s)
 	case !r.owns(s, e):
 		return nil
-	case e.Do == didSave:
+	case e.Do == Save:
 		s.saved = e.Arg
-	case e.Do == doReport:
+	case e.Do == Report:
 		s.text = e.Arg
 	}
 	return []state{s}
 }
 
-func (r rules) finished(s state, e *event) []state {
+func (r Rules) finished(s state, e *Event) []state {
 	switch {
+	case s.hides(e.Name) && e.Do == Finish:
+		return []state{s}
+	case s.hides(e.Name) && e.Out != OK && e.Out != Unknown:
+		return when(r.Leased, s) // it had ended before
 	case s.hides(e.Name):
+		s.hidden = strings.ReplaceAll(s.hidden, e.Name+",", "")
 		return []state{s}
-	case e.Out == outLost || e.Out == outNotFound:
+	case e.Out == Lost || e.Out == NotFound:
 		return when(!r.owns(s, e), s)
-	case e.Do == doComplete && s.name == e.Name && s.stage == engine.Succeeded:
-		return []state{s} // to complete again changes nothing
-	case e.Do == doFail && s.name == e.Name && (s.stage == engine.Failed || s.stage == engine.Cancelled):
-		return []state{s}
+	case e.Do == Complete && s.name == e.Name && s.stage == engine.Succeeded:
+		return r.answers(s, e) // to complete again changes nothing
+	case e.Do == Fail && s.name == e.Name && (s.stage == engine.Failed || s.stage == engine.Cancelled):
+		return r.answers(s, e)
 	case !r.owns(s, e):
 		return nil
 	}
 	switch {
-	case e.Do == doComplete:
-		return []state{s.end("ok:" + e.Arg)}
-	case e.Do == doFail:
-		return []state{s.end("err:UNKNOWN")}
+	case e.Do == Complete:
+		return r.answers(s.end("ok:"+e.Arg), e)
+	case e.Do == Fail:
+		return r.answers(s.end("err:UNKNOWN"), e)
 	case e.Arg == "":
 		return nil
-	case e.Arg != "retry":
+	case e.Arg != Retry:
 		return []state{s.end(e.Arg)}
-	case s.cancel || r.kind == kindOnce:
+	case s.cancel || r.AtMostOnce:
 		return []state{s.end("err:UNAVAILABLE")}
 	}
 	return []state{r.handedBack(s)}
 }
 
-func (r rules) handedBack(s state) state {
+func (r Rules) handedBack(s state) state {
 	s.stage, s.claimed = engine.Pending, false
 	return s
 }
 
 // died is what becomes of an operation when the process of its attempt dies.
-func (r rules) died(s state) []state {
-	if !s.exists() || s.stage != engine.Running || r.kind == kindOutside {
+func (r Rules) died(s state) []state {
+	if !s.exists() || s.stage != engine.Running || r.External {
 		return []state{s}
 	}
 	s.crashes++
 	switch {
 	case s.cancel:
 		return []state{s.end("err:CANCELLED")}
-	case r.kind == kindOnce, s.crashes >= engine.DefaultCrashLimit:
+	case r.AtMostOnce, s.crashes >= engine.DefaultCrashLimit:
 		return []state{s.end("err:ABORTED")}
 	}
 	return []state{r.handedBack(s)}
@@ -270,15 +291,15 @@ func (r rules) died(s state) []state {
 
 // closed is what becomes of it when the process stops in good order: it is
 // handed back, or counts as crashed when the store did not take that.
-func (r rules) closed(s state) []state {
-	if !s.exists() || s.stage != engine.Running || r.kind == kindOutside {
+func (r Rules) closed(s state) []state {
+	if !s.exists() || s.stage != engine.Running || r.External {
 		return []state{s}
 	}
 	all := r.died(s)
 	switch {
 	case s.cancel:
 		return append(all, s.end("err:CANCELLED"))
-	case r.kind == kindOnce:
+	case r.AtMostOnce:
 		return append(all, s.end("err:ABORTED"))
 	}
 	return append(all, r.handedBack(s))
@@ -291,19 +312,21 @@ func when(ok bool, s state) []state {
 	return []state{s}
 }
 
-// model returns the model of a slot of a kind.
-func model(kind string) porcupine.Model {
-	r := rules{kind}
+// Model returns the model of one slot: of what the starts with one request ID lead
+// to, one operation after another, or of one operation. The input of each
+// porcupine operation is an *[Event] of that slot, or one that is about all, and
+// its output is not looked at.
+func Model(r Rules) porcupine.Model {
 	m := porcupine.NondeterministicModel{
 		Init: func() []any { return []any{state{}} },
 		Step: func(s, in, _ any) []any {
 			var next []any
-			for _, s := range r.step(s.(state), in.(*event)) {
+			for _, s := range r.step(s.(state), in.(*Event)) {
 				next = append(next, s)
 			}
 			return next
 		},
-		DescribeOperation: func(in, _ any) string { return in.(*event).String() },
+		DescribeOperation: func(in, _ any) string { return in.(*Event).String() },
 		DescribeState:     func(s any) string { return fmt.Sprintf("%+v", s) },
 	}
 	return m.ToModel()

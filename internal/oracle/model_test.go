@@ -1,0 +1,84 @@
+package oracle
+
+import (
+	"math"
+	"testing"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// after makes a history of events that follow each other. One whose outcome is
+// unknown never returns.
+func after(events ...Event) []porcupine.Operation {
+	var ops []porcupine.Operation
+	for i, e := range events {
+		op := porcupine.Operation{ClientId: i, Input: &e, Call: int64(2 * i), Return: int64(2*i + 1)}
+		if e.Out == Unknown {
+			op.Return = math.MaxInt64
+		}
+		ops = append(ops, op)
+	}
+	return ops
+}
+
+func sees(do, state string, attempt int, result string) Event {
+	return Event{Do: do, Name: "a", Seen: &View{Name: "a", State: state, Attempt: attempt, Result: result}}
+}
+
+func TestModel(t *testing.T) {
+	t.Parallel()
+	start := Event{Do: Start, Seen: &View{Name: "a", State: "PENDING"}}
+	external := Event{Do: Start, Seen: &View{Name: "a", State: "RUNNING", Attempt: 1}}
+	lost := Event{Do: Start, Out: Unknown}
+	claim := Event{Do: Claim, Name: "a", Attempt: 1}
+	again := Event{Do: Claim, Name: "a", Attempt: 2}
+	finish := Event{Do: Finish, Name: "a", Attempt: 1, Arg: "ok:1", Out: Unknown}
+	saved := Event{Do: Save, Name: "a", Attempt: 1, Arg: "half"}
+	gone := Event{Do: Get, Name: "a", Out: NotFound}
+	died := Event{Do: Die}
+	for _, tt := range []struct {
+		name   string
+		rules  Rules
+		events []Event
+		want   bool
+	}{
+		{"start, then read", Rules{}, []Event{start, sees(Get, "PENDING", 0, "")}, true},
+		{"acknowledged and gone", Rules{}, []Event{start, gone}, false},
+		{"claimed before it is read", Rules{}, []Event{start, sees(Get, "RUNNING", 1, "")}, true},
+		{"two attempts without a cause", Rules{}, []Event{start, claim, again}, false},
+		{"run again after a crash", Rules{}, []Event{start, claim, died, again}, true},
+		{"run again after a crash though at most once", Rules{AtMostOnce: true}, []Event{start, claim, died, again}, false},
+		{"ends once", Rules{}, []Event{start, claim, finish, sees(Get, "SUCCEEDED", 1, "ok:1"), sees(Get, "SUCCEEDED", 1, "ok:1")}, true},
+		{"another result", Rules{}, []Event{start, claim, finish, sees(Get, "SUCCEEDED", 1, "ok:2")}, false},
+		{"ends and runs on", Rules{}, []Event{start, claim, finish, sees(Get, "SUCCEEDED", 1, "ok:1"), sees(Get, "RUNNING", 1, "")}, false},
+		{"ends without a cause", Rules{}, []Event{start, claim, sees(Get, "SUCCEEDED", 1, "ok:1")}, false},
+		{"checkpoint", Rules{}, []Event{start, claim, saved, died, {Do: Claim, Name: "a", Attempt: 2, Arg: "half"}}, true},
+		{"checkpoint lost", Rules{}, []Event{start, claim, saved, died, again}, false},
+		{"write of an older attempt", Rules{}, []Event{start, claim, died, again, saved}, false},
+		{"runs after it was cancelled", Rules{}, []Event{start, {Do: Cancel, Name: "a"}, {Do: Get, Name: "a", Seen: &View{Name: "a", State: "CANCELLED", Cancel: true, Result: "err:CANCELLED"}}, claim}, false},
+		{"cancelled, then deleted", Rules{}, []Event{start, {Do: Cancel, Name: "a"}, {Do: Delete, Name: "a"}, gone}, true},
+		{"deleted and there", Rules{}, []Event{start, {Do: Delete, Name: "a"}, sees(Get, "PENDING", 0, "")}, false},
+		{"deleted while it ran", Rules{}, []Event{start, claim, {Do: Delete, Name: "a"}, saved, finish, gone}, true},
+		{"another with the same request ID", Rules{}, []Event{start, {Do: Start, Seen: &View{Name: "b", State: "PENDING"}}}, false},
+		{"another after a delete", Rules{}, []Event{start, {Do: Delete, Name: "a"}, {Do: Start, Seen: &View{Name: "b", State: "PENDING"}}}, true},
+		{"another request", Rules{}, []Event{start, {Do: Start, Variant: true, Out: Invalid}}, true},
+		{"another request is taken", Rules{}, []Event{start, {Do: Start, Variant: true, Seen: &View{Name: "a", State: "PENDING"}}}, false},
+		{"start without an answer, executed", Rules{}, []Event{lost, claim}, true},
+		{"start without an answer, not executed", Rules{}, []Event{lost, start}, true},
+		{"expired", Rules{Expires: true}, []Event{start, claim, finish, sees(Get, "SUCCEEDED", 1, "ok:1"), gone}, true},
+		{"expired and there", Rules{Expires: true}, []Event{start, claim, finish, sees(Get, "SUCCEEDED", 1, "ok:1"), gone, sees(Get, "SUCCEEDED", 1, "ok:1")}, false},
+		{"completed from outside", Rules{External: true}, []Event{external, {Do: Complete, Name: "a", Arg: "x"}, sees(Get, "SUCCEEDED", 1, "ok:x")}, true},
+		{"completed twice", Rules{External: true}, []Event{external, {Do: Complete, Name: "a", Arg: "x"}, {Do: Complete, Name: "a", Arg: "y"}, sees(Get, "SUCCEEDED", 1, "ok:x")}, true},
+		{"second completion counts", Rules{External: true}, []Event{external, {Do: Complete, Name: "a", Arg: "x"}, {Do: Complete, Name: "a", Arg: "y"}, sees(Get, "SUCCEEDED", 1, "ok:y")}, false},
+		{"lease ends", Rules{External: true, Leased: true}, []Event{external, sees(Get, "FAILED", 1, "err:ABORTED")}, true},
+		{"no lease, and ends", Rules{External: true}, []Event{external, sees(Get, "FAILED", 1, "err:ABORTED")}, false},
+		{"report lost", Rules{External: true}, []Event{external, {Do: Report, Name: "a", Arg: "half"}, sees(Get, "RUNNING", 1, "")}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := porcupine.CheckOperations(Model(tt.rules), after(tt.events...)); got != tt.want {
+				t.Errorf("the model allows it: %t, want %t", got, tt.want)
+			}
+		})
+	}
+}
