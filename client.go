@@ -18,13 +18,14 @@ import (
 // streams stay free for other calls.
 const defaultLongPolls = 32
 
-// Client is what the operations of one service share: how it is called, what
-// it has turned out to offer, and the default [Policy]. It is safe for
-// concurrent use, holds no resources, and need not be closed.
+// Client calls one service. It holds what the service's operations share: call
+// options and metadata, what the service has turned out to offer, and the default
+// [Policy]. It is safe for concurrent use, holds no resources, and need not be
+// closed.
 //
-// An [Operation] shares its answers: those that wait for it see what a call with
-// the credentials of one of them brought. Programs that act for several
-// principals use a Client for each.
+// All callers that wait for an [Operation] see its answers, whichever caller's
+// credentials a call carried. Programs that act for several principals use a
+// Client for each.
 type Client struct {
 	service   longrunningpb.OperationsClient
 	waiter    waiter          // nil when the service has none
@@ -58,7 +59,7 @@ type clientConfig struct {
 	onStart     func(context.Context, Started) error
 }
 
-// ClientOption sets something of a [Client].
+// ClientOption configures a [Client].
 type ClientOption func(*clientConfig)
 
 // WithPolicy sets the policy of operations whose [Method] has none of its own.

@@ -40,9 +40,9 @@ func (c *Client) cancel(ctx context.Context, name string, timeout time.Duration)
 	})
 }
 
-// Delete tells the service that nobody is interested in the operation with
-// this name any more. It does not cancel it. A service without the method is
-// an error of code UNIMPLEMENTED.
+// Delete tells the service that the operation with this name is no longer of
+// interest. It does not cancel the operation. A service without the method is an
+// error of code UNIMPLEMENTED.
 func (c *Client) Delete(ctx context.Context, name string) error {
 	_, err := c.call(ctx, "delete operation", name, c.config.policy.AttemptTimeout, func(ctx context.Context, opts []grpc.CallOption) error {
 		_, err := c.service.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name}, opts...)
@@ -70,8 +70,8 @@ func (c *Client) List(ctx context.Context, req *longrunningpb.ListOperationsRequ
 	}
 }
 
-// Pages iterates over the answers to req, asking for each next page when it is
-// wanted. req.Name is the parent (AIP-151 has no field of that name), and
+// Pages iterates over the answers to req. Each next page is requested when the
+// loop gets to it. req.Name is the parent (AIP-151 has no field of that name), and
 // req.PageSize the greatest number of operations in a page; 0 leaves it to the
 // service. A page may be empty before the end. A service whose page tokens go
 // round ends the iteration with an error, at the latest when it has sent the

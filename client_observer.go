@@ -16,14 +16,14 @@ type Observer struct {
 	// it returns comes back in WaitStart.Link of the waits for it.
 	Started func(ctx context.Context, e Started) (link any)
 	// WaitStart is called when waiting for an operation begins: its first
-	// waiter has come, or an iteration over a [Group] makes its first call for
-	// it. Later waiters join it. The returned context is that of the polls and
+	// caller waits, or an iteration over a [Group] makes its first call for
+	// it. Later callers join it. The returned context is that of the polls and
 	// of WaitEnd.
 	WaitStart func(ctx context.Context, e WaitStart) context.Context
 	// WaitEnd is called once for each WaitStart, when waiting ends, with or
 	// without an outcome; in a [Group] also when the iteration ends.
 	WaitEnd func(ctx context.Context, e WaitEnd)
-	// PollStart is called before each call that asks for the state. The
+	// PollStart is called before each poll. The
 	// returned context is that of the call and of PollEnd.
 	PollStart func(ctx context.Context, e PollStart) context.Context
 	// PollEnd is called after it. The Err of ctx is [context.Canceled] where the
@@ -32,14 +32,14 @@ type Observer struct {
 	PollEnd func(ctx context.Context, e PollEnd)
 }
 
-// WaitStart says what is waited for.
+// WaitStart describes a wait that begins.
 type WaitStart struct {
 	Operation string // its name
 	Method    string // [Method.Name]; may be empty
 	Link      any    // what Started returned; nil for an operation not started by Start
 }
 
-// WaitEnd says how waiting ended.
+// WaitEnd describes a wait that has ended.
 type WaitEnd struct {
 	Operation string // as in WaitStart
 	Method    string // as in WaitStart
@@ -53,7 +53,7 @@ type WaitEnd struct {
 	Elapsed time.Duration // since WaitStart
 }
 
-// PollStart says what is asked.
+// PollStart describes a poll that begins.
 type PollStart struct {
 	Operation string // as in WaitStart
 	Method    string // as in WaitStart
@@ -65,7 +65,7 @@ type PollStart struct {
 	Timeout time.Duration
 }
 
-// PollEnd says what came back.
+// PollEnd describes the answer to a poll.
 type PollEnd struct {
 	PollStart
 	Snapshot Raw   // the answer; the zero Raw with Err

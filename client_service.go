@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// Service is anything that can tell the state of an operation. The stub
+// Service is anything that returns the state of an operation. The stub
 // longrunningpb.OperationsClient is one, so are lrohttp.Client and what lrogax
 // makes of Google's generated clients; [GetFunc] makes one of a function.
 //

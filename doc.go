@@ -19,13 +19,13 @@
 //
 // [Operation.Wait] blocks until the operation is done or ctx ends, and there is
 // no other time limit. [Operation.Progress] iterates over its states while it
-// runs. Any number of goroutines may wait for one operation; one loop asks the
-// service for all of them, and only while a caller waits.
+// runs. Any number of goroutines may wait for one operation; it is polled once
+// for all of them, and only while a caller waits.
 //
 // Where the service has WaitOperation, one call waits for the end at the
-// service; where it has not, the state is polled, after 100 ms at first and
-// then at growing intervals of at most 20 s. [Policy] has the numbers and their
-// reasons. What the service says about when to come back wins.
+// service; elsewhere the operation is polled, after 100 ms at first and then at
+// growing intervals of at most 20 s. [Policy] has the numbers and their reasons.
+// When the service asks to be called later, that wins.
 //
 // # Failing
 //
@@ -48,8 +48,8 @@
 //
 // # Resuming
 //
-// [Operation.Name] and [Operation.Token] are all that another process needs to
-// go on: [Method.Resume] takes either.
+// [Operation.Name] or [Operation.Token] is all that another process needs to
+// resume it: [Method.Resume] takes either.
 //
 // # Stopping
 //
@@ -60,5 +60,5 @@
 //
 // The package uses time only through package time and blocks only where
 // testing/synctest can see it, so that code that waits for hours is tested in
-// milliseconds. Package lrotest plays a service by a script.
+// milliseconds. Package lrotest is a service that follows a script.
 package lro

@@ -18,11 +18,11 @@ var (
 	// ErrNotFound: the service does not know the operation.
 	ErrNotFound = errors.New("service does not know the operation")
 	// ErrGone: the service knew the operation before and does not any more;
-	// it was deleted or has expired. How it ended cannot be learnt.
+	// it was deleted or has expired. Its outcome cannot be learnt.
 	ErrGone = errors.New("operation is gone: deleted or expired")
 )
 
-// OperationError says that the operation itself ended with an error. It is
+// OperationError is the error with which the operation itself ended. It is
 // final.
 type OperationError struct {
 	Name   string // of the operation

@@ -42,8 +42,8 @@ type Method[R, M proto.Message] struct {
 	Unchecked bool
 }
 
-// Any returns the method of operations about whose types nothing is known. Their
-// responses and metadata are left undecoded.
+// Any returns the method of operations of unknown types. Their responses and
+// metadata are left undecoded.
 func Any() Method[*anypb.Any, *anypb.Any] { return Method[*anypb.Any, *anypb.Any]{} }
 
 // Wrap makes an [Operation] of one that a call has just returned. It makes no
@@ -68,8 +68,8 @@ func (m Method[R, M]) Wrap(c *Client, op *longrunningpb.Operation) (*Operation[R
 }
 
 // Resume makes an [Operation] of a name, or of a token that
-// [Operation.Token] made. It makes no call; the first poll is made at once
-// when somebody waits. A token of another service, method or other types is an
+// [Operation.Token] made. It makes no call; the first poll is made as soon
+// as a caller waits. A token of another service, method or other types is an
 // error that names both.
 func (m Method[R, M]) Resume(c *Client, nameOrToken string) (*Operation[R, M], error) {
 	m.Name = rpcinfo.FullName(m.Name)

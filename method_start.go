@@ -47,8 +47,8 @@ func WithoutRequestID() StartOption {
 	return func(c *startConfig) { c.without = true }
 }
 
-// Started tells [WithOnStart] and [Observer] about an operation that was just
-// started.
+// Started describes an operation that was just started, for [WithOnStart] and
+// [Observer].
 type Started struct {
 	Operation string // its name
 	Method    string // [Method.Name]; may be empty
@@ -57,8 +57,8 @@ type Started struct {
 }
 
 // WithOnStart sets a function that [Method.Start] calls with each operation it
-// started, before anybody polls it: the place to record the name, so that a
-// program that dies can resume. ctx is Start's. Its error is Start's, beside
+// started, before it is polled: the place to record the name, so that a program
+// that dies can resume the operation. ctx is Start's. Its error is Start's, beside
 // the operation.
 func WithOnStart(f func(ctx context.Context, s Started) error) ClientOption {
 	return func(c *clientConfig) { c.onStart = f }
@@ -155,7 +155,7 @@ func lostAnswer(err error) bool {
 	return false
 }
 
-// StartError says that [Method.Start] got no operation.
+// StartError is the error of a [Method.Start] that got no operation.
 type StartError struct {
 	// RequestID is the request ID of all attempts: with [WithRequestID] the
 	// start can be repeated safely. Empty with [WithoutRequestID].

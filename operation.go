@@ -13,11 +13,11 @@ import (
 // Operation is a long-running operation whose response is an R and whose
 // metadata is an M. A [Method] makes one.
 //
-// It is safe for concurrent use. However many goroutines wait for it, it is polled
-// once at a time, and only while a caller waits. They share its answers, so that
+// It is safe for concurrent use. However many goroutines wait for it, one poll is
+// made at a time, and only while a caller waits. Its callers share the answers, so
 // a program that acts for several principals uses a [Client], and an Operation,
-// for each. A ctx that ends stops the
-// waiting of its caller, nothing else; to stop the operation, call Cancel.
+// for each. The end of a ctx ends the wait of its caller, nothing else; to stop
+// the operation, call Cancel.
 type Operation[R, M proto.Message] struct {
 	core
 }
@@ -25,23 +25,23 @@ type Operation[R, M proto.Message] struct {
 // Name returns the operation's name, by which any process can resume it.
 func (o *Operation[R, M]) Name() string { return o.name }
 
-// Snapshot returns the latest known state. It asks nobody.
+// Snapshot returns the latest known state. It makes no call.
 func (o *Operation[R, M]) Snapshot() Snapshot[R, M] { return Snapshot[R, M]{o.name, o.known()} }
 
-// Done reports whether the operation is known to have ended. It asks nobody;
-// Poll does.
+// Done reports whether the operation is known to have ended. It makes no call; see
+// Poll.
 func (o *Operation[R, M]) Done() bool { return o.known().done }
 
 // Metadata returns the latest known metadata; see [Snapshot.Metadata].
 func (o *Operation[R, M]) Metadata() (M, bool) { return o.Snapshot().Metadata() }
 
-// Result returns the outcome if it is known; see [Snapshot.Result]. It asks
-// nobody; Wait does.
+// Result returns the outcome if it is known; see [Snapshot.Result]. It makes no
+// call; see Wait.
 func (o *Operation[R, M]) Result() (R, error) { return o.Snapshot().Result() }
 
-// Poll asks for the state once and returns it. A done operation is not asked
-// for again. When the question fails, the known state is returned with a
-// [*WaitError], and nothing has changed.
+// Poll gets the state from the service once and returns it. It makes no call when
+// the operation is known to be done. If the call fails, Poll returns the known
+// state with a [*WaitError], and nothing has changed.
 func (o *Operation[R, M]) Poll(ctx context.Context) (Snapshot[R, M], error) {
 	if s := o.Snapshot(); s.Done() {
 		return s, nil
@@ -62,10 +62,9 @@ func (o *Operation[R, M]) Poll(ctx context.Context) (Snapshot[R, M], error) {
 // not an R.
 //
 // Any other end is a [*WaitError], after which the operation may still run:
-// ctx ended, or the service answered with an error that waiting longer does
-// not mend ([Policy] says which). ctx is the only time limit. Shortly before
-// its deadline the state is asked for a last time. [CancelOnEnd] makes the end
-// of ctx cancel the operation.
+// ctx ended, or the service answered with an error that is not retried; see
+// [Policy]. ctx is the only time limit. Shortly before its deadline the operation
+// is polled a last time. [CancelOnEnd] makes the end of ctx cancel the operation.
 func (o *Operation[R, M]) Wait(ctx context.Context, opts ...WaitOption) (R, error) {
 	if err := o.ended(ctx, o.await(ctx), opts); err != nil {
 		var zero R
@@ -78,14 +77,15 @@ func (o *Operation[R, M]) Wait(ctx context.Context, opts ...WaitOption) (R, erro
 // end: first the one that is known, unless the operation was resumed and not
 // polled yet, then the latest whenever it differs from the one shown before;
 // states that pass while the loop body runs are left out. The last is the done
-// one, whose Result tells how it ended; its error is nil also when the
-// operation failed.
+// one, whose Result has the outcome; its error is nil also when the operation
+// failed.
 //
 // When waiting ends before the operation does, the last known state comes
 // with the [*WaitError] that Wait would return with the same options; with
-// [CancelOnEnd], the done state comes if the operation ends within its grace. The iterator may be used again.
+// [CancelOnEnd], the done state comes if the operation ends within its grace. The
+// iterator may be used again.
 //
-// Between two states the loop sleeps by the operation's [Policy]; set
+// The operation is polled by its [Policy] between two states; set
 // MaxInterval to see progress more often. Where the service offers
 // WaitOperation, the end is seen at once all the same.
 func (o *Operation[R, M]) Progress(ctx context.Context, opts ...WaitOption) iter.Seq2[Snapshot[R, M], error] {
@@ -105,8 +105,8 @@ func (o *Operation[R, M]) Progress(ctx context.Context, opts ...WaitOption) iter
 	}
 }
 
-// Delete tells the service that nobody is interested in the outcome any more.
-// It does not cancel the operation. The known state stays readable.
+// Delete tells the service that the operation is no longer of interest. It does
+// not cancel it. The known state stays readable.
 func (o *Operation[R, M]) Delete(ctx context.Context) error {
 	return o.client.Delete(ctx, o.name)
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/go-lro/lro/internal/pause"
 )
 
-// Cancel asks the service to cancel the operation and reports whether it took
-// the request. It returns false without asking when the operation is known to
-// be done, and false when the service refuses because it is done. Cancelling is
-// best effort: wait to learn how the operation ended.
+// Cancel asks the service to cancel the operation and reports whether it accepted
+// the request. It returns false without a call when the operation is known to be
+// done, and false when the service refuses because it is done. Cancelling is best
+// effort: wait for the outcome.
 func (o *Operation[R, M]) Cancel(ctx context.Context) (bool, error) {
 	if o.Done() {
 		return false, nil
@@ -45,8 +45,9 @@ func (o *Operation[R, M]) cancel(ctx context.Context) (sent bool, hint time.Dura
 
 // CancelAndWait cancels the operation and waits for its end. A cancelled
 // operation is an [*OperationError] with the code CANCELLED; one that won the
-// race returns its response. A request to cancel that fails with an error that
-// polls put up with ([Policy]) is repeated, by the same schedule, while it waits.
+// race returns its response. A request to cancel that fails with an error that is
+// retried for polls (see [Policy]) is repeated, by the same schedule, while it
+// waits.
 //
 // Any other end is a [*WaitError], after which the operation may still run: ctx
 // ended, waiting failed, or the service refused to cancel, in which case it

@@ -19,8 +19,8 @@ var ErrNotDone = errors.New("operation is not done")
 // ErrNoMetadata is returned by MetadataErr when the service sent no metadata.
 var ErrNoMetadata = errors.New("operation has no metadata")
 
-// Snapshot is the state of an operation as one answer of its service told it.
-// It never changes and may be copied and shared. Each call of Metadata, Result
+// Snapshot is the state of an operation in one answer of its service. It never
+// changes and may be copied and shared. Each call of Metadata, Result
 // and Proto decodes a fresh message, which is the caller's to keep and modify.
 // The zero value is an operation without a name of which nothing is known.
 type Snapshot[R, M proto.Message] struct {
@@ -91,7 +91,7 @@ func (s Snapshot[R, M]) Time() time.Time {
 func (s Snapshot[R, M]) Done() bool { return s.v.done }
 
 // Cancelled reports whether the operation had ended with the code CANCELLED,
-// which is how a service tells that a cancellation took effect.
+// by which a service reports that a cancellation took effect.
 func (s Snapshot[R, M]) Cancelled() bool { return s.v.done && s.v.code == codes.Canceled }
 
 // Proto returns a copy of the operation as the service sent it, with the name
@@ -105,7 +105,7 @@ func (s Snapshot[R, M]) Proto() *longrunningpb.Operation {
 }
 
 // Metadata returns the operation's metadata, and false when there is none or
-// it is not an M; [Snapshot.MetadataErr] tells which.
+// it is not an M; see [Snapshot.MetadataErr].
 func (s Snapshot[R, M]) Metadata() (M, bool) {
 	m, err := s.metadata()
 	return m, err == nil
@@ -131,8 +131,7 @@ func (s Snapshot[R, M]) metadata() (M, error) {
 	return m, nil
 }
 
-// Result returns how the operation ended, without asking the service: its
-// response, an [*OperationError] when it failed or was cancelled, a
+// Result returns the outcome of the operation in this state: its response, an [*OperationError] when it failed or was cancelled, a
 // [*ResultError] when it is done but its response is missing or not an R, or
 // [ErrNotDone]. An R without fields, such as *emptypb.Empty, accepts a missing
 // response.

@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// Policy says when to ask for the state of an operation, and which failed
-// questions to put up with. The zero value of each field means its default,
-// and the zero Policy is the default one. A Policy must not be modified once a
-// client or method has it.
+// Policy controls how often an operation is polled and which poll errors are
+// retried. The zero value of each field means its default, and the zero Policy is
+// the default one. A Policy must not be modified once a client or method has it.
 //
 // When the service asks to be called again later, by RetryInfo, retry-after or
 // grpc-retry-pushback-ms, that wins over the schedule, up to 10 minutes.
@@ -36,8 +35,8 @@ type Policy struct {
 	// AttemptTimeout bounds each poll, whatever deadline ctx has. Default
 	// 20 s.
 	AttemptTimeout time.Duration
-	// LongPoll is how long one WaitOperation asks the service to wait, where
-	// it offers that method. Default 30 s; negative means never to use it.
+	// LongPoll is how long one WaitOperation asks the service to wait, if it has
+	// that method. Default 30 s; negative means never to use it.
 	LongPoll time.Duration
 
 	// NextPoll, if set, is called when a wait begins, with the whole policy, and

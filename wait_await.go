@@ -22,7 +22,7 @@ type waitConfig struct {
 // before it is done, and then wait up to grace for its true outcome, which is
 // returned if it comes: a response if the operation won the race, an
 // [*OperationError] of code CANCELLED if not. A request to cancel that fails with
-// an error that polls put up with ([Policy]) is repeated within grace. Otherwise
+// an error that is retried for polls (see [Policy]) is repeated within grace. Otherwise
 // the [*WaitError] of ctx's end is returned, and unwraps to the error of the last
 // request if that failed. A grace of 0 or less means none of this.
 func CancelOnEnd(grace time.Duration) WaitOption {
