@@ -110,7 +110,7 @@ func NewClient(service Service, opts ...ClientOption) *Client {
 	if service == nil {
 		panic("lro: NewClient: service is nil")
 	}
-	c := &Client{service: Stub(service), seed: maphash.MakeSeed(), config: clientConfig{longPolls: defaultLongPolls, policy: &defaultPolicy}}
+	c := &Client{service: Stub{service}, seed: maphash.MakeSeed(), config: clientConfig{longPolls: defaultLongPolls, policy: &defaultPolicy}}
 	for _, opt := range opts {
 		opt(&c.config)
 	}

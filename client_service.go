@@ -25,8 +25,7 @@ import (
 // UNIMPLEMENTED would end the long polls of all.
 //
 // A wrapper must have the methods of what it wraps: those of a value inside are
-// not found. Embed what [Stub] returns, which has all of
-// google.longrunning.Operations.
+// not found. Embed a [Stub], which has them all.
 //
 // An error is judged by its gRPC status, and one without a status is UNKNOWN;
 // see [Policy] for what each code means. An error that has, or wraps one that
@@ -51,31 +50,24 @@ func (f GetFunc) GetOperation(ctx context.Context, req *longrunningpb.GetOperati
 	return f(ctx, req.GetName())
 }
 
-// Stub returns s with all methods of google.longrunning.Operations. Those that s
-// does not have fail with UNIMPLEMENTED, as if they were not there; see [Service].
-// Embed it to wrap a service of any type and keep what it offers:
+// Stub is a Service with all methods that a service may have. What its Service
+// has not is as if it were not there: WaitsFor is false for all operations, and the
+// other methods fail with UNIMPLEMENTED. Embed it to wrap a service of any type and
+// keep what that offers:
 //
-//	type logging struct{ longrunningpb.OperationsClient }
+//	type logging struct{ lro.Stub }
 //
 //	func (l logging) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
-//		op, err := l.OperationsClient.GetOperation(ctx, req, opts...)
+//		op, err := l.Stub.GetOperation(ctx, req, opts...)
 //		log.Print(req.GetName(), op.GetDone(), err)
 //		return op, err
 //	}
 //
-//	client := lro.NewClient(logging{lro.Stub(service)})
+//	client := lro.NewClient(logging{lro.Stub{Service: service}})
 //
-// Of a service that has no WaitOperation, a client of such a wrapper makes one
-// call that fails before it polls. Over gRPC, an interceptor of the connection
-// does the same for all methods at once.
-func Stub(s Service) longrunningpb.OperationsClient {
-	if all, ok := s.(longrunningpb.OperationsClient); ok {
-		return all
-	}
-	return stub{s}
-}
-
-type stub struct{ Service }
+// Over gRPC, an interceptor of the connection sees all methods at once. The zero
+// value is not usable.
+type Stub struct{ Service }
 
 // What a service may offer beside [Service].
 type (
@@ -97,28 +89,42 @@ type (
 	}
 )
 
-func (s stub) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+// WaitsFor reports whether WaitOperation works for the operation with this name;
+// see [Service].
+func (s Stub) WaitsFor(name string) bool {
+	if some, ok := s.Service.(selectiveWaiter); ok {
+		return some.WaitsFor(name)
+	}
+	_, ok := s.Service.(waiter)
+	return ok
+}
+
+// WaitOperation calls that of the service.
+func (s Stub) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 	if w, ok := s.Service.(waiter); ok {
 		return w.WaitOperation(ctx, req, opts...)
 	}
 	return nil, unimplemented("WaitOperation")
 }
 
-func (s stub) CancelOperation(ctx context.Context, req *longrunningpb.CancelOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+// CancelOperation calls that of the service.
+func (s Stub) CancelOperation(ctx context.Context, req *longrunningpb.CancelOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
 	if c, ok := s.Service.(canceller); ok {
 		return c.CancelOperation(ctx, req, opts...)
 	}
 	return nil, unimplemented("CancelOperation")
 }
 
-func (s stub) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+// DeleteOperation calls that of the service.
+func (s Stub) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
 	if d, ok := s.Service.(deleter); ok {
 		return d.DeleteOperation(ctx, req, opts...)
 	}
 	return nil, unimplemented("DeleteOperation")
 }
 
-func (s stub) ListOperations(ctx context.Context, req *longrunningpb.ListOperationsRequest, opts ...grpc.CallOption) (*longrunningpb.ListOperationsResponse, error) {
+// ListOperations calls that of the service.
+func (s Stub) ListOperations(ctx context.Context, req *longrunningpb.ListOperationsRequest, opts ...grpc.CallOption) (*longrunningpb.ListOperationsResponse, error) {
 	if l, ok := s.Service.(lister); ok {
 		return l.ListOperations(ctx, req, opts...)
 	}

@@ -82,7 +82,7 @@ func TestStub(t *testing.T) {
 			if polledOnly {
 				service, most = f.pollOnly(), 0
 			}
-			counted := &counting{OperationsClient: Stub(service)}
+			counted := &counting{Stub: Stub{service}}
 			if _, err := wrap(t, counted).Wait(t.Context()); err != nil {
 				t.Errorf("polled only %v: Wait: %v", polledOnly, err)
 			}
@@ -90,7 +90,11 @@ func TestStub(t *testing.T) {
 				t.Errorf("polled only %v: the service got %d polls and %d long polls, want the wrapper's %d, and %d", polledOnly, gets, waits, counted.gets, most)
 			}
 		}
-		stub := Stub((&fakeService{}).pollOnly())
+		stub := Stub{(&fakeService{}).pollOnly()}
+		some := Stub{selectiveService{&fakeService{}, func(name string) bool { return name == "long" }}}
+		if stub.WaitsFor("long") || !some.WaitsFor("long") || some.WaitsFor("short") {
+			t.Error("WaitsFor is not that of the service")
+		}
 		_, cancelled := stub.CancelOperation(t.Context(), nil)
 		_, deleted := stub.DeleteOperation(t.Context(), nil)
 		_, listed := stub.ListOperations(t.Context(), nil)
@@ -104,11 +108,11 @@ func TestStub(t *testing.T) {
 
 // counting is a wrapper as users write them.
 type counting struct {
-	longrunningpb.OperationsClient
+	Stub
 	gets int
 }
 
 func (c *counting) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 	c.gets++
-	return c.OperationsClient.GetOperation(ctx, req, opts...)
+	return c.Stub.GetOperation(ctx, req, opts...)
 }

@@ -101,7 +101,7 @@ func TestLongPollWrapped(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client := lro.NewClient(struct{ longrunningpb.OperationsClient }{lro.Stub(service)}, plain)
+		client := lro.NewClient(struct{ longrunningpb.OperationsClient }{lro.Stub{Service: service}}, plain)
 		if _, err := resume(t, client, org).Wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}
