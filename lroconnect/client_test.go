@@ -3,6 +3,7 @@ package lroconnect_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -197,5 +199,39 @@ func TestReserved(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestError shows what becomes of an error that a Connect service returns.
+func TestError(t *testing.T) {
+	t.Parallel()
+	own := connect.NewError(connect.CodeAborted, errors.New("own"))
+	unknown := &anypb.Any{TypeUrl: "type.googleapis.com/nobody.Knows", Value: []byte{8, 1}}
+	for _, tt := range []struct {
+		err     error
+		want    connect.Code
+		message string
+	}{
+		{status.Error(codes.NotFound, "no such book"), connect.CodeNotFound, "no such book"},
+		{fmt.Errorf("start: %w", status.Error(codes.NotFound, "no such book")), connect.CodeNotFound, "start: rpc error: code = NotFound desc = no such book"},
+		{status.ErrorProto(&spb.Status{Code: 9, Message: "m", Details: []*anypb.Any{unknown}}), connect.CodeFailedPrecondition, "m"},
+		{status.Error(codes.Code(99), "odd"), connect.CodeUnknown, "odd"},
+		{context.Canceled, connect.CodeCanceled, "context canceled"},
+		{errors.New("plain"), connect.CodeUnknown, "plain"},
+		{own, connect.CodeAborted, "own"},
+	} {
+		got, ok := errors.AsType[*connect.Error](lroconnect.Error(tt.err))
+		if !ok || got.Code() != tt.want || got.Message() != tt.message {
+			t.Errorf("Error(%v): got %v, want %v with %q", tt.err, got, tt.want, tt.message)
+			continue
+		}
+		for _, d := range got.Details() {
+			if d.Type() != "nobody.Knows" || string(d.Bytes()) != string(unknown.GetValue()) {
+				t.Errorf("Error(%v) has the detail %s %v", tt.err, d.Type(), d.Bytes())
+			}
+		}
+	}
+	if err := lroconnect.Error(nil); err != nil {
+		t.Errorf("Error(nil) = %v", err)
 	}
 }

@@ -61,8 +61,31 @@ func toStatus(ctx context.Context, procedure string, err error) error {
 	return &callError{status: status.FromProto(st), cause: err, permanent: code == codes.ResourceExhausted}
 }
 
+// Error returns the error of a gRPC service as connect-go's, with the same code,
+// message and details, also those whose types are not linked into the program. A
+// Connect service needs it where it returns errors of package server or of a gRPC
+// client, which connect-go would report as unknown:
+//
+//	op, err := Export.Start(ctx, operations, req.Msg, nil)
+//	if err != nil {
+//		return nil, lroconnect.Error(err)
+//	}
+//
+// An error without a gRPC status is canceled or deadline_exceeded if it is that of
+// a ctx, and else unknown; a *connect.Error is returned as it is. Error returns nil
+// for nil.
+func Error(err error) error {
+	if err == nil {
+		return nil
+	}
+	return toConnect(err)
+}
+
 // toConnect returns the error of a server as connect-go's.
 func toConnect(err error) *connect.Error {
+	if failed := asConnect(err); failed != nil {
+		return failed
+	}
 	st, ok := status.FromError(err)
 	if !ok {
 		st = status.FromContextError(err)

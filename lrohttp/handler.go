@@ -227,9 +227,25 @@ type faultError struct {
 
 func (f *faultError) Error() string              { return f.status.Err().Error() }
 func (f *faultError) GRPCStatus() *status.Status { return f.status }
+func (f *faultError) HTTPStatus() int            { return f.httpCode }
 
-// writeError answers with an error, as a grpc.Server would see it.
-func (h *handler) writeError(w http.ResponseWriter, err error) {
+// WriteError answers a request with an error as a handler of [NewHandler] does:
+// with the body of AIP-193 and the HTTP status of the error's code, for what a
+// program puts around or beside such a handler. The code, message and details are
+// those of the gRPC status of err; without one it is CANCELLED or
+// DEADLINE_EXCEEDED if err is that of a ctx, else UNKNOWN. Details whose types are
+// not linked into the program are kept; see the package comment.
+//
+// An error that has, or wraps one that has, a method HTTPStatus() int that returns
+// more than 0 has this HTTP status. RetryInfo is a Retry-After header too, and a
+// 401 has the header WWW-Authenticate, "Bearer" if w has none. The answer is never
+// cached. err must not be nil, and nothing may have been written to w before.
+func WriteError(w http.ResponseWriter, err error) { writeError(w, anyjson.New(nil), err) }
+
+// writeError answers a request with an error, as a grpc.Server would see it.
+func (h *handler) writeError(w http.ResponseWriter, err error) { writeError(w, h.codec, err) }
+
+func writeError(w http.ResponseWriter, codec anyjson.Codec, err error) {
 	st, ok := status.FromError(err)
 	if !ok {
 		st = status.FromContextError(err)
@@ -239,13 +255,16 @@ func (h *handler) writeError(w http.ResponseWriter, err error) {
 		p = &spb.Status{Code: int32(codes.Unknown), Message: err.Error()}
 	}
 	httpCode := 0
-	if f, ok := errors.AsType[*faultError](err); ok {
-		httpCode = f.httpCode
+	if f, ok := errors.AsType[interface {
+		error
+		HTTPStatus() int
+	}](err); ok {
+		httpCode = f.HTTPStatus()
 	}
 	if seconds, ok := retryAfter(st); ok {
 		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
-	httpCode, body := encodeError(h.codec, p, httpCode)
+	httpCode, body := encodeError(codec, p, httpCode)
 	if header := w.Header(); httpCode == http.StatusUnauthorized && header.Get("WWW-Authenticate") == "" {
 		header.Set("WWW-Authenticate", "Bearer") // RFC 9110, 15.5.2
 	}
