@@ -107,6 +107,14 @@ MUTANTS ?= .
 mutants: ## have the simulation find the bugs in internal/simulation/testdata/mutants that match MUTANTS (.)
 	GOMAXPROCS=1 go test ./internal/simulation -count=1 -run='^TestMutants$$' -mutants='$(MUTANTS)' -timeout=0 -v
 
+.PHONY: test-vanguard
+test-vanguard: ## test the handler of all protocols, and the requests of docs/http.md by curl
+	@if ! command -v curl >/dev/null && command -v apt-get >/dev/null && [[ $$(id -u) == 0 ]]; then \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends curl ca-certificates; \
+	fi
+	cd lrovanguard && go vet ./... && go tool -modfile=../tools/go.mod staticcheck ./...
+	cd lrovanguard && go test -race ./...
+
 .PHONY: test-generator
 test-generator: ## compare what protoc-gen-go-lro makes of Google's proto files with Google's clients, and run its recipes
 	@if ! command -v protoc >/dev/null && command -v apt-get >/dev/null && [[ $$(id -u) == 0 ]]; then \
@@ -173,6 +181,7 @@ tidy-check: ## fail if go mod tidy would change a go.mod or go.sum
 api: ## write down the public API, after a change that is meant
 	go test ./internal/arch -count=1 -run='^TestAPI$$' -update
 	cd temporal && go test . -count=1 -run='^TestAPI$$' -update
+	cd lrovanguard && go test . -count=1 -run='^TestAPI$$' -update
 
 .PHONY: apidiff
 apidiff: ## compare the public API with that of revision BASE, such as a tag

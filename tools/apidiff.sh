@@ -42,6 +42,7 @@ revision=$1
 incompatible=0
 report github.com/go-lro/lro .
 report github.com/go-lro/lro/temporal temporal
+report github.com/go-lro/lro/lrovanguard lrovanguard
 rm -rf "$work"
 if ((incompatible)) && [[ ${ALLOW:-} != 1 ]]; then
 	echo "apidiff: incompatible changes" >&2

@@ -24,6 +24,8 @@ var directions = []direction{
 	{"lroconnect", []string{"."}, "transports and adapters extend the future, not each other"},
 	{"lrogax", []string{".", "internal/gaxcall"}, "transports and adapters extend the future, not each other"},
 	{"lroext", []string{".", "internal/gaxcall"}, "transports and adapters extend the future, not each other"},
+	{"lrovanguard", []string{"lroconnect", "lrohttp"}, "the one place that puts transports onto one port"},
+	{"lrovanguard/example", []string{"..."}, "a program puts everything together"},
 	{"lrotest", []string{"."}, "the test kit plays a service for the future"},
 	{"lrootel", []string{"."}, "telemetry sits on the observer hook"},
 	{"server", []string{"server/engine"}, "the service knows an engine only by its contract"},
