@@ -10,8 +10,8 @@ import (
 // wait is the state of waiting for one operation, which all its callers share.
 // The scheduler of its lane moves it: that of its client, or that of a group
 // while only groups wait. It is kept small, since a group may hold a million;
-// fields that few need are in extra. All is guarded by core.mu but the entry,
-// which the scheduler's mu guards.
+// fields that few need are in extra. All is guarded by core.mu, the entry also by
+// the scheduler's mu.
 type wait struct {
 	begun   time.Duration // when the schedule of polls began, by clock; 0 before
 	older   time.Duration // age of the operation when it began
@@ -138,7 +138,7 @@ func (c *core) putLocked() {
 func (c *core) homeLocked() *ending {
 	w := &c.wait
 	if w.members == nil {
-		return c.endLocked(nil)
+		return c.endLocked(nil, nil)
 	}
 	old, group := w.lane, w.members.by.scheduler
 	switch {
@@ -228,11 +228,11 @@ func (c *core) decideLocked(obs observation, a answer, from context.Context, now
 			v = w.extra.held
 		}
 		c.learnLocked(v)
-		return c.endLocked(nil)
-	case d.action == doFail && from != nil && refusal(d.err) && !w.only(from):
-		return c.refuseLocked(from, d.err, now)
+		return c.endLocked(nil, nil)
+	case d.action == doFail && refusal(d.err):
+		return c.endLocked(d.err, from)
 	case d.action == doFail:
-		return c.endLocked(d.err)
+		return c.endLocked(d.err, nil)
 	case obs.done:
 		w.more().held = a.view
 	case a.err == nil && obs.call != beginOfWait && obs.call != interrupted:

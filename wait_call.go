@@ -31,9 +31,9 @@ func (c *core) visit(s *scheduler) {
 	c.mu.Lock()
 	w, now := &c.wait, clock()
 	switch {
-	case w.lane == nil || w.lane.scheduler != s || !w.lane.due(c, now): // any more
+	case w.lane == nil || w.lane.scheduler != s || w.entry.at > now: // any more
 	case c.view.done: // learnt in another bubble
-		e = c.endLocked(nil)
+		e = c.endLocked(nil, nil)
 	case c.unobservedLocked():
 		sp := c.newSpanLocked()
 		c.mu.Unlock()

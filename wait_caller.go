@@ -132,7 +132,7 @@ func (m *member) leave() *ending {
 	var e *ending
 	switch {
 	case waits && c.view.done:
-		e = c.endLocked(nil)
+		e = c.endLocked(nil, nil)
 	case waits:
 		e = c.homeLocked()
 	}

@@ -12,14 +12,33 @@ import (
 // endLocked ends the wait, without err because the operation is done or no
 // caller is left, and hands out its callers. The returned end is to be told once
 // core.mu is free. It is nil where there was no wait.
-func (c *core) endLocked(err error) *ending {
+//
+// With from, waiting ends for those callers only that have it as their context,
+// since the service has refused their credentials. The wait lasts for the others,
+// with theirs.
+func (c *core) endLocked(err error, from context.Context) *ending {
 	w := &c.wait
-	w.poll.check, w.poll.missed = nothing, false
 	if w.phase == idle {
 		return nil
 	}
 	e := c.endingLocked(err)
-	e.takeLocked(func(*caller) bool { return true })
+	for m, next := w.members, (*member)(nil); m != nil; m = next {
+		if next = m.next; from != nil && !sameContext(m.by.ctx, from) {
+			continue
+		}
+		w.unlink(m)
+		if m.by.group == nil {
+			m.by.ended = e
+		}
+		e.told = append(e.told, told{m.by, m})
+	}
+	if w.members != nil {
+		e.later = true // the span's end
+		w.plan(clock(), 0)
+		c.putLocked()
+		c.homeLocked()
+		return e
+	}
 	if x := w.extra; x != nil {
 		if e.span = x.span; e.span != nil && e.span.ctx == nil {
 			e.span.ending, e.later = e, true
@@ -34,37 +53,15 @@ func (c *core) endLocked(err error) *ending {
 	}
 	w.slot.release(c)
 	w.lane.remove(c)
+	w.poll.check, w.poll.missed = nothing, false
 	*w = wait{begun: w.begun, older: w.older, poll: w.poll, calls: w.calls, extra: w.extra}
 	w.trim(clock())
-	return e
-}
-
-// refuseLocked ends waiting for the callers whose credentials the service has
-// refused, those with the context from. The wait lasts for the others, with
-// theirs.
-func (c *core) refuseLocked(from context.Context, err error, now time.Duration) *ending {
-	e := c.endingLocked(err)
-	e.later = true // the span's end
-	e.takeLocked(func(k *caller) bool { return sameContext(k.ctx, from) })
-	c.wait.plan(now, 0)
-	c.putLocked()
-	c.homeLocked()
 	return e
 }
 
 // sameContext reports whether two contexts are one, and so carry the same
 // credentials.
 func sameContext(a, b context.Context) bool { return reflect.TypeOf(a).Comparable() && a == b }
-
-// only reports whether all callers have the context from.
-func (w *wait) only(from context.Context) bool {
-	for m := w.members; m != nil; m = m.next {
-		if !sameContext(m.by.ctx, from) {
-			return false
-		}
-	}
-	return true
-}
 
 // ending is how a wait ended for some or all of its callers.
 type ending struct {
@@ -90,21 +87,6 @@ func (c *core) endingLocked(err error) *ending {
 		e.pollErr = x.pollErr
 	}
 	return e
-}
-
-// takeLocked takes out the callers that the wait ends for.
-func (e *ending) takeLocked(ends func(*caller) bool) {
-	w := &e.core.wait
-	for m, next := w.members, (*member)(nil); m != nil; m = next {
-		next = m.next
-		if ends(m.by) {
-			w.unlink(m)
-			if m.by.group == nil {
-				m.by.ended = e
-			}
-			e.told = append(e.told, told{m.by, m})
-		}
-	}
 }
 
 // tell tells the observer, then the callers.

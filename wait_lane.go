@@ -30,13 +30,6 @@ func (l *lane) put(c *core, key time.Duration) {
 	s.wakeLocked(key)
 }
 
-// due reports whether the scheduler is to look at a wait now.
-func (l *lane) due(c *core, now time.Duration) bool {
-	l.scheduler.mu.Lock()
-	defer l.scheduler.mu.Unlock()
-	return c.wait.entry.at <= now
-}
-
 // remove takes out a wait that has ended or moves elsewhere.
 func (l *lane) remove(c *core) {
 	s := l.scheduler
