@@ -245,3 +245,24 @@ func TestSections(t *testing.T) {
 		}
 	}
 }
+
+func TestMemoryLimits(t *testing.T) {
+	t.Parallel()
+	h := held{client: lroPoll, operations: 1000, most: 4096}
+	for _, tt := range []struct {
+		name string
+		row  report.Memory
+		want string
+	}{
+		{"within", report.Memory{Client: lroPoll.Name, Operations: 1000, Resident: 5096_000}, ""},
+		{"above", report.Memory{Client: lroPoll.Name, Operations: 1000, Resident: 5097_000}, "takes 4097 bytes for each"},
+		{"no figure", report.Memory{Client: lroPoll.Name, Operations: 1000, Note: "killed"}, "no figure: killed"},
+		{"other client", report.Memory{Client: goLongrunning.Name, Operations: 1000, Resident: 1 << 40}, ""},
+		{"other size", report.Memory{Client: lroPoll.Name, Operations: 999, Resident: 1 << 40}, ""},
+	} {
+		err := h.exceeded(tt.row, 1_000_000)
+		if got := fmt.Sprint(err); (err == nil) != (tt.want == "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}

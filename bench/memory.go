@@ -17,13 +17,47 @@ const mostMemory = 6 << 30
 
 var errTooBig = fmt.Errorf("killed at %d GiB", mostMemory>>30)
 
-// memory has each client wait for up to 100,000 operations that do not end.
-// With few operations the clients do so at the same time, with many in turns.
+// held is what an operation that lro waits for may take: resident memory of a
+// process that waits for so many, beyond that of one that waits for a single
+// one, shared out among them.
+type held struct {
+	client     client
+	operations int
+	most       int64
+	window     time.Duration // until each has been polled
+}
+
+// limits are those of [held]. A group polls 5,000 a second, so that a million
+// take 200 s.
+var limits = []held{
+	{lroPoll, 10_000, 8 << 10, 10 * time.Second},
+	{lroPoll, 100_000, 8 << 10, 30 * time.Second},
+	{lroGroup, 1_000_000, 900 << 20 / 1_000_000, 230 * time.Second},
+}
+
+// exceeded returns an error if the row is above a limit, or has no figure to
+// compare with it.
+func (h held) exceeded(row report.Memory, single int64) error {
+	switch each := (row.Resident - single) / int64(h.operations); {
+	case row.Client != h.client.Name || row.Operations != h.operations:
+		return nil
+	case row.Resident == 0:
+		return fmt.Errorf("%s of %d operations: no figure: %s", row.Client, row.Operations, row.Note)
+	case each > h.most:
+		return fmt.Errorf("%s of %d operations takes %d bytes for each, want at most %d", row.Client, row.Operations, each, h.most)
+	}
+	return nil
+}
+
+// memory has each client wait for up to 100,000 operations that do not end, and a
+// group for a million. With few operations the clients do so at the same time,
+// with many in turns. It fails where lro takes more than its limits; a short run
+// has the first of those.
 func (b *bench) memory(ctx context.Context) error {
 	clients := []client{lroPoll, lroGroup, goLongrunning, pyThreads, pyAsyncio, nodeGax}
-	sizes, window := []int{1, 1_000, 10_000, 100_000}, 30*time.Second
+	sizes, window, extra := []int{1, 1_000, 10_000, 100_000}, 30*time.Second, limits[2:]
 	if b.short {
-		sizes, window = []int{1, 100}, 2*time.Second
+		sizes, window, extra = []int{1, 100}, 2*time.Second, limits[:1]
 	}
 	s, err := startService()
 	if err != nil {
@@ -44,7 +78,21 @@ func (b *bench) memory(ctx context.Context) error {
 		running.Wait()
 		b.report.Memory = append(b.report.Memory, rows...)
 	}
-	return s.stop()
+	for _, h := range extra {
+		b.say("memory: %d operations, %s", h.operations, h.client.Name)
+		b.report.Memory = append(b.report.Memory, b.hold(ctx, s, h.client, h.operations, h.window))
+	}
+	errs := []error{s.stop()}
+	single := make(map[string]int64)
+	for _, row := range b.report.Memory {
+		if row.Operations == 1 {
+			single[row.Client] = row.Resident
+		}
+		for _, h := range limits {
+			errs = append(errs, h.exceeded(row, single[row.Client]))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // hold has a client wait for n operations for as long as window and looks at
