@@ -31,8 +31,9 @@ type Flags struct {
 
 // Peer is a client under test.
 type Peer struct {
-	// Wait waits for an operation that was just started and returns its response.
-	Wait func(ctx context.Context, op *longrunningpb.Operation) (*wrapperspb.StringValue, error)
+	// Operation returns a func that waits for an operation that was just started
+	// and returns its response.
+	Operation func(op *longrunningpb.Operation) (Wait, error)
 	// Warm is how many operations of the same kind it waits for before mode wait
 	// begins, under a label of their own.
 	Warm int
@@ -40,8 +41,20 @@ type Peer struct {
 	// the client.
 	Asks func(op *longrunningpb.Operation) (func(context.Context) error, error)
 	// Hold waits for all operations and calls ready when it began to; nil means
-	// by Wait in a goroutine each.
+	// by waiting in a goroutine each.
 	Hold func(ctx context.Context, ops []*longrunningpb.Operation, ready func()) error
+}
+
+// Wait waits for the end of an operation and returns its response.
+type Wait func(ctx context.Context) (*wrapperspb.StringValue, error)
+
+// Wait waits for an operation that was just started and returns its response.
+func (p Peer) Wait(ctx context.Context, op *longrunningpb.Operation) (*wrapperspb.StringValue, error) {
+	wait, err := p.Operation(op)
+	if err != nil {
+		return nil, err
+	}
+	return wait(ctx)
 }
 
 // Main runs the peer that make returns for a connection to the service.
@@ -156,10 +169,15 @@ func (p Peer) hold(ctx context.Context, f Flags, out *output) error {
 	}
 	var waiting sync.WaitGroup
 	for _, op := range ops {
+		wait, err := p.Operation(op)
+		if err != nil {
+			return err
+		}
+		name := op.GetName()
 		waiting.Go(func() {
-			v, err := p.Wait(ctx, op)
+			v, err := wait(ctx)
 			if ctx.Err() == nil { // it gave up on its own
-				out.waited(op.GetName(), func() (*wrapperspb.StringValue, error) { return v, err })
+				out.waited(name, func() (*wrapperspb.StringValue, error) { return v, err })
 			}
 		})
 	}

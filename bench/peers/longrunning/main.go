@@ -22,12 +22,15 @@ func main() {
 			return gopeer.Peer{}, err
 		}
 		return gopeer.Peer{
-			Wait: func(ctx context.Context, started *longrunningpb.Operation) (*wrapperspb.StringValue, error) {
-				var response wrapperspb.StringValue
-				if err := longrunning.InternalNewOperation(client, started).Wait(ctx, &response); err != nil {
-					return nil, err
-				}
-				return &response, nil
+			Operation: func(started *longrunningpb.Operation) (gopeer.Wait, error) {
+				op := longrunning.InternalNewOperation(client, started)
+				return func(ctx context.Context) (*wrapperspb.StringValue, error) {
+					var response wrapperspb.StringValue
+					if err := op.Wait(ctx, &response); err != nil {
+						return nil, err
+					}
+					return &response, nil
+				}, nil
 			},
 			Asks: func(started *longrunningpb.Operation) (func(context.Context) error, error) {
 				op := longrunning.InternalNewOperation(client, started)

@@ -31,12 +31,12 @@ func main() {
 		}
 		client := lro.NewClientConn(conn, opts...)
 		p := gopeer.Peer{
-			Wait: func(ctx context.Context, started *longrunningpb.Operation) (*wrapperspb.StringValue, error) {
+			Operation: func(started *longrunningpb.Operation) (gopeer.Wait, error) {
 				op, err := method.Wrap(client, started)
 				if err != nil {
 					return nil, err
 				}
-				return op.Wait(ctx)
+				return func(ctx context.Context) (*wrapperspb.StringValue, error) { return op.Wait(ctx) }, nil
 			},
 			Asks: func(started *longrunningpb.Operation) (func(context.Context) error, error) {
 				op, err := method.Wrap(client, started)
