@@ -348,3 +348,27 @@ func TestGroupWithAContextThatHasEnded(t *testing.T) {
 		})
 	}
 }
+
+// An operation that is found done while ctx ends is yielded as such, also before
+// the observer has been told.
+func TestCompletedWhileTheObserverIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		op := wrap(t, (&fakeService{get: endsAt(time.Second)}).pollOnly(), WithObserver(&Observer{WaitEnd: func(context.Context, WaitEnd) {
+			time.Sleep(time.Minute) // sleep: in a bubble
+		}}))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		var yielded int
+		for op, err := range GroupOf(op).Completed(ctx) {
+			yielded++
+			if err != nil || !op.Done() {
+				t.Errorf("Completed: %v, done %v, want the end", err, op.Done())
+			}
+		}
+		if yielded != 1 {
+			t.Errorf("%d operations were yielded, want 1", yielded)
+		}
+		time.Sleep(time.Minute) // sleep: in a bubble, for the observer to return
+	})
+}

@@ -322,3 +322,35 @@ func TestLearnedBelongsToMethodAndClient(t *testing.T) {
 		}
 	})
 }
+
+// Callers that come and go keep to the budget of polls as one that stays does.
+func TestShortWaitsKeepToTheBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const learned, watched = time.Minute, 3 * time.Minute
+		polls := func(each time.Duration) int {
+			p := &plant{}
+			c := NewClient(GetFunc(p.get), WithPolicy(Policy{Multiplier: 2, MaxInterval: time.Hour, Jitter: -1}))
+			for i := range 60 {
+				p.late(t, c, time.Duration(i%20+1)*learned/20, nil)
+			}
+			started, o := p.start(time.Hour)
+			op, err := Strings.Wrap(c, started)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for time.Since(o.begin) < watched {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(each, cancel)
+				_, _ = op.Wait(ctx)
+			}
+			return o.polls
+		}
+		stays := polls(watched)
+		for _, each := range []time.Duration{time.Second, 20 * time.Second} {
+			if got := polls(each); got > stays {
+				t.Errorf("%d polls for callers that stay %v each, want at most the %d for one that stays", got, each, stays)
+			}
+		}
+	})
+}
