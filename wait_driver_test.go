@@ -355,7 +355,7 @@ func TestWaitersComeAndGo(t *testing.T) {
 					time.Sleep(rand.N(5 * time.Second)) // sleep: in a bubble
 					op := ops[rnd.IntN(operations)]
 					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rnd.Int64N(int64(20*time.Second))))
-					err := waitFor(ctx, op, i%10 == 0)
+					err := waitSomehow(ctx, op.(*Operation[stringValue, stringValue]), i%10)
 					if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 						t.Errorf("%s: %v, want success or the deadline", op.Name(), err)
 					}
@@ -378,6 +378,23 @@ func TestWaitersComeAndGo(t *testing.T) {
 			t.Errorf("%d schedulers are left without waits", len(c.schedulers))
 		}
 	})
+}
+
+// waitSomehow waits in one of the ways there are: most callers use Wait.
+func waitSomehow(ctx context.Context, op *Operation[stringValue, stringValue], way int) (err error) {
+	switch way {
+	case 0:
+		return WaitAll(ctx, op)
+	case 1:
+		return (<-op.Await(ctx)).Err
+	case 2:
+		for _, err = range op.Progress(ctx) {
+		}
+		return err
+	default:
+		_, err = op.Wait(ctx)
+		return err
+	}
 }
 
 func waitFor(ctx context.Context, op Handle, grouped bool) error {
