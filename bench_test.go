@@ -223,7 +223,8 @@ func median(v []float64) float64 {
 }
 
 // Heap held by each operation that waits in a group, with a 60-byte name and
-// metadata of 120 bytes on the wire.
+// metadata of 120 bytes on the wire. It fails above the limit: bytes, unlike time,
+// do not depend on the machine's load.
 func BenchmarkGroupMemory(b *testing.B) {
 	for _, n := range []int{100_000, 1_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -234,12 +235,18 @@ func BenchmarkGroupMemory(b *testing.B) {
 			for b.Loop() {
 				perOp, goroutines = groupMemory(b, n)
 			}
+			if perOp > mostGroupMemory {
+				b.Errorf("an operation takes %.0f B, want at most %d", perOp, mostGroupMemory)
+			}
 			b.ReportMetric(perOp, "B/operation")
 			b.ReportMetric(goroutines, "goroutines")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
 }
+
+// mostGroupMemory is how many bytes of heap each may hold.
+const mostGroupMemory = 450
 
 func groupMemory(b *testing.B, n int) (perOp, goroutines float64) {
 	ctx, stop := context.WithCancel(b.Context())
