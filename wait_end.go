@@ -33,7 +33,6 @@ func (c *core) endLocked(err error, from context.Context) *ending {
 		e.told = append(e.told, told{m.by, m})
 	}
 	if w.members != nil {
-		e.later = true // the span's end
 		w.plan(clock(), 0)
 		c.putLocked()
 		c.homeLocked()
@@ -72,7 +71,7 @@ type ending struct {
 	err     error // nil when the operation is done, or no caller was left
 	pollErr error
 	polls   int
-	later   bool // the observer is told later, or not at all
+	later   bool // the observer is told later
 }
 
 // told is a caller that is told of an end, and its part in the wait.
