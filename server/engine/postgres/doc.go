@@ -9,7 +9,7 @@
 //	eng, err := postgres.Open(ctx, pool, nil)
 //	if err != nil { … }
 //	defer eng.Close()
-//	srv, err := server.New(eng, &server.Config{PageKey: eng.PageKey(), …})
+//	srv, err := server.New(eng, server.Config{PageKey: eng.PageKey(), …}, …)
 //
 // # Promises
 //
@@ -29,8 +29,9 @@
 //
 // An operation can be started in the transaction that asks for it, with the ctx
 // of [WithTx] or [WithSQLTx]: it exists if and only if the transaction commits.
-// In the same way a handler can save its checkpoint in the transaction that did
-// its work, so that effects on the same database happen exactly once.
+// In the same way a handler can save its checkpoint (server.Task.Save) or end its
+// operation (server.Kind.Complete) in the transaction that did its work, so that
+// effects on the same database happen exactly once.
 //
 // # Schema
 //

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -82,6 +83,9 @@ func open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Engine, error
 		return nil, fmt.Errorf("%w: a lease of %v is shorter than %v", engine.ErrInvalid, opts.Lease, MinLease)
 	}
 	v, err := readVersion(ctx, pool, opts.Schema)
+	if errors.Is(err, ErrNoSchema) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, storeError(ctx, err)
 	}

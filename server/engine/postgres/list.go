@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -118,7 +119,7 @@ func (e *Engine) listQuery(q engine.Query, before int64, limit int) (string, []a
 		}
 	case len(active) == 0:
 		add("o.state = ANY(?::smallint[])", ended)
-		if !containsSucceeded(ended) {
+		if !slices.Contains(ended, int16(engine.Succeeded)) {
 			where = append(where, "o.state > 3") // has an index
 		}
 	case len(active)+len(ended) < 5:
@@ -157,13 +158,4 @@ func states(w engine.Where) (active, ended []int16) {
 		ended = []int16{-1}
 	}
 	return active, ended
-}
-
-func containsSucceeded(states []int16) bool {
-	for _, s := range states {
-		if s == int16(engine.Succeeded) {
-			return true
-		}
-	}
-	return false
 }

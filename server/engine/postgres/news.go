@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -153,9 +154,7 @@ func (e *Engine) fetchNow(ctx context.Context, batch []news) error {
 		if err != nil {
 			return err
 		}
-		for seq, r := range part {
-			found[seq] = r
-		}
+		maps.Copy(found, part)
 		wanted = wanted[n:]
 	}
 	sent := make(map[int64]bool)

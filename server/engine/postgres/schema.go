@@ -90,7 +90,7 @@ func migrate(ctx context.Context, tx pgx.Tx, schema string) (from, to int, err e
 		return 0, 0, err
 	}
 	v, err := readVersion(ctx, tx, schema)
-	if errors.Is(err, errNoSchema) {
+	if errors.Is(err, ErrNoSchema) {
 		err = nil
 	}
 	if err != nil {
@@ -126,7 +126,8 @@ func createSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 	return err
 }
 
-var errNoSchema = errors.New("there is no schema of operations")
+// ErrNoSchema is the error of [Open] where [Migrate] has never made the schema.
+var ErrNoSchema = errors.New("the schema has no operations: run \"lro migrate\" or postgres.Migrate")
 
 // version is the content of the table of this name.
 type version struct{ version, compatible int }
@@ -136,7 +137,7 @@ type rowQuerier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// readVersion returns errNoSchema where the table is missing.
+// readVersion returns ErrNoSchema where the table is missing.
 func readVersion(ctx context.Context, q rowQuerier, schema string) (version, error) {
 	var v version
 	var there bool
@@ -144,11 +145,11 @@ func readVersion(ctx context.Context, q rowQuerier, schema string) (version, err
 		return v, err
 	}
 	if !there {
-		return v, errNoSchema
+		return v, ErrNoSchema
 	}
 	err := q.QueryRow(ctx, "SELECT version, compatible FROM "+pgx.Identifier{schema, "version"}.Sanitize()).Scan(&v.version, &v.compatible)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return v, errNoSchema
+		return v, ErrNoSchema
 	}
 	return v, err
 }

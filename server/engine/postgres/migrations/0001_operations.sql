@@ -4,7 +4,7 @@
 --   psql -v ON_ERROR_STOP=1 -v schema=lro --single-transaction -f 0001_operations.sql
 --
 -- Programs need USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its
--- tables (SELECT on version and secret) and USAGE on its sequences.
+-- tables (SELECT on version and secret), and USAGE and SELECT on its sequences.
 
 -- The schema's version, and the oldest version that programs may know which use
 -- this one.

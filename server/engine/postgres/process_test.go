@@ -1,0 +1,231 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// elsewhere is how long another process may take to hear of a change. It is for a
+// busy machine, and less than what polling alone takes where that matters.
+const elsewhere = 30 * time.Second
+
+// twoEngines opens engines on one schema, as two processes would.
+func twoEngines(t *testing.T, o *Options) (a, b *Engine) {
+	t.Helper()
+	o.Lease = testLease
+	s := newStore(t, o)
+	return s.open(t), s.open(t)
+}
+
+// eachHearing runs a test with LISTEN and by polling alone.
+func eachHearing(t *testing.T, test func(t *testing.T, a, b *Engine)) {
+	t.Helper()
+	for name, o := range map[string]*Options{"listen": {}, "poll": {PollOnly: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, b := twoEngines(t, o)
+			test(t, a, b)
+		})
+	}
+}
+
+func mustStart(t *testing.T, e *Engine, spec engine.Spec) *engine.Record {
+	t.Helper()
+	if spec.Kind == "" {
+		spec.Kind = "k"
+	}
+	rec, err := e.Start(t.Context(), spec)
+	if err != nil {
+		t.Fatalf("Start() = %v", err)
+	}
+	return rec
+}
+
+// TestElsewhere: what is started, cancelled and ended in one process is run,
+// stopped and waited for in another.
+func TestElsewhere(t *testing.T) {
+	t.Parallel()
+	eachHearing(t, func(t *testing.T, a, b *Engine) {
+		ctx, cancel := context.WithTimeout(t.Context(), elsewhere)
+		defer cancel()
+		work(t, b, func(ctx context.Context, at engine.Attempt) engine.Outcome {
+			if at.Record().RequestID == "waits" {
+				<-ctx.Done()
+				if cause := context.Cause(ctx); !errors.Is(cause, engine.ErrCancelRequested) {
+					t.Errorf("the context of the attempt ended with %v, want %v", cause, engine.ErrCancelRequested)
+				}
+			}
+			return engine.Outcome{Response: text("ran")}
+		})
+		quick, waits := mustStart(t, a, engine.Spec{}), mustStart(t, a, engine.Spec{RequestID: "waits"})
+		if end, err := a.Wait(ctx, quick.Name); err != nil || end.State != engine.Succeeded {
+			t.Errorf("Wait() = %v, %v; want success", end, err)
+		}
+		for {
+			rec, err := a.Cancel(ctx, waits.Name)
+			if err != nil {
+				t.Fatalf("Cancel() = %v", err)
+			}
+			if rec.State == engine.Running {
+				break
+			}
+			if rec.State.Terminal() { // it had not begun
+				waits = mustStart(t, a, engine.Spec{})
+				break
+			}
+		}
+		if end, err := a.Wait(ctx, waits.Name); err != nil || end.State != engine.Succeeded {
+			t.Errorf("Wait() = %v, %v; want success", end, err)
+		}
+		gone := mustStart(t, a, engine.Spec{Kind: "other"})
+		deleted := make(chan error)
+		go func() {
+			_, err := b.Wait(ctx, gone.Name)
+			deleted <- err
+		}()
+		for !b.waits.Waiting(seqOf(t, gone)) {
+			<-time.After(time.Millisecond)
+		}
+		if err := a.Delete(ctx, gone.Name); err != nil {
+			t.Errorf("Delete() = %v", err)
+		}
+		if err := <-deleted; !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("Wait() of what another process deletes = %v, want %v", err, engine.ErrNotFound)
+		}
+	})
+}
+
+func seqOf(t *testing.T, rec *engine.Record) int64 {
+	t.Helper()
+	n := startedNews(rec)
+	return n.seq
+}
+
+// TestSubscribeElsewhere: changes of one process are in the feed of another.
+func TestSubscribeElsewhere(t *testing.T) {
+	t.Parallel()
+	a, b := twoEngines(t, &Options{})
+	if !b.news.listening() {
+		t.Fatal("the engine does not listen once it is open")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), elsewhere)
+	defer cancel()
+	next, stop := iter.Pull2(b.Subscribe(ctx))
+	defer stop()
+	rec := mustStart(t, a, engine.Spec{External: true})
+	until := func(what string, want func(engine.Change) bool) {
+		t.Helper()
+		for {
+			c, err, ok := next()
+			if err != nil || !ok {
+				t.Fatalf("the feed ended with %v, want %s", err, what)
+			}
+			if c.Record.Name == rec.Name && want(c) {
+				return
+			}
+		}
+	}
+	until("the start", func(c engine.Change) bool { return c.Record.State == engine.Running })
+	if _, err := a.Report(ctx, rec.Lease(), engine.Update{Metadata: text("half")}); err != nil {
+		t.Fatal(err)
+	}
+	until("the progress", func(c engine.Change) bool { return c.Record.Metadata != nil })
+	if _, err := a.Complete(ctx, rec.Lease(), engine.Completion{Response: text("")}); err != nil {
+		t.Fatal(err)
+	}
+	until("the end", func(c engine.Change) bool { return c.Record.State == engine.Succeeded })
+	if err := a.Delete(ctx, rec.Name); err != nil {
+		t.Fatal(err)
+	}
+	until("that it is deleted", func(c engine.Change) bool { return c.Deleted })
+}
+
+// TestDeafListener: a connection that hears nothing, with no error, is found and
+// replaced.
+func TestDeafListener(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{Lease: testLease})
+	e := s.open(t)
+	if !e.news.listening() {
+		t.Fatal("the engine does not listen once it is open")
+	}
+	s.exec(t, "SELECT 1")
+	var first int
+	pid := func() (n int) {
+		err := e.query(t.Context(), func(q querier) error {
+			return each(t.Context(), q, "SELECT pid FROM pg_stat_activity WHERE query = $1 ORDER BY backend_start DESC LIMIT 1",
+				func(r rows) error { return r.Scan(&n) }, "LISTEN "+pgx.Identifier{e.news.channel}.Sanitize())
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if first = pid(); first == 0 {
+		t.Fatal("no session listens")
+	}
+	stop(t, first)
+	begin := time.Now()
+	for e.news.listening() {
+		if time.Since(begin) > elsewhere {
+			t.Fatal("the deaf connection was not found")
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	took := time.Since(begin)
+	for !e.news.listening() {
+		if time.Since(begin) > 2*elsewhere {
+			t.Fatal("the engine does not listen again")
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	if second := pid(); second == first {
+		t.Errorf("session %d still listens", second)
+	}
+	t.Logf("found after %v", took)
+}
+
+// TestLostLease: an engine that cannot reach the database ends its attempts no
+// later than their lease, and another one runs the operations.
+func TestLostLease(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{Lease: testLease})
+	a := s.open(t)
+	cut := s.cut
+	begun, lost := make(chan struct{}), make(chan error, 1)
+	work(t, a, func(ctx context.Context, at engine.Attempt) engine.Outcome {
+		if err := at.Save(ctx, []byte("checkpoint")); err != nil {
+			t.Errorf("Save() = %v", err)
+		}
+		close(begun)
+		<-ctx.Done()
+		lost <- context.Cause(ctx)
+		return engine.Outcome{Response: text("late")}
+	})
+	rec := mustStart(t, a, engine.Spec{})
+	<-begun
+	b := s.open(t)
+	cut()
+	work(t, b, func(_ context.Context, at engine.Attempt) engine.Outcome {
+		select {
+		case cause := <-lost:
+			if !errors.Is(cause, engine.ErrLeaseLost) {
+				t.Errorf("the first attempt ended with %v, want %v", cause, engine.ErrLeaseLost)
+			}
+		default:
+			t.Error("the second attempt began before the first one has ended")
+		}
+		return engine.Outcome{Response: text(string(at.Record().Checkpoint))}
+	})
+	end, err := b.Wait(t.Context(), rec.Name)
+	if err != nil || end.Crashes != 1 || end.Response.String() != text("checkpoint").String() {
+		t.Errorf("Wait() = %v, %v; want the response of a second attempt, from the checkpoint", end, err)
+	}
+}
