@@ -40,8 +40,11 @@ const (
 	Wrong    = "wrong: "   // and what: an answer that is never right
 )
 
-// Retry is what a handler returns, in [Event.Arg], to be run again.
-const Retry = "retry"
+// What a handler returns, in [Event.Arg], when it returns no result.
+const (
+	Retry   = "retry"   // an error that is followed by another attempt
+	Release = "release" // its server stops; another attempt follows
+)
 
 // Event is a call as its caller saw it, or what the world saw of a handler. A
 // history of them is all that the oracle knows.
@@ -63,7 +66,7 @@ type Event struct {
 	From, To time.Duration
 	Lived    int
 
-	For  time.Duration `json:",omitempty"` // of wait: the timeout
+	For  time.Duration `json:",omitempty"` // of wait: the timeout; of finish: what was asked for before the next attempt
 	Told time.Duration `json:",omitempty"` // of finish: when the attempt's ctx ended, for whatever cause
 	Walk int           `json:",omitempty"` // of list: the pages of one walk have one number
 	Last bool          `json:",omitempty"` // of list: the end was reached

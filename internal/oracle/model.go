@@ -57,6 +57,7 @@ type Rules struct {
 	Leased     bool // it is External, and ends when nothing is heard of it for a while
 	AtMostOnce bool
 	Expires    bool // it may be gone once it has ended
+	Timed      bool // its attempts have a deadline, after which the server may end it
 }
 
 func (r Rules) create(variant bool, hidden string) state {
@@ -78,6 +79,9 @@ func (r Rules) silently(s state) []state {
 	}
 	if s.exists() && s.stage == engine.Running && r.Leased {
 		all = append(all, s.end("err:ABORTED"))
+	}
+	if s.exists() && s.stage == engine.Running && r.Timed {
+		all = append(all, s.end("err:DEADLINE_EXCEEDED"))
 	}
 	if s.exists() && s.stage.Terminal() && r.Expires {
 		all = append(all, state{hidden: s.hidden})
@@ -261,12 +265,24 @@ func (r Rules) finished(s state, e *Event) []state {
 		return r.answers(s.end("err:UNKNOWN"), e)
 	case e.Arg == "":
 		return nil
+	case e.Arg == Release:
+		return []state{r.released(s)}
 	case e.Arg != Retry:
 		return []state{s.end(e.Arg)}
 	case s.cancel || r.AtMostOnce:
 		return []state{s.end("err:UNAVAILABLE")}
 	}
 	return []state{r.handedBack(s)}
+}
+
+func (r Rules) released(s state) state {
+	switch {
+	case s.cancel:
+		return s.end("err:CANCELLED")
+	case r.AtMostOnce:
+		return s.end("err:ABORTED")
+	}
+	return r.handedBack(s)
 }
 
 func (r Rules) handedBack(s state) state {
@@ -295,14 +311,7 @@ func (r Rules) closed(s state) []state {
 	if !s.exists() || s.stage != engine.Running || r.External {
 		return []state{s}
 	}
-	all := r.died(s)
-	switch {
-	case s.cancel:
-		return append(all, s.end("err:CANCELLED"))
-	case r.AtMostOnce:
-		return append(all, s.end("err:ABORTED"))
-	}
-	return append(all, r.handedBack(s))
+	return append(r.died(s), r.released(s))
 }
 
 func when(ok bool, s state) []state {

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -45,6 +46,7 @@ func check(r *result) verdict {
 		c.operation(name)
 	}
 	c.walks()
+	c.narrow()
 	slices.Sort(c.wrong)
 	return c.verdict
 }
@@ -219,6 +221,76 @@ func (c *checker) operation(name string) {
 	c.expiry(name, f, end)
 	c.lease(name, f, end, result)
 	c.settled(name, f)
+	c.later(name, f)
+	c.heard(name, f, end)
+}
+
+// later: an attempt that asks for a while before the next one gets it.
+func (c *checker) later(name string, f *facts) {
+	for _, e := range f.ends {
+		for _, next := range f.claims {
+			if e.For > 0 && next.Attempt == e.Attempt+1 && next.Lived == e.Lived && next.From < e.From+e.For {
+				c.complain("attempt %d of %s ended at %v and asked for %v, and the next began at %v", e.Attempt, name, e.From, e.For, next.From)
+			}
+		}
+	}
+}
+
+// heard: where nothing disturbs, the future returns soon after the end.
+func (c *checker) heard(name string, f *facts, end time.Duration) {
+	if end == 0 || c.r.Lossy {
+		return
+	}
+	for _, a := range f.awaits {
+		disturbed := slices.ContainsFunc(c.r.Events, func(e *oracle.Event) bool {
+			return (e.Do == oracle.Die || e.Do == oracle.Close) && e.From <= a.To && e.To >= a.From
+		})
+		late := max(a.From, end) + 2*slack
+		if !disturbed && (a.Arg != "" && a.To > late || a.Arg == "" && a.Out == oracle.OK && a.To > late) && !c.gone(f, a.To) {
+			c.complain("%s ended at %v, and Wait() returned at %v: %v", name, end, a.To, a)
+		}
+	}
+}
+
+// gone reports whether an operation may have been gone at a time.
+func (c *checker) gone(f *facts, at time.Duration) bool {
+	return f.kind == kindBrief || slices.ContainsFunc(f.deletes, func(d *oracle.Event) bool { return d.From <= at })
+}
+
+// narrow: a kind with a limit of one runs one attempt at a time in each server.
+func (c *checker) narrow() {
+	type span struct {
+		lived    int
+		from, to time.Duration
+		name     string
+	}
+	var spans []span
+	for name, f := range c.of {
+		if f.kind != kindNarrow {
+			continue
+		}
+		for _, a := range f.claims {
+			for _, e := range f.ends {
+				if e.Attempt == a.Attempt {
+					spans = append(spans, span{a.Lived, a.From, e.From, name})
+				}
+			}
+		}
+	}
+	slices.SortFunc(spans, func(a, b span) int {
+		return cmp.Or(cmp.Compare(a.lived, b.lived), cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to))
+	})
+	for i := c.r.Servers; i < len(spans); i++ {
+		running := 0
+		for _, s := range spans[:i] {
+			if s.lived == spans[i].lived && s.to > spans[i].from {
+				running++
+			}
+		}
+		if running >= c.r.Servers {
+			c.complain("%s began at %v, when %d of a kind with a limit of one ran on %d servers", spans[i].name, spans[i].from, running, c.r.Servers)
+		}
+	}
 }
 
 // waits: a WaitOperation is answered when the operation ends or its timeout is

@@ -7,8 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/go-lro/lro/internal/oracle"
@@ -21,14 +23,20 @@ const (
 	kindWork    = "work"    // as usual
 	kindOnce    = "once"    // at most once
 	kindBrief   = "brief"   // is removed soon
+	kindNarrow  = "narrow"  // one attempt at a time
+	kindTimed   = "timed"   // attempts have a deadline
 	kindOutside = "outside" // external
 )
 
-var kindNames = []string{kindWork, kindWork, kindOnce, kindBrief, kindOutside}
+// handledKinds are those with a handler.
+var handledKinds = []string{kindWork, kindOnce, kindBrief, kindNarrow, kindTimed}
 
 const (
 	briefRetention = time.Minute
 	outsideLease   = 30 * time.Second
+	timedDeadline  = 2 * time.Second
+	timedGrace     = time.Second
+	laterDelay     = 3 * time.Second
 )
 
 // Words of a script. A duration is a word too: a pause.
@@ -38,6 +46,7 @@ const (
 	wordOK     = "ok"
 	wordFail   = "fail"
 	wordRetry  = "retry" // twice, then ok
+	wordLater  = "later" // the same, each time after a while
 	wordDeaf   = "deaf"  // ok, five seconds after its ctx has ended or not
 )
 
@@ -54,6 +63,10 @@ func kindOf(name string) server.Kind[text, text, details] {
 		k.AtMostOnce = true
 	case kindBrief:
 		k.Retention = briefRetention
+	case kindNarrow:
+		k.Concurrency = 1
+	case kindTimed:
+		k.AttemptTimeout, k.TimeoutGrace = timedDeadline, timedGrace
 	case kindOutside:
 		k.Lease = outsideLease
 	}
@@ -61,23 +74,20 @@ func kindOf(name string) server.Kind[text, text, details] {
 }
 
 func rulesOf(kind string) oracle.Rules {
-	return oracle.Rules{External: kind == kindOutside, Leased: kind == kindOutside, AtMostOnce: kind == kindOnce, Expires: kind == kindBrief}
+	return oracle.Rules{External: kind == kindOutside, Leased: kind == kindOutside, AtMostOnce: kind == kindOnce, Expires: kind == kindBrief, Timed: kind == kindTimed}
 }
 
 // registrations are the kinds of a process, without the one that is missing.
 func (w *world) registrations(p *process, missing string) []server.Registration {
-	var all []server.Registration
-	for _, name := range []string{kindWork, kindOnce, kindBrief, kindOutside} {
-		switch {
-		case name == kindOutside:
-			all = append(all, kindOf(name).External())
-		case name == missing:
+	all := []server.Registration{kindOf(kindOutside).External()}
+	for _, name := range handledKinds {
+		if name == missing {
 			all = append(all, kindOf(name).Declare())
-		default:
-			all = append(all, kindOf(name).Handle(func(ctx context.Context, task *server.Task[details], req text) (text, error) {
-				return w.handle(ctx, p, task, req.GetValue())
-			}))
+			continue
 		}
+		all = append(all, kindOf(name).Handle(func(ctx context.Context, task *server.Task[details], req text) (text, error) {
+			return w.handle(ctx, p, task, req.GetValue())
+		}))
 	}
 	return all
 }
@@ -108,6 +118,9 @@ func (w *world) handle(ctx context.Context, p *process, task *server.Task[detail
 	stop()
 	finish := base
 	finish.Do, finish.Arg = oracle.Finish, w.outcome(ctx, result, err)
+	if script[len(script)-1] == wordLater && finish.Arg == oracle.Retry {
+		finish.For = laterDelay
+	}
 	select {
 	case finish.Told = <-told:
 	default:
@@ -163,6 +176,11 @@ func (w *world) follow(ctx context.Context, p *process, task *server.Task[detail
 				return "", status.Error(codes.Unavailable, at)
 			}
 			return at, nil
+		case wordLater:
+			if base.Attempt < 3 {
+				return "", later(at)
+			}
+			return at, nil
 		case wordDeaf:
 			w.clock.sleep(context.WithoutCancel(ctx), 5*time.Second)
 			return at, nil
@@ -178,6 +196,15 @@ func (w *world) follow(ctx context.Context, p *process, task *server.Task[detail
 		}
 	}
 	return "", errors.New("the script has no end")
+}
+
+// later is an error that is retried after a while.
+func later(message string) error {
+	st, err := status.New(codes.Unavailable, message).WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(laterDelay)})
+	if err != nil {
+		return err
+	}
+	return st.Err()
 }
 
 func (w *world) save(ctx context.Context, p *process, task *server.Task[details], save oracle.Event) error {
@@ -206,8 +233,12 @@ func (w *world) outcome(ctx context.Context, result string, err error) string {
 		return "ok:" + result
 	case ctx.Err() != nil && errors.Is(context.Cause(ctx), server.ErrCancelRequested) && errors.Is(err, ctx.Err()):
 		return "err:CANCELLED"
+	case errors.Is(context.Cause(ctx), context.DeadlineExceeded) && errors.Is(err, ctx.Err()):
+		return "err:DEADLINE_EXCEEDED"
+	case errors.Is(context.Cause(ctx), server.ErrDraining):
+		return oracle.Release
 	case ctx.Err() != nil || errors.Is(err, server.ErrLeaseLost):
-		return "" // it is handed back, or belongs to another
+		return "" // nothing comes of it
 	case status.Code(err) == codes.Unavailable:
 		return oracle.Retry
 	default:

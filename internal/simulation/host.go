@@ -52,16 +52,24 @@ type process struct {
 	since  int // place of its beginning in the order of events
 	began  time.Duration
 
-	engine  engine.Engine
-	server  *server.Server
-	calls   longrunningpb.OperationsServer
-	starter lropb.StarterServer
-	served  chan struct{}
+	engine engine.Engine
+	serves []*serve
 
 	once   sync.Once
 	dead   chan struct{} // closed when it has died, or no longer answers
 	diedAt int           // place in the order of events
 }
+
+// serve is one of the servers of a process, which share its engine.
+type serve struct {
+	server  *server.Server
+	calls   longrunningpb.OperationsServer
+	starter lropb.StarterServer
+	served  chan struct{}
+}
+
+// serve returns one of the servers.
+func (p *process) serve(n int) *serve { return p.serves[n%len(p.serves)] }
 
 func (p *process) alive() bool {
 	select {
@@ -94,7 +102,7 @@ func (h *host) process() *process {
 // the store can be opened.
 func (h *host) begin(missing string) error {
 	h.number++
-	p := &process{number: h.number, dead: make(chan struct{}), served: make(chan struct{})}
+	p := &process{number: h.number, dead: make(chan struct{})}
 	var err error
 	for range 100 {
 		// A process may die while it opens the store, and then begins again.
@@ -111,20 +119,23 @@ func (h *host) begin(missing string) error {
 	if err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
-	p.server, err = server.New(p.engine, server.Config{
-		PageKey: []byte("the same for all"), Drain: 2 * time.Second, Grace: time.Second,
-	}, h.w.registrations(p, missing)...)
-	if err != nil {
-		return err
-	}
-	p.calls, p.starter = p.server.Operations(), p.server.Starter()
 	p.since, p.began = h.w.history.next(), h.w.history.now()
-	go func() {
-		defer close(p.served)
-		if err := p.server.Serve(context.Background(), nil, nil); err != nil && p.alive() {
-			h.w.complain("Serve() = %v", err)
+	for range h.w.program.servers {
+		srv, err := server.New(p.engine, server.Config{
+			PageKey: []byte("the same for all"), Drain: 2 * time.Second, Grace: time.Second,
+		}, h.w.registrations(p, missing)...)
+		if err != nil {
+			return err
 		}
-	}()
+		s := &serve{server: srv, calls: srv.Operations(), starter: srv.Starter(), served: make(chan struct{})}
+		p.serves = append(p.serves, s)
+		go func() {
+			defer close(s.served)
+			if err := srv.Serve(context.Background(), nil, nil); err != nil && p.alive() {
+				h.w.complain("Serve() = %v", err)
+			}
+		}()
+	}
 	h.mu.Lock()
 	h.current = p
 	h.mu.Unlock()
@@ -147,9 +158,12 @@ func (h *host) die(p *process) {
 
 // bury waits for what is left of a process.
 func (h *host) bury(p *process) error {
-	err := p.server.Shutdown(context.Background())
-	<-p.served
-	return errors.Join(err, p.engine.Close())
+	var errs []error
+	for _, s := range p.serves {
+		errs = append(errs, s.server.Shutdown(context.Background()))
+		<-s.served
+	}
+	return errors.Join(append(errs, p.engine.Close())...)
 }
 
 // stop ends the process in good order.

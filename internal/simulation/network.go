@@ -24,7 +24,6 @@ const (
 	netTwice     = "request twice"
 	netHangs     = "half-open connection"
 	netCut       = "partition"
-	netGone      = "process gone"
 )
 
 // link is a caller's connection to whichever process serves. It is an
@@ -44,6 +43,7 @@ type fate struct {
 	lost, replyLost bool
 	twice           time.Duration // after which the request comes again; 0 for never
 	hangs           bool
+	server          int // which of the process's
 }
 
 func (l *link) fate() fate {
@@ -52,11 +52,11 @@ func (l *link) fate() fate {
 	r := random(l.w.program.seed, streamNet, l.caller<<16|l.calls)
 	l.mu.Unlock()
 	if l.w.calm.Load() {
-		return fate{there: time.Millisecond, back: time.Millisecond}
+		return fate{there: time.Millisecond, back: time.Millisecond, server: r.IntN(8)}
 	}
 	n := l.w.program.net
 	latency := func() time.Duration { return time.Duration(r.Float64() * r.Float64() * float64(n.latency)) }
-	f := fate{there: latency(), back: latency()}
+	f := fate{there: latency(), back: latency(), server: r.IntN(8)}
 	f.lost, f.replyLost, f.hangs = r.Float64() < n.lost, r.Float64() < n.replyLost, r.Float64() < n.hangs
 	if r.Float64() < n.twice {
 		f.twice = time.Duration(1 + r.Int64N(int64(3*time.Second)))
@@ -96,7 +96,7 @@ func (l *link) hang(ctx context.Context) error {
 // what begins when the request comes a second time; nil is for calls of which
 // that makes no difference.
 func carry[Req, Resp proto.Message](ctx context.Context, l *link, req Req, at *edge, repeat func() *oracle.Event,
-	serve func(*process, context.Context, Req) (Resp, error),
+	call func(*serve, context.Context, Req) (Resp, error),
 ) (resp Resp, err error) {
 	f, w := l.fate(), l.w
 	w.clock.sleep(ctx, f.there)
@@ -115,7 +115,6 @@ func carry[Req, Resp proto.Message](ctx context.Context, l *link, req Req, at *e
 	}
 	p := w.host.process()
 	if p == nil {
-		w.count(netGone)
 		return resp, status.Error(codes.Unavailable, "connection refused")
 	}
 	if f.twice > 0 && repeat != nil {
@@ -124,7 +123,7 @@ func carry[Req, Resp proto.Message](ctx context.Context, l *link, req Req, at *e
 		w.actors.Go(func() {
 			w.clock.sleep(context.Background(), f.twice)
 			if p := w.host.process(); p != nil {
-				_, _ = serve(p, context.Background(), proto.CloneOf(req))
+				_, _ = call(p.serve(f.server), context.Background(), proto.CloneOf(req))
 			}
 			w.history.done(e, oracle.Unknown)
 		})
@@ -142,7 +141,7 @@ func carry[Req, Resp proto.Message](ctx context.Context, l *link, req Req, at *e
 		serverCtx, cancel = context.WithDeadline(serverCtx, deadline)
 	}
 	w.actors.Go(func() {
-		resp, err := serve(p, serverCtx, proto.CloneOf(req))
+		resp, err := call(p.serve(f.server), serverCtx, proto.CloneOf(req))
 		served <- reply{resp, err, w.history.now()}
 	})
 	defer cancel()
@@ -155,7 +154,6 @@ func carry[Req, Resp proto.Message](ctx context.Context, l *link, req Req, at *e
 	}
 	// A reply that left the server before it died may still arrive.
 	if !p.alive() {
-		w.count(netGone)
 		if f.hangs {
 			return resp, l.hang(ctx)
 		}
@@ -226,8 +224,8 @@ func (l *link) GetOperation(ctx context.Context, req *longrunningpb.GetOperation
 	var at edge
 	e := l.event(oracle.Get, req.GetName())
 	called := l.w.history.call(e)
-	op, err := carry(ctx, l, req, &at, nil, func(p *process, ctx context.Context, req *longrunningpb.GetOperationRequest) (*longrunningpb.Operation, error) {
-		return p.calls.GetOperation(ctx, req)
+	op, err := carry(ctx, l, req, &at, nil, func(s *serve, ctx context.Context, req *longrunningpb.GetOperationRequest) (*longrunningpb.Operation, error) {
+		return s.calls.GetOperation(ctx, req)
 	})
 	return op, l.see(e, op, at, err, called)
 }
@@ -238,8 +236,8 @@ func (l *link) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperati
 	e := l.event(oracle.Wait, req.GetName())
 	e.For = req.GetTimeout().AsDuration()
 	called := l.w.history.call(e)
-	op, err := carry(ctx, l, req, &at, nil, func(p *process, ctx context.Context, req *longrunningpb.WaitOperationRequest) (*longrunningpb.Operation, error) {
-		return p.calls.WaitOperation(ctx, req)
+	op, err := carry(ctx, l, req, &at, nil, func(s *serve, ctx context.Context, req *longrunningpb.WaitOperationRequest) (*longrunningpb.Operation, error) {
+		return s.calls.WaitOperation(ctx, req)
 	})
 	return op, l.see(e, op, at, err, called)
 }
@@ -257,8 +255,8 @@ func (l *link) CancelOperation(ctx context.Context, req *longrunningpb.CancelOpe
 	var at edge
 	e := l.event(oracle.Cancel, req.GetName())
 	called := l.w.history.call(e)
-	resp, err := carry(ctx, l, req, &at, l.repeated(e), func(p *process, ctx context.Context, req *longrunningpb.CancelOperationRequest) (*emptypb.Empty, error) {
-		return p.calls.CancelOperation(ctx, req)
+	resp, err := carry(ctx, l, req, &at, l.repeated(e), func(s *serve, ctx context.Context, req *longrunningpb.CancelOperationRequest) (*emptypb.Empty, error) {
+		return s.calls.CancelOperation(ctx, req)
 	})
 	l.note(called, at, err)
 	return resp, err
@@ -269,8 +267,8 @@ func (l *link) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOpe
 	var at edge
 	e := l.event(oracle.Delete, req.GetName())
 	called := l.w.history.call(e)
-	resp, err := carry(ctx, l, req, &at, l.repeated(e), func(p *process, ctx context.Context, req *longrunningpb.DeleteOperationRequest) (*emptypb.Empty, error) {
-		return p.calls.DeleteOperation(ctx, req)
+	resp, err := carry(ctx, l, req, &at, l.repeated(e), func(s *serve, ctx context.Context, req *longrunningpb.DeleteOperationRequest) (*emptypb.Empty, error) {
+		return s.calls.DeleteOperation(ctx, req)
 	})
 	l.note(called, at, err)
 	return resp, err
@@ -280,8 +278,8 @@ func (l *link) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOpe
 func (l *link) list(ctx context.Context, walk int, req *longrunningpb.ListOperationsRequest) (*longrunningpb.ListOperationsResponse, error) {
 	var at edge
 	called := l.w.history.call(oracle.Event{Key: -1, By: actorName(l.caller), Do: oracle.List, Name: req.GetName(), Arg: req.GetFilter(), Walk: walk})
-	resp, err := carry(ctx, l, req, &at, nil, func(p *process, ctx context.Context, req *longrunningpb.ListOperationsRequest) (*longrunningpb.ListOperationsResponse, error) {
-		return p.calls.ListOperations(ctx, req)
+	resp, err := carry(ctx, l, req, &at, nil, func(s *serve, ctx context.Context, req *longrunningpb.ListOperationsRequest) (*longrunningpb.ListOperationsResponse, error) {
+		return s.calls.ListOperations(ctx, req)
 	})
 	for _, op := range resp.GetOperations() {
 		v, viewErr := l.w.history.view(op)
@@ -305,8 +303,8 @@ func (l *link) start(ctx context.Context, slot int, variant bool, req *lropb.Sta
 	if req.GetRequestId() == "" {
 		again = nil // it would be another operation
 	}
-	op, err := carry(ctx, l, req, &at, again, func(p *process, ctx context.Context, req *lropb.StartOperationRequest) (*longrunningpb.Operation, error) {
-		return p.starter.StartOperation(ctx, req)
+	op, err := carry(ctx, l, req, &at, again, func(s *serve, ctx context.Context, req *lropb.StartOperationRequest) (*longrunningpb.Operation, error) {
+		return s.starter.StartOperation(ctx, req)
 	})
 	if err == nil {
 		l.w.know(op.GetName(), slot)

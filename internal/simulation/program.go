@@ -78,6 +78,7 @@ type program struct {
 	steps   []step
 	net     netFaults
 	crowd   time.Duration // see clock
+	servers int           // of one process, on one engine
 }
 
 // key is what operations are started with: always the same request, kind and
@@ -117,6 +118,7 @@ func generate(seed uint64) *program {
 	if r.IntN(3) > 0 {
 		p.net = netFaults{lost: r.Float64() * 0.1, replyLost: r.Float64() * 0.1, twice: r.Float64() * 0.1, hangs: r.Float64() * 0.03}
 	}
+	p.servers = 1 + r.IntN(2)
 	if r.IntN(4) == 0 {
 		p.crowd = []time.Duration{100 * time.Microsecond, 5 * time.Millisecond}[r.IntN(2)]
 	}
@@ -140,7 +142,8 @@ func generate(seed uint64) *program {
 }
 
 func generateKey(r *rand.Rand) key {
-	k := key{kind: kindNames[r.IntN(len(kindNames))], id: r.IntN(3) > 0}
+	kinds := append([]string{kindWork, kindOutside}, handledKinds...)
+	k := key{kind: kinds[r.IntN(len(kinds))], id: r.IntN(3) > 0}
 	if k.kind == kindOutside {
 		return k
 	}
@@ -155,7 +158,7 @@ func generateKey(r *rand.Rand) key {
 			script = append(script, (time.Duration(1+r.IntN(1000)) * []time.Duration{time.Microsecond, time.Millisecond, 10 * time.Millisecond}[r.IntN(3)]).String())
 		}
 	}
-	ends := []string{wordOK, wordOK, wordOK, wordFail, wordRetry, wordDeaf}
+	ends := []string{wordOK, wordOK, wordOK, wordFail, wordRetry, wordLater, wordDeaf}
 	script = append(script, ends[r.IntN(len(ends))])
 	k.script = strings.Join(script, " ")
 	return k
@@ -185,7 +188,9 @@ func (p *program) callerStep(r *rand.Rand, s *step) {
 	default:
 		s.Do = oracle.List
 		s.Size = 1 + r.IntN(5)
-		s.Filter = []string{"", "", "done=true", "done=false"}[r.IntN(4)]
+		if r.IntN(2) == 0 {
+			s.Filter = filterTexts[r.IntN(len(filterTexts))]
+		}
 	}
 }
 

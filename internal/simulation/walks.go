@@ -1,11 +1,41 @@
 package simulation
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/go-lro/lro/internal/oracle"
 )
+
+// filter is what the oracle knows of a filter.
+type filter struct {
+	match func(v oracle.View, kind string) bool
+	once  life
+}
+
+// life says what an operation that meets a filter at one time was like at others.
+type life int
+
+const (
+	changes life = iota // it may be anything
+	stays               // it meets it from then on
+	stayed              // it has met it since it was started
+)
+
+var filters = map[string]filter{
+	"":                         {func(oracle.View, string) bool { return true }, stays},
+	"done=true":                {func(v oracle.View, _ string) bool { return v.Done() }, stays},
+	"done=false":               {func(v oracle.View, _ string) bool { return !v.Done() }, stayed},
+	"error:*":                  {func(v oracle.View, _ string) bool { return strings.HasPrefix(v.Result, "err:") }, stays},
+	"state=RUNNING":            {func(v oracle.View, _ string) bool { return v.State == "RUNNING" }, changes},
+	"state=PENDING OR error:*": {func(v oracle.View, _ string) bool { return v.State == "PENDING" || strings.HasPrefix(v.Result, "err:") }, changes},
+	"kind=work":                {func(_ oracle.View, kind string) bool { return kind == kindWork }, stays},
+	"metadata.attempt > 1":     {func(v oracle.View, _ string) bool { return v.Attempt > 1 }, stays},
+}
+
+// filterTexts are the filters that are not empty, in an order that does not change.
+var filterTexts = slices.Sorted(maps.Keys(filters))[1:]
 
 // pages is a walk through a list, from the first page to the last.
 type pages struct {
@@ -48,7 +78,7 @@ func (c *checker) walk(p *pages) {
 		if !strings.HasPrefix(v.Name, p.parent+"/") {
 			c.complain("a list of %s shows %s", p.parent, v.Name)
 		}
-		if p.filter == "done=true" && !v.Done() || p.filter == "done=false" && v.Done() {
+		if !filters[p.filter].match(v, c.kind(c.names[v.Name])) && c.of[v.Name] != nil {
 			c.complain("a list with filter %q shows %+v", p.filter, v)
 		}
 		if f := c.of[v.Name]; f != nil && slices.ContainsFunc(f.deletes, func(d *oracle.Event) bool { return d.Out == oracle.OK && d.Return < p.call }) {
@@ -74,13 +104,14 @@ func (c *checker) mustShow(p *pages, name string, f *facts) bool {
 		return false
 	}
 	return slices.ContainsFunc(f.seen, func(s sight) bool {
-		switch p.filter {
-		case "done=true":
-			return s.Done() && s.Return < p.call
-		case "done=false":
-			return !s.Done() && s.Call > p.ret && slices.ContainsFunc(f.seen, func(s sight) bool { return s.Return < p.call })
+		meets := filters[p.filter].match(s.View, f.kind)
+		switch filters[p.filter].once {
+		case stays:
+			return meets && s.Return < p.call
+		case stayed:
+			return meets && s.Call > p.ret && slices.ContainsFunc(f.seen, func(s sight) bool { return s.Return < p.call })
 		}
-		return s.Return < p.call
+		return false
 	})
 }
 

@@ -58,6 +58,8 @@ type world struct {
 type result struct {
 	Seed    uint64
 	Keys    []string // kind of each key
+	Servers int      // of each process
+	Lossy   bool     // the network loses calls
 	Events  []*oracle.Event
 	Wrong   []string
 	Faults  map[string]int
@@ -120,7 +122,9 @@ func (w *world) limit(f func()) {
 func (w *world) result(settled int) *result {
 	r := &result{
 		Seed: w.program.seed, Events: w.history.events, Wrong: w.wrong, Faults: w.host.store.Injected(),
-		Virtual: w.history.now(), Settled: settled,
+		Virtual: w.history.now(), Settled: settled, Servers: w.program.servers,
+		Lossy: w.program.net.lost+w.program.net.replyLost+w.program.net.hangs > 0 ||
+			slices.ContainsFunc(w.program.steps, func(s step) bool { return s.Do == doPartition }),
 	}
 	for _, k := range w.program.keys {
 		r.Keys = append(r.Keys, k.kind)
@@ -314,7 +318,7 @@ func (w *world) outside(ctx context.Context, s step, name string) {
 	get := base
 	get.Do = oracle.Get
 	e := w.history.call(get)
-	ext, err := kindOf(kindOutside).Attach(ctx, p.server, name)
+	ext, err := kindOf(kindOutside).Attach(ctx, p.serve(s.Index).server, name)
 	switch {
 	case !p.alive():
 		w.history.done(e, oracle.Unknown)
@@ -367,7 +371,7 @@ func (w *world) disturb(s step) {
 	case doRestart:
 		w.restart(p, "", s.For, s)
 	case doUpgrade:
-		w.restart(p, []string{kindWork, kindOnce, kindBrief}[s.Fault%3], time.Second, s)
+		w.restart(p, handledKinds[s.Fault%len(handledKinds)], time.Second, s)
 		w.clock.sleep(context.Background(), s.For)
 		w.restart(h.process(), "", time.Second, step{Opens: -1})
 	case doPartition:
@@ -474,7 +478,7 @@ func (w *world) readAll() {
 		_, _ = l.GetOperation(context.Background(), &longrunningpb.GetOperationRequest{Name: name})
 	}
 	for key := range 2 {
-		for _, filter := range []string{"", "done=true", "done=false"} {
+		for _, filter := range append([]string{""}, filterTexts...) {
 			w.walk(l, step{Key: key, Size: 3, Filter: filter})
 		}
 	}
