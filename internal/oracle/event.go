@@ -26,6 +26,7 @@ const (
 	Save   = "save"   // a checkpoint
 	Finish = "finish" // the handler returned
 	Die    = "died"   // the process; from there to where the next one has opened the store
+	Drain  = "drain"  // one of the servers of a process stopped in good order
 	Close  = "closed" // the process stopped in good order
 )
 

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -57,6 +58,7 @@ type Rules struct {
 	Leased     bool // it is External, and ends when nothing is heard of it for a while
 	AtMostOnce bool
 	Expires    bool // it may be gone once it has ended
+	CrashLimit int  // 0 is the default
 	Timed      bool // its attempts have a deadline, after which the server may end it
 }
 
@@ -118,6 +120,8 @@ func (r Rules) after(s state, e *Event) []state {
 		return r.finished(s, e)
 	case Die:
 		return r.died(s)
+	case Drain:
+		return append(r.closed(s), s) // another server may have it
 	case Close:
 		return r.closed(s)
 	}
@@ -299,7 +303,7 @@ func (r Rules) died(s state) []state {
 	switch {
 	case s.cancel:
 		return []state{s.end("err:CANCELLED")}
-	case r.AtMostOnce, s.crashes >= engine.DefaultCrashLimit:
+	case r.AtMostOnce, s.crashes >= cmp.Or(r.CrashLimit, engine.DefaultCrashLimit):
 		return []state{s.end("err:ABORTED")}
 	}
 	return []state{r.handedBack(s)}

@@ -149,7 +149,7 @@ func (c *checker) order() {
 		}
 		op := porcupine.Operation{ClientId: i, Input: e, Call: int64(e.Call), Return: int64(ret)}
 		switch e.Do {
-		case oracle.Die, oracle.Close:
+		case oracle.Die, oracle.Drain, oracle.Close:
 			all = append(all, op)
 		case oracle.Start, oracle.Get, oracle.Wait, oracle.Cancel, oracle.Delete, oracle.Claim, oracle.Save, oracle.Finish, oracle.Report, oracle.Heartbeat, oracle.Complete, oracle.Fail:
 			if e.Out == oracle.Unknown && (e.Do == oracle.Get || e.Do == oracle.Wait) {
@@ -222,6 +222,7 @@ func (c *checker) operation(name string) {
 	c.lease(name, f, end, result)
 	c.settled(name, f)
 	c.later(name, f)
+	c.timed(name, f, end, result)
 	c.heard(name, f, end)
 }
 
@@ -229,9 +230,39 @@ func (c *checker) operation(name string) {
 func (c *checker) later(name string, f *facts) {
 	for _, e := range f.ends {
 		for _, next := range f.claims {
-			if e.For > 0 && next.Attempt == e.Attempt+1 && next.Lived == e.Lived && next.From < e.From+e.For {
+			if e.For > 0 && next.Attempt == e.Attempt+1 && next.From < e.From+e.For && (next.Lived == e.Lived || f.waited(e)) {
 				c.complain("attempt %d of %s ended at %v and asked for %v, and the next began at %v", e.Attempt, name, e.From, e.For, next.From)
 			}
+		}
+	}
+}
+
+// waited reports whether an operation was seen to wait after an attempt, so that
+// the end of the attempt was stored.
+func (f *facts) waited(end *oracle.Event) bool {
+	return slices.ContainsFunc(f.seen, func(s sight) bool {
+		return s.State == "PENDING" && s.View.Attempt == end.Attempt && s.Call > end.Call && s.Lived == end.Lived
+	})
+}
+
+// timed: an attempt has as long as its kind says, and not longer.
+func (c *checker) timed(name string, f *facts, end time.Duration, result string) {
+	if f.kind != kindTimed || end == 0 {
+		return
+	}
+	for _, s := range f.seen {
+		for _, a := range f.claims {
+			if !s.Done() || a.Attempt != s.View.Attempt {
+				continue
+			}
+			if result == "err:DEADLINE_EXCEEDED" && end < a.From+timedDeadline {
+				c.complain("%s reached its deadline at %v, and its attempt began at %v", name, end, a.From)
+			}
+			// While the store refuses the end, it comes later.
+			if !c.r.Faulty && end > a.From+timedDeadline+timedGrace+slack {
+				c.complain("%s ended at %v, after the time of its attempt, which began at %v", name, end, a.From)
+			}
+			return
 		}
 	}
 }

@@ -37,6 +37,7 @@ const (
 	timedDeadline  = 2 * time.Second
 	timedGrace     = time.Second
 	laterDelay     = 3 * time.Second
+	narrowCrashes  = 2
 )
 
 // Words of a script. A duration is a word too: a pause.
@@ -64,7 +65,7 @@ func kindOf(name string) server.Kind[text, text, details] {
 	case kindBrief:
 		k.Retention = briefRetention
 	case kindNarrow:
-		k.Concurrency = 1
+		k.Concurrency, k.CrashLimit = 1, narrowCrashes
 	case kindTimed:
 		k.AttemptTimeout, k.TimeoutGrace = timedDeadline, timedGrace
 	case kindOutside:
@@ -74,7 +75,14 @@ func kindOf(name string) server.Kind[text, text, details] {
 }
 
 func rulesOf(kind string) oracle.Rules {
-	return oracle.Rules{External: kind == kindOutside, Leased: kind == kindOutside, AtMostOnce: kind == kindOnce, Expires: kind == kindBrief, Timed: kind == kindTimed}
+	r := oracle.Rules{
+		External: kind == kindOutside, Leased: kind == kindOutside, AtMostOnce: kind == kindOnce,
+		Expires: kind == kindBrief, Timed: kind == kindTimed,
+	}
+	if kind == kindNarrow {
+		r.CrashLimit = narrowCrashes
+	}
+	return r
 }
 
 // registrations are the kinds of a process, without the one that is missing.

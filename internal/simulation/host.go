@@ -11,6 +11,7 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 
+	"github.com/go-lro/lro/internal/oracle"
 	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine"
@@ -121,6 +122,7 @@ func (h *host) begin(missing string) error {
 	}
 	p.since, p.began = h.w.history.next(), h.w.history.now()
 	for range h.w.program.servers {
+		h.w.clock.sleep(context.Background(), 1) // so that they work in the same order each time
 		srv, err := server.New(p.engine, server.Config{
 			PageKey: []byte("the same for all"), Drain: 2 * time.Second, Grace: time.Second,
 		}, h.w.registrations(p, missing)...)
@@ -160,8 +162,13 @@ func (h *host) die(p *process) {
 func (h *host) bury(p *process) error {
 	var errs []error
 	for _, s := range p.serves {
+		drain := &oracle.Event{}
+		if p.alive() {
+			drain = h.w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Drain, Lived: p.number})
+		}
 		errs = append(errs, s.server.Shutdown(context.Background()))
 		<-s.served
+		h.w.history.done(drain, oracle.OK)
 	}
 	return errors.Join(append(errs, p.engine.Close())...)
 }

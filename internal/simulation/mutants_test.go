@@ -82,7 +82,7 @@ func mutate(t *testing.T, patch string) map[string]string {
 	if len(replaced) == 0 {
 		t.Fatalf("%s changes no file", patch)
 	}
-	apply := exec.CommandContext(t.Context(), "git", "apply", "-")
+	apply := exec.CommandContext(t.Context(), "git", "apply", "-C1", "-")
 	apply.Dir, apply.Stdin = dir, bytes.NewReader(text)
 	if out, err := apply.CombinedOutput(); err != nil {
 		t.Fatalf("%s does not fit any more: %v\n%s", patch, err, out)

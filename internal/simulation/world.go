@@ -60,6 +60,7 @@ type result struct {
 	Keys    []string // kind of each key
 	Servers int      // of each process
 	Lossy   bool     // the network loses calls
+	Faulty  bool     // the store refuses changes, or the process stops
 	Events  []*oracle.Event
 	Wrong   []string
 	Faults  map[string]int
@@ -123,6 +124,7 @@ func (w *world) result(settled int) *result {
 	r := &result{
 		Seed: w.program.seed, Events: w.history.events, Wrong: w.wrong, Faults: w.host.store.Injected(),
 		Virtual: w.history.now(), Settled: settled, Servers: w.program.servers,
+		Faulty: slices.ContainsFunc(w.program.steps, func(s step) bool { return s.Actor < 0 && s.Do != doPartition }),
 		Lossy: w.program.net.lost+w.program.net.replyLost+w.program.net.hangs > 0 ||
 			slices.ContainsFunc(w.program.steps, func(s step) bool { return s.Do == doPartition }),
 	}
