@@ -153,5 +153,5 @@ func (s *scope) addMethods(c any, id string) {
 
 // missing is the error of a method that a scope has not.
 func (s *scope) missing(method string) error {
-	return status.Errorf(codes.Unimplemented, "lroext: operations with the fields %v cannot be used with %s: their client has no such method", s.fields, method)
+	return status.Errorf(codes.Unimplemented, "there is no %s for operations whose requests have the fields %v", method, s.fields)
 }

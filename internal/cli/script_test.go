@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -14,9 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"github.com/rogpeppe/go-internal/testscript"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/go-lro/lro/internal/cli/host"
+	"github.com/go-lro/lro/internal/computeop"
+	"github.com/go-lro/lro/lrotest"
 )
 
 // TestScripts runs the scripts in testdata over gRPC and over HTTP/JSON: the
@@ -100,6 +106,8 @@ var signOfLife = regexp.MustCompile(`^\d+s  asking `)
 //	                        signs of life, which a busy machine brings about
 //	save NAME [REGEXP]      set $NAME to the first submatch of REGEXP in the
 //	                        last standard output, without one to all of it
+//	compute                 serve a fake of Compute Engine, and set $COMPUTE to
+//	                        its URL
 //	json PATH VALUE         check a member of each line of the last standard
 //	                        output that has it, such as operation.done true
 var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -153,6 +161,14 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 		}
 		ts.Setenv(args[0], text)
 	},
+	"compute": func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) > 0 {
+			ts.Fatalf("usage: compute")
+		}
+		server := httptest.NewServer(lrotest.NewComputeHandler(compute()))
+		ts.Defer(server.Close)
+		ts.Setenv("COMPUTE", server.URL+"/compute/v1")
+	},
 	"json": func(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || len(args) != 2 {
 			ts.Fatalf("usage: json PATH VALUE")
@@ -173,6 +189,27 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 		}
 		ts.Fatalf("%s is %q, want %q", args[0], got, args[1])
 	},
+}
+
+// compute has operations of Compute Engine: one of each outcome in a zone, one
+// that ends after a moment, and one of an organization.
+func compute() *lrotest.Server {
+	srv := &lrotest.Server{Filter: func(filter string, op *longrunningpb.Operation) bool {
+		return filter == "status != DONE" && !op.GetDone()
+	}}
+	insert := &computeop.Operation{
+		OperationType: new("insert"), TargetLink: new("https://www.googleapis.com/compute/v1/projects/p/zones/z/instances/vm"),
+		InsertTime: new("2026-01-02T03:04:05.678-08:00"),
+	}
+	half := proto.CloneOf(insert)
+	half.Progress = new(int32(50))
+	full := &computeop.Errors{Code: new("QUOTA_EXCEEDED"), Message: new("Quota 'CPUS' exceeded.")}
+	srv.Add("projects/p/zones/z/operations/good", lrotest.Succeeded(insert))
+	srv.Add("projects/p/zones/z/operations/bad", lrotest.Failed(codes.PermissionDenied, "no", full).WithMetadata(insert))
+	srv.Add("projects/p/zones/z/operations/runs", lrotest.Running(half))
+	srv.Add("projects/p/regions/r/operations/soon", lrotest.Running(half).For(100*time.Millisecond), lrotest.Succeeded(insert))
+	srv.Add("locations/global/operations/org?parentId=organizations/1", lrotest.Succeeded(nil))
+	return srv
 }
 
 // member returns the member of a JSON value at a path, as text.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/api/googleapi"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -167,6 +168,9 @@ func answered(err error, st *status.Status) bool {
 		// So a client words an answer that holds no google.rpc.Status, as of a
 		// proxy before a service that is down.
 		return !strings.HasPrefix(st.Message(), "the answer ")
+	}
+	if _, ok := errors.AsType[*googleapi.Error](err); ok {
+		return true // of Compute
 	}
 	return len(st.Proto().GetDetails()) > 0
 }

@@ -20,13 +20,10 @@ func (f Flags) openHTTP(headers []header, token tokenSource, types lrohttp.Resol
 		prefix = lrohttp.DefaultPrefix
 	}
 	base.Path, base.RawPath = "", ""
-	tlsConfig, err := f.tlsConfig()
+	transport, err := f.transport()
 	if err != nil {
 		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = tlsConfig
-	f.silence.overHTTP(transport)
 	open := func(prefix string) (*lrohttp.Client, error) {
 		return lrohttp.NewClient(base.String(),
 			lrohttp.WithPrefix(prefix),
@@ -50,6 +47,18 @@ func (f Flags) openHTTP(headers []header, token tokenSource, types lrohttp.Resol
 		nowhere:          elsewhere,
 		close:            transport.CloseIdleConnections,
 	}, nil
+}
+
+// transport returns the transport of HTTP that the flags ask for.
+func (f Flags) transport() (*http.Transport, error) {
+	tlsConfig, err := f.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = tlsConfig
+	f.silence.overHTTP(t)
+	return t, nil
 }
 
 // decorated sends headers and credentials with each request.

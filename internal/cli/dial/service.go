@@ -29,11 +29,14 @@ type Service struct {
 	Target string
 	// Plaintext says that it is reached over gRPC without TLS.
 	Plaintext bool
+	// Compute says that it is Compute Engine, whose operations are of its own kind.
+	Compute bool
 	// Doctor keeps hints from sending people to lro doctor: they are there.
 	Doctor bool
 
-	nowhere *nowhere // nil over gRPC
-	close   func()
+	nowhere  *nowhere // nil over gRPC, and for Compute
+	waitsFor func(name string) bool
+	close    func()
 }
 
 // userAgent tells services who calls.
@@ -55,7 +58,9 @@ func (f *Flags) Open(ctx context.Context, types lrohttp.Resolver) (*Service, err
 		return nil, exit.AsUsage(err)
 	}
 	open := full.openGRPC
-	if full.URL != "" {
+	if _, ok := computeVersion(full.URL); ok {
+		open = full.openCompute
+	} else if full.URL != "" {
 		open = func(headers []header, token tokenSource) (*Service, error) {
 			return full.openHTTP(headers, token, types)
 		}

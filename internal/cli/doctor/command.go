@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -42,7 +43,10 @@ without credentials, or cannot be reached.`,
   lro doctor --addr localhost:8700 --plaintext
 
   # Of a service of Google Cloud
-  lro doctor --addr pubsub.googleapis.com:443 --google --parent projects/p/locations/l`,
+  lro doctor --addr pubsub.googleapis.com:443 --google --parent projects/p/locations/l
+
+  # Of Compute Engine, for the operations of a zone
+  lro doctor --google --parent https://compute.googleapis.com/compute/v1/projects/p/zones/z`,
 		Args: flag.Args(flag.None),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context())
@@ -60,6 +64,10 @@ func (o *options) run(ctx context.Context) error {
 	}
 	defer s.Close()
 	s.Doctor = true
+	if _, err := computeName(o.parent, "x"); s.Compute && err != nil {
+		return exit.Hint(exit.AsUsage(errors.New("Compute Engine's operations are in a zone, a region, global or an organization: give one")),
+			"--parent projects/PROJECT/zones/ZONE")
+	}
 	stop := s.Busy()
 	report := examine(ctx, s, o.parent)
 	stop()

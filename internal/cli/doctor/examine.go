@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/go-lro/lro/internal/cli/dial"
 	"github.com/go-lro/lro/internal/cli/remote"
+	"github.com/go-lro/lro/lroext"
 	"github.com/go-lro/lro/lropb"
 )
 
@@ -75,13 +77,19 @@ const (
 
 func examine(ctx context.Context, s *remote.Session, parent string) *report {
 	r := &report{Service: s.Target, Transport: "HTTP/JSON"}
-	if s.Conn != nil {
+	switch {
+	case s.Compute:
+		r.Transport = "HTTP/JSON of Compute Engine"
+	case s.Conn != nil:
 		r.Transport = "gRPC"
 	}
 	name := "operations/lro-doctor-" + strings.ToLower(rand.Text())
 	list := "operations"
 	if parent != "" {
 		name, list = parent+"/"+name, parent
+	}
+	if s.Compute {
+		name, _ = computeName(parent, path.Base(name)) // was looked at before
 	}
 	var p peer.Peer
 	verdict, get := r.ask(ctx, s, "GetOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
@@ -111,6 +119,9 @@ func examine(ctx context.Context, s *remote.Session, parent string) *report {
 		r.Methods[0] = offerOf("GetOperation", get, yes)
 	}
 	wait, _ := r.ask(ctx, s, "WaitOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
+		if !s.WaitsFor(name) {
+			return status.Error(codes.Unimplemented, "operations of organizations have none")
+		}
 		_, err := c.WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(0)})
 		return err
 	})
@@ -126,6 +137,16 @@ func examine(ctx context.Context, s *remote.Session, parent string) *report {
 	r.measure(ctx, s, name)
 	r.Waiting = mode(verdict, wait)
 	return r
+}
+
+// computeName returns the name of an operation of Compute Engine in a scope,
+// which may be a link.
+func computeName(scope, id string) (string, error) {
+	scope, query, ok := strings.Cut(scope, "?")
+	if ok {
+		query = "?" + query
+	}
+	return lroext.Name(strings.TrimSuffix(scope, "/") + "/operations/" + id + query)
 }
 
 // unreachable reports whether err says nothing about the method.

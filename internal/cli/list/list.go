@@ -43,6 +43,9 @@ Without --all it is one page.`,
   # Everything below a parent, newest first where the service sorts like that
   lro list --all --parent projects/p/locations/l
 
+  # Those of a zone of Compute Engine that run
+  lro list --google --parent https://compute.googleapis.com/compute/v1/projects/p/zones/z --filter 'status != DONE'
+
   # Names alone
   lro list --all --output json | jq -r .name`,
 		Args: flag.Args(flag.None),

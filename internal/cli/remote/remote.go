@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 	"github.com/go-lro/lro/internal/cli/payload"
 	"github.com/go-lro/lro/internal/cli/render"
 	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/lroext"
 )
 
 // Flags are those of every verb that talks to a service.
@@ -38,6 +40,12 @@ func (f *Flags) AddTo(cmd *cobra.Command, io *term.IO) {
 	f.Output.AddTo(cmd)
 	cmd.Flags().StringArrayVar(&f.sets, "descriptor-set", nil,
 		"decode payloads by the message types in `FILE`, a FileDescriptorSet; may be repeated")
+	cmd.PreRunE = func(_ *cobra.Command, args []string) error {
+		if parent := cmd.Flags().Lookup("parent"); parent != nil {
+			args = append(slices.Clip(args), parent.Value.String())
+		}
+		return f.ReachLinks(args)
+	}
 }
 
 // Again is [dial.Flags.Again] with the message types.
@@ -87,6 +95,9 @@ func (f *Flags) Open(ctx context.Context, opts ...lro.ClientOption) (*Session, e
 // resume token.
 func (s *Session) Resume(arg string) (*lro.Operation[*anypb.Any, *anypb.Any], error) {
 	arg = strings.TrimPrefix(arg, byteOrderMark)
+	if name, err := lroext.Name(arg); s.Compute && err == nil {
+		arg = name
+	}
 	if u, err := url.Parse(arg); err == nil && u.Host != "" {
 		name := strings.TrimPrefix(version.ReplaceAllString(u.Path, ""), "/")
 		return nil, exit.Hint(exit.AsUsage(fmt.Errorf("%q is a URL, not the name of an operation", arg)), "did you mean "+term.Quote(name)+"?")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/go-lro/lro/internal/cli/dial"
@@ -63,7 +64,7 @@ func (o *Operation) Text(ctx context.Context, io *term.IO) error {
 		}
 		o.block(ctx, &b, io, "response", o.Proto.GetResponse())
 	}
-	if !o.known {
+	if !o.known && !proto.Equal(o.Proto.GetMetadata(), o.Proto.GetResponse()) { // those of Compute Engine are the same
 		o.block(ctx, &b, io, "metadata", o.Proto.GetMetadata())
 	}
 	_, err := io.Out.Write(b.Bytes())

@@ -18,7 +18,8 @@ func New(io *term.IO) *cobra.Command {
 		Short: "Wait until operations are done",
 		Long: `Wait until the operations are done, and show how far they are meanwhile: a bar on
 a terminal, a line now and then elsewhere. NAME is the name of an operation, a
-resume token, or - for names on standard input, one a line.
+resume token, the selfLink of an operation of Compute Engine, or - for names on
+standard input, one a line.
 
 The exit status is that of the worst outcome: 1 when the state of an operation
 could not be learnt, else 3 when one has failed, else 4 when one was cancelled,
@@ -30,6 +31,9 @@ command that goes on waiting.`,
 
   # Stop the operation when you stop waiting
   lro wait --cancel-on-interrupt operations/o00000001dh81jkr451k8qkb
+
+  # An operation of Compute Engine; its link says which service that is
+  lro wait --google https://compute.googleapis.com/compute/v1/projects/p/zones/z/operations/operation-1
 
   # All that run, with one JSON object a line
   lro list --filter done:false --output json | jq -r .name | lro wait --output json -`,
