@@ -77,7 +77,7 @@ func (f Flags) openCompute(headers []header, token tokenSource) (*Service, error
 		return nil, fmt.Errorf("--url: %w", err)
 	}
 	return &Service{
-		OperationsClient: lro.Stub(service),
+		OperationsClient: lro.Stub{Service: service},
 		Starter:          noStarter{},
 		Target:           f.target(),
 		Compute:          true,

@@ -65,7 +65,7 @@ func (o *options) run(ctx context.Context) error {
 	defer s.Close()
 	s.Doctor = true
 	if _, err := computeName(o.parent, "x"); s.Compute && err != nil {
-		return exit.Hint(exit.AsUsage(errors.New("Compute Engine's operations are in a zone, a region, global or an organization: give one")),
+		return exit.Hint(exit.AsUsage(errors.New("operations of Compute Engine are in a zone, a region, global or an organization: give one")),
 			"--parent projects/PROJECT/zones/ZONE")
 	}
 	stop := s.Busy()
