@@ -1,6 +1,7 @@
 package lro
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -95,6 +96,8 @@ func TestDecide(t *testing.T) {
 		{name: "long poll was to blame", state: pollState{check: suspect}, obs: observation{call: calledGet, longPoll: true},
 			want: decision{action: doGet, after: 100 * ms, noLongPoll: longPollPause}, after: func(s pollState) bool { return s.check == nothing }},
 		{name: "long poll timed out as error", obs: observation{call: calledWait, asked: time.Second, took: time.Second, err: fail(codes.DeadlineExceeded)}, want: decision{action: doGet}},
+		{name: "long poll timed out as error, a little early", obs: observation{call: calledWait, asked: 10 * time.Second, took: 9 * time.Second, err: fail(codes.DeadlineExceeded)}, want: decision{action: doGet}},
+		{name: "long poll ended early by a deadline elsewhere", obs: observation{call: calledWait, asked: 10 * time.Second, took: 8 * time.Second, err: fail(codes.DeadlineExceeded)}, want: decision{action: doGet, after: 100 * ms}},
 		{name: "long poll lost", obs: observation{call: calledWait, asked: time.Minute, took: time.Second, err: fail(codes.Unavailable)}, want: decision{action: doGet, after: 100 * ms}},
 		{name: "long poll reset", obs: observation{call: calledWait, asked: time.Minute, took: time.Second, err: fail(codes.Internal)}, want: decision{action: doGet, after: 100 * ms}},
 		{name: "interrupted", obs: observation{call: interrupted}, want: decision{action: doGet}},
@@ -159,7 +162,7 @@ func TestPolicyDefaults(t *testing.T) {
 		t.Errorf("negative means none, but is %+v", none)
 	}
 	for _, bad := range []Policy{
-		{FirstPoll: -1}, {MaxInterval: -1}, {AttemptTimeout: -1}, {Multiplier: 0.9}, {Multiplier: -1}, {Jitter: 1.1}, {NotFoundGrace: 3},
+		{FirstPoll: -1}, {MaxInterval: -1}, {AttemptTimeout: -1}, {Multiplier: 0.9}, {Multiplier: -1}, {Jitter: 1.1}, {Jitter: math.NaN()}, {Multiplier: math.NaN()}, {Multiplier: math.Inf(1)}, {NotFoundGrace: 3},
 	} {
 		if _, err := bad.withDefaults(); err == nil {
 			t.Errorf("%+v: no error", bad)
@@ -198,5 +201,18 @@ func TestInterval(t *testing.T) {
 	}
 	if polls > 100 {
 		t.Errorf("a FirstPoll of 1ns makes %d polls in 30s, want the interval to grow", polls)
+	}
+}
+
+// What a policy's NextPoll proposes counts within MaxInterval.
+func TestNextPollIsBounded(t *testing.T) {
+	t.Parallel()
+	for proposed, want := range map[time.Duration]time.Duration{-1: 0, 0: 0, time.Second: time.Second, time.Hour: 20 * time.Second} {
+		p := mustPolicy(t, Policy{NextPoll: func(Policy) func(Raw, time.Duration) time.Duration {
+			return func(Raw, time.Duration) time.Duration { return proposed }
+		}})
+		if got := p.newHint()(Raw{}, 0); got != want {
+			t.Errorf("NextPoll proposes %v: %v, want %v", proposed, got, want)
+		}
 	}
 }

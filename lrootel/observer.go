@@ -156,8 +156,8 @@ func methodAttributes(method string) []attribute.KeyValue {
 }
 
 // timedOut reports whether a long poll ended with an error for no other reason
-// than that its time was over.
+// than that its time was over, or as good as over.
 func timedOut(ctx context.Context, e lro.PollEnd) bool {
 	code := codeName(e.Err)
-	return e.LongPoll && e.Elapsed >= e.Timeout && ctx.Err() == nil && (code == "DEADLINE_EXCEEDED" || code == "CANCELLED")
+	return e.LongPoll && e.Elapsed >= e.Timeout/10*9 && ctx.Err() == nil && (code == "DEADLINE_EXCEEDED" || code == "CANCELLED")
 }

@@ -183,6 +183,7 @@ func TestLongPollTimeIsOver(t *testing.T) {
 	}{
 		{"deadline", status.Error(codes.DeadlineExceeded, "time is up"), 0, "Unset"},
 		{"cancelled", status.Error(codes.Canceled, "time is up"), 0, "Unset"},
+		{"a little early", status.Error(codes.DeadlineExceeded, "time is up"), time.Second, "Unset"},
 		{"early", status.Error(codes.DeadlineExceeded, "elsewhere"), 10 * time.Second, "Error"},
 		{"another error", status.Error(codes.Unavailable, "restart"), 0, "Error"},
 	} {
