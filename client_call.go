@@ -141,7 +141,7 @@ func (r *routed) route(ctx context.Context, c *Client, name string) context.Cont
 	}
 	recent := &c.headers[maphash.String(c.seed, name)%recentNames]
 	if r.own = recent.Load(); r.own == nil || r.own.name != name {
-		r.own = &outgoing{name, c.outgoing(context.Background(), name, nil)}
+		r.own = &outgoing{name, c.outgoing(context.Background(), name, metadata.MD{})}
 		recent.Store(r.own)
 	}
 	return r
@@ -155,11 +155,14 @@ func (r *routed) Value(key any) any {
 	return x
 }
 
-// outgoing adds the client's metadata and the routing header to ctx, which has md.
+// outgoing adds the client's metadata and the routing header to ctx, of which md
+// is a copy of what it has.
 // A caller's own routing header and ours become one; ours gives way where the
 // caller's has the same parameter.
 func (c *Client) outgoing(ctx context.Context, name string, md metadata.MD) context.Context {
-	md = metadata.Join(md, c.config.metadata)
+	for key, values := range c.config.metadata {
+		md.Append(key, values...)
+	}
 	params := strings.Join(md[routingHeader], "&")
 	switch {
 	case params == "":

@@ -162,7 +162,6 @@ func (p *Policy) afterDone(s pollState, o observation) (pollState, decision) {
 		s.check = confirm
 		return s, decision{action: doGet}
 	}
-	s.check = nothing
 	return s, decision{action: doFinish}
 }
 
@@ -264,7 +263,6 @@ func (p *Policy) softExceeded(count int, over time.Duration) bool {
 // ended and only the confirmation could not be had.
 func (p *Policy) fail(s pollState, errs ...error) (pollState, decision) {
 	if s.check == confirm {
-		s.check = nothing
 		return s, decision{action: doFinish}
 	}
 	if len(errs) == 1 {
