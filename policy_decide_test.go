@@ -216,3 +216,13 @@ func TestNextPollIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// With negative SoftErrors the first ends the wait, whatever SoftErrorTime is.
+func TestFirstSoftErrorEndsTheWait(t *testing.T) {
+	t.Parallel()
+	p := mustPolicy(t, Policy{SoftErrors: -1})
+	lost := status.Error(codes.Internal, "reset")
+	if _, d := p.next(pollState{}, observation{call: calledGet, err: lost}); d.action != doFail || d.err != lost {
+		t.Errorf("after a soft error: %+v, want the end of the wait", d)
+	}
+}
