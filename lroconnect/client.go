@@ -49,7 +49,8 @@ var _ longrunningpb.OperationsClient = (*Client)(nil)
 // error of each call.
 //
 // The HTTP client must not be nil. Its Timeout, if it has one, limits long polls
-// too; use deadlines of ctx instead.
+// too; use deadlines of ctx instead. To notice an HTTP/2 connection that was
+// dropped silently, set SendPingTimeout and PingTimeout of its Transport.HTTP2.
 func NewClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) *Client {
 	base, err := url.Parse(baseURL)
 	if err != nil {

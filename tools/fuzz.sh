@@ -37,7 +37,7 @@ fuzz() {
 	done <<<"$targets"
 }
 
-for module in . temporal; do
+for module in . temporal lrovanguard; do
 	fuzz "$module"
 done
 if ((${#failed[@]} > 0)); then
