@@ -33,8 +33,8 @@ func (o *Options) Bind(flags *flag.FlagSet) {
 }
 
 // Generate adds to gen one file for each proto file to generate that has a
-// method with operation_info, and one more for the server. Its error has a line for each fault of the proto
-// files.
+// method with operation_info, and one more for the server. Its error has a line
+// for each fault of the proto files.
 func Generate(gen *protogen.Plugin, opts Options) error {
 	gen.SupportedFeatures = uint64(pluginpb.CodeGeneratorResponse_FEATURE_PROTO3_OPTIONAL |
 		pluginpb.CodeGeneratorResponse_FEATURE_SUPPORTS_EDITIONS)
