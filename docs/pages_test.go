@@ -9,9 +9,10 @@ import (
 	"testing"
 
 	"github.com/go-lro/lro/internal/leak"
+	"github.com/go-lro/lro/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { leak.Main(m) }
+func TestMain(m *testing.M) { leak.Main(pgtest.Shared(m)) }
 
 // root is the repository.
 const root = ".."

@@ -20,6 +20,7 @@ import (
 	"github.com/go-lro/lro/internal/cli/flag"
 	"github.com/go-lro/lro/internal/cli/get"
 	"github.com/go-lro/lro/internal/cli/list"
+	"github.com/go-lro/lro/internal/cli/migrate"
 	"github.com/go-lro/lro/internal/cli/serve"
 	"github.com/go-lro/lro/internal/cli/start"
 	"github.com/go-lro/lro/internal/cli/term"
@@ -31,7 +32,7 @@ import (
 // Edition is a build of the command. The zero value is lro.
 type Edition struct {
 	Name  string      // of the program; empty means "lro"
-	Store serve.Store // of serve; nil is a file
+	Store serve.Store // of serve; nil is a database
 }
 
 // Main runs the command as a process and returns its exit status.
@@ -158,8 +159,8 @@ func (e Edition) New(io *term.IO) *cobra.Command {
 		cancel.New(io), console.New(io), delete.New(io), demo.New(io), doctor.New(io), get.New(io), list.New(io),
 		serve.New(io, e.Store), start.New(io), version.New(io), wait.New(io), watch.New(io),
 	)
-	if e.Store == nil { // the verbs of a file
-		root.AddCommand(backup.New(io), compact.New(io))
+	if e.Store == nil { // the verbs of a database
+		root.AddCommand(backup.New(io), compact.New(io), migrate.New(io))
 	}
 	root.SetHelpCommand(helpCommand(root))
 	return root

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/go-lro/lro/internal/leak"
+	"github.com/go-lro/lro/internal/pgtest"
 )
 
 // built is the command as people have it, made once by the first test that
@@ -23,7 +24,7 @@ var built struct {
 }
 
 // TestMain removes the command when all tests have ended.
-func TestMain(m *testing.M) { leak.Main(cleaner{m}) }
+func TestMain(m *testing.M) { leak.Main(pgtest.Shared(cleaner{m})) }
 
 type cleaner struct{ m *testing.M }
 

@@ -1,8 +1,8 @@
 // Package engine is the contract between package server, which speaks
 // google.longrunning.Operations, and the engines that store operations and run
 // their handlers. It holds no implementation: server/engine/sqlite keeps
-// operations in one file, the module temporal keeps them in a Temporal
-// service, package enginekit is what they share, and package enginetest is the
+// operations in one file, server/engine/postgres in a PostgreSQL database, the
+// module temporal in a Temporal service, package enginekit is what they share, and package enginetest is the
 // one suite that each of them passes.
 //
 // Programs that serve operations do not use this package; they open an engine

@@ -12,7 +12,9 @@ import (
 
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/flag"
+	"github.com/go-lro/lro/internal/cli/pgstore"
 	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/server/engine/postgres"
 )
 
 type options struct {
@@ -20,6 +22,7 @@ type options struct {
 	dir    string // absolute
 	chosen bool   // dir was given
 	db     string
+	schema string
 	temp   bool // db is a fresh temporary file
 	pace   time.Duration
 	output flag.Output
@@ -35,7 +38,7 @@ func New(io *term.IO) *cobra.Command {
 a durable server on loopback gRPC, wait for it, show its progress, and print the
 result. DIR is the Go source tree where there is one, else the current folder.
 
-The records are in a SQLite file. Kill the demo in the middle, even with -9, and
+The records are in a SQLite file, or in a PostgreSQL database. Kill the demo in the middle, even with -9, and
 start it again with the same --db: it finishes the same operation from its last
 checkpoint.
 
@@ -59,7 +62,8 @@ The digest is that of the sorted list of the files' digests. The same comes from
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.db, "db", "", "`FILE` for the records (default a fresh temporary file)")
+	f.StringVar(&o.db, "db", "", "`FILE` for the records, or the URL of a PostgreSQL database (default a fresh temporary file)")
+	f.StringVar(&o.schema, "schema", postgres.DefaultSchema, "keep them in the schema `NAME` of a PostgreSQL database")
 	f.DurationVar(&o.pace, "pace", 0, "`DURATION` to spend on each file at least, to watch")
 	o.output.AddTo(cmd)
 	return cmd
@@ -81,6 +85,9 @@ func checkDir(dir string) (string, error) {
 
 // checkDB refuses a file that cannot be there before anything is opened.
 func checkDB(path string) (string, error) {
+	if pgstore.IsURL(path) {
+		return path, exit.AsUsage(pgstore.Check(path))
+	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return "", exit.AsUsage(fmt.Errorf("--db %q is a directory, not a file", path))
 	}

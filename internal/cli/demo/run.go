@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,7 +13,9 @@ import (
 
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/host"
+	"github.com/go-lro/lro/internal/cli/pgstore"
 	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/server"
 )
 
 // complete fills in what was not given and checks what was.
@@ -46,13 +49,19 @@ func (o *options) complete(ctx context.Context, args []string) error {
 const stopGrace = time.Second
 
 func (o *options) run(ctx context.Context) error {
-	h, err := host.Open(ctx, host.Config{DB: o.db, Drain: -1, Grace: stopGrace})
+	config := host.Config{DB: o.db, Drain: -1, Grace: stopGrace}
+	if pgstore.IsURL(o.db) {
+		config.Engine = func(ctx context.Context, logger *slog.Logger) (server.Engine, error) {
+			return pgstore.Open(ctx, o.db, o.schema, logger)
+		}
+	}
+	h, err := host.Open(ctx, config)
 	if err != nil {
 		return err
 	}
 	err = o.serve(ctx, h)
 	if closeErr := h.Close(); closeErr != nil {
-		err = errors.Join(err, fmt.Errorf("close %q: %w", o.db, closeErr))
+		err = errors.Join(err, fmt.Errorf("close %s: %w", o.where(), closeErr))
 	}
 	if code := exit.Of(err); code == exit.Interrupted || code == exit.TimedOut {
 		err = exit.Hint(err, "to finish it: "+o.resumeCommand())
@@ -73,7 +82,7 @@ func (o *options) serve(ctx context.Context, h *host.Host) error {
 	if err != nil {
 		return fmt.Errorf("listen on loopback: %w", err)
 	}
-	fmt.Fprintf(o.io.Err, "serving operations on %s, records in %s\n", listener.Addr(), term.Clean(o.db))
+	fmt.Fprintf(o.io.Err, "serving operations on %s, records in %s\n", listener.Addr(), o.where())
 
 	// An interrupt ends the client, and then the server.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -87,7 +96,19 @@ func (o *options) serve(ctx context.Context, h *host.Host) error {
 	return err
 }
 
+// where names the records on a screen.
+func (o *options) where() string {
+	if pgstore.IsURL(o.db) {
+		return pgstore.Where(o.db, o.schema)
+	}
+	return term.Clean(o.db)
+}
+
 // resumeCommand is what finishes an interrupted demo.
 func (o *options) resumeCommand() string {
-	return "lro demo --db " + term.Quote(o.db) + " " + term.Quote(o.dir)
+	db := term.Quote(o.db)
+	if pgstore.IsURL(o.db) {
+		db = term.Quote(pgstore.Redact(o.db)) + " --schema " + term.Quote(o.schema)
+	}
+	return "lro demo --db " + db + " " + term.Quote(o.dir)
 }

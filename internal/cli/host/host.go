@@ -37,7 +37,7 @@ type Config struct {
 	Hosts   []string      // that callers of HTTP may know it by, see [console.Config]
 	Proxies Proxies       // that stand before it
 
-	PageKey []byte // see [server.Config]
+	PageKey []byte // see [server.Config]; nil is the engine's, where it has one
 	// Concurrency bounds the operations that run at once; 0 means 100. Kinds
 	// bounds those of a kind besides.
 	Concurrency int
@@ -91,6 +91,9 @@ func assemble(c Config, eng server.Engine) (*Host, error) {
 	config := server.Config{
 		Parent: c.Parent, Logger: c.Logger, Drain: c.Drain, Caller: caller,
 		PageKey: c.PageKey, Concurrency: c.Concurrency, Grace: c.Grace,
+	}
+	if shared, ok := eng.(interface{ PageKey() []byte }); ok && config.PageKey == nil {
+		config.PageKey = shared.PageKey()
 	}
 	kinds := c.kinds()
 	m := newMetrics(eng, c)

@@ -35,10 +35,10 @@ type options struct {
 	insecure    bool
 }
 
-// New returns the command. A nil store is a file.
+// New returns the command. A nil store is a file, or a PostgreSQL database.
 func New(io *term.IO, store Store) *cobra.Command {
 	if store == nil {
-		store = &file{}
+		store = &database{}
 	}
 	help := store.Help()
 	o := &options{io: io, store: store}

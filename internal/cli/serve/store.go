@@ -1,10 +1,17 @@
 package serve
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
+
 	"github.com/spf13/pflag"
 
 	"github.com/go-lro/lro/internal/cli/host"
+	"github.com/go-lro/lro/internal/cli/pgstore"
 	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/server/engine/postgres"
 )
 
 // Store is where serve keeps operations. A build of the command may bring
@@ -39,17 +46,31 @@ const (
 	Work            // run operations, and serve none
 )
 
-// file is the store of the command lro: the embedded engine.
-type file struct{ db string }
+// Roles are the values of --role, where a store has it.
+var Roles = map[string]Role{"all": Everything, "server": Answer, "worker": Work}
 
-func (f *file) Help() Help {
+// database is the store of the command lro: the embedded engine on a file, or
+// the one on PostgreSQL.
+type database struct {
+	db     string
+	schema string
+	role   string
+}
+
+func (f *database) Help() Help {
 	return Help{
-		Records: `The records are in a SQLite file, and an operation that was started
-survives any end of the server.`,
+		Records: `The records are in a SQLite file, or, where --db is
+the URL of a PostgreSQL database, in a schema there, which is made where there is
+none; then any number of servers answer callers and run the same operations. An
+operation that was started survives any end of the server.`,
 		Stop: `those that
 do not end go on when the server is started again.`,
 		Example: `  # On this machine, records in lro.db
   lro serve
+
+  # In PostgreSQL, a server and a worker
+  lro serve --db postgres://lro@db.example/app --role server
+  lro serve --db postgres://lro@db.example/app --role worker
 
   # The same operations without gRPC
   curl -s localhost:8700/v1/operations
@@ -59,15 +80,34 @@ do not end go on when the server is started again.`,
 	}
 }
 
-func (f *file) AddFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&f.db, "db", "lro.db", "`FILE` for the records; made where there is none")
+func (f *database) AddFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&f.db, "db", "lro.db", "`FILE` for the records, made where there is none, or the URL of a PostgreSQL database, postgres://user@host/name")
+	flags.StringVar(&f.schema, "schema", postgres.DefaultSchema, "keep them in the schema `NAME` of a PostgreSQL database")
+	flags.StringVar(&f.role, "role", "all", "`ROLE` of this process on a PostgreSQL database: server answers callers, worker runs operations, all does both")
 }
 
-func (f *file) Configure(c *host.Config) error {
-	c.DB = f.db
-	return nil
+func (f *database) Configure(c *host.Config) error {
+	if _, ok := Roles[f.role]; !ok {
+		return fmt.Errorf("--role %q: must be all, server or worker", f.role)
+	}
+	if !pgstore.IsURL(f.db) {
+		if f.Role() != Everything {
+			return fmt.Errorf("--role %q needs a PostgreSQL database: a file has one process", f.role)
+		}
+		c.DB = f.db
+		return nil
+	}
+	c.Engine = func(ctx context.Context, logger *slog.Logger) (server.Engine, error) {
+		return pgstore.Open(ctx, f.db, f.schema, logger)
+	}
+	return pgstore.Check(f.db)
 }
 
-func (f *file) Where() string { return term.Clean(f.db) }
+func (f *database) Where() string {
+	if pgstore.IsURL(f.db) {
+		return pgstore.Where(f.db, f.schema)
+	}
+	return term.Clean(f.db)
+}
 
-func (f *file) Role() Role { return Everything }
+func (f *database) Role() Role { return Roles[f.role] }

@@ -25,8 +25,6 @@ type store struct {
 	pageKey   string
 }
 
-var roles = map[string]serve.Role{"all": serve.Everything, "server": serve.Answer, "worker": serve.Work}
-
 // Help implements [serve.Store].
 func (s *store) Help() serve.Help {
 	return serve.Help{
@@ -55,7 +53,7 @@ func (s *store) AddFlags(f *pflag.FlagSet) {
 
 // Configure implements [serve.Store].
 func (s *store) Configure(c *host.Config) error {
-	if _, ok := roles[s.role]; !ok {
+	if _, ok := serve.Roles[s.role]; !ok {
 		return fmt.Errorf("--role %q: must be all, server or worker", s.role)
 	}
 	options, err := s.service.options()
@@ -98,4 +96,4 @@ func (s *store) Where() string {
 }
 
 // Role implements [serve.Store].
-func (s *store) Role() serve.Role { return roles[s.role] }
+func (s *store) Role() serve.Role { return serve.Roles[s.role] }

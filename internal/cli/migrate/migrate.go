@@ -1,0 +1,89 @@
+package migrate
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/go-lro/lro/internal/cli/exit"
+	"github.com/go-lro/lro/internal/cli/flag"
+	"github.com/go-lro/lro/internal/cli/pgstore"
+	"github.com/go-lro/lro/internal/cli/render"
+	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/server/engine/postgres"
+)
+
+type options struct {
+	io     *term.IO
+	db     string
+	schema string
+	print  bool
+	output flag.Output
+}
+
+// New returns the command.
+func New(io *term.IO) *cobra.Command {
+	o := &options{io: io}
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the operations in a PostgreSQL database up to date",
+		Long: `Make the schema that keeps operations in a PostgreSQL database, or bring it up to
+date for this version of lro. The role in the URL must own the schema, or be able to
+create it; lro serve can then run as a role with fewer rights, which the first
+migration names. Programs of the version before can stay in use meanwhile.
+
+--print writes the SQL instead, for another tool, and reaches no database.`,
+		Example: `  lro migrate --db postgres://owner@db.example/app
+
+  lro migrate --print --schema operations > operations.sql`,
+		Args: flag.Args(flag.None),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return o.run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.db, "db", "", "migrate the database at `URL`, postgres://user@host/name")
+	f.StringVar(&o.schema, "schema", postgres.DefaultSchema, "keep operations in the schema `NAME`")
+	f.BoolVar(&o.print, "print", false, "print the SQL of all migrations")
+	o.output.AddTo(cmd)
+	return cmd
+}
+
+// migrated is the output for programs.
+type migrated struct {
+	Schema string `json:"schema"`
+	Before int    `json:"versionBefore"`
+	After  int    `json:"version"`
+}
+
+func (o *options) run(ctx context.Context) error {
+	if o.print {
+		for _, m := range postgres.Migrations(o.schema) {
+			if _, err := fmt.Fprintf(o.io.Out, "-- %s\n%s", m.Name, m.SQL); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if !pgstore.IsURL(o.db) {
+		return exit.AsUsage(fmt.Errorf("--db %q is not the URL of a PostgreSQL database, such as postgres://user@host/name", o.db))
+	}
+	if err := pgstore.Check(o.db); err != nil {
+		return exit.AsUsage(err)
+	}
+	pool, err := pgstore.Connect(ctx, o.db)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	before, after, err := postgres.Migrate(ctx, pool, o.schema)
+	if err != nil {
+		return err
+	}
+	if o.output.JSON() {
+		return render.WriteJSON(o.io.Out, migrated{o.schema, before, after})
+	}
+	_, err = fmt.Fprintf(o.io.Out, "%s  version %d, %d before\n", pgstore.Where(o.db, o.schema), after, before)
+	return err
+}

@@ -1,0 +1,91 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/go-lro/lro/internal/cli/exit"
+	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/server/engine/postgres"
+)
+
+// IsURL reports whether the value of --db names a PostgreSQL database.
+func IsURL(db string) bool {
+	return strings.HasPrefix(db, "postgres://") || strings.HasPrefix(db, "postgresql://")
+}
+
+// Redact returns a URL without its password and without parameters, which may
+// hold one too.
+func Redact(db string) string {
+	u, err := url.Parse(db)
+	if err != nil {
+		return "postgres:"
+	}
+	u.RawQuery = ""
+	return u.Redacted()
+}
+
+// Where names a database on a screen.
+func Where(db, schema string) string { return term.Clean(Redact(db) + ", schema " + schema) }
+
+// Check reports a URL that cannot be read.
+func Check(db string) error {
+	if _, err := pgxpool.ParseConfig(db); err != nil {
+		return fmt.Errorf("--db: %w", err) // its text has no password
+	}
+	return nil
+}
+
+// Connect opens a pool and reaches the database.
+func Connect(ctx context.Context, db string) (*pgxpool.Pool, error) {
+	pool, err := pgxpool.New(ctx, db)
+	if err != nil {
+		return nil, fmt.Errorf("--db: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, exit.Hint(fmt.Errorf("reach PostgreSQL: %w", err), "does it run, and is --db right?")
+	}
+	return pool, nil
+}
+
+// Open opens the engine, and makes its schema where there is none. Close closes
+// its connections too.
+func Open(ctx context.Context, db, schema string, logger *slog.Logger) (server.Engine, error) {
+	pool, err := Connect(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	options := &postgres.Options{Schema: schema, Logger: logger}
+	eng, err := postgres.Open(ctx, pool, options)
+	if errors.Is(err, postgres.ErrNoSchema) {
+		if _, _, err = postgres.Migrate(ctx, pool, schema); err == nil {
+			eng, err = postgres.Open(ctx, pool, options)
+		}
+	}
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &connected{eng, pool}, nil
+}
+
+// connected is an engine that closes its pool.
+type connected struct {
+	*postgres.Engine
+	pool *pgxpool.Pool
+}
+
+// Close implements [server.Engine].
+func (c *connected) Close() error {
+	err := c.Engine.Close()
+	c.pool.Close()
+	return err
+}

@@ -1,0 +1,137 @@
+//go:build !windows
+
+package cli_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/go-lro/lro/internal/cli/exit"
+	"github.com/go-lro/lro/internal/pgtest"
+)
+
+// TestServePostgres: two processes share operations, what one has started the other
+// one runs, page tokens hold on both, and what a killed one was running is done.
+func TestServePostgres(t *testing.T) {
+	t.Parallel()
+	db := []string{"--db", pgtest.URL(t), "--schema", "cli serve"}
+	_, front, _ := startServer(t, append(db, "--role", "server")...)
+	env := []string{"LRO_ADDR=" + front, "LRO_PLAINTEXT=1"}
+	name := runProcess(t, env, "start", "simulate", `{"duration": "2s", "steps": 100, "echo": "hello"}`)
+	if got := runProcess(t, env, "get", name); !strings.Contains(got, "PENDING") {
+		t.Errorf("get without a worker printed\n%s\nwant PENDING", got)
+	}
+	worker, _, _ := startServer(t, db...)
+	for !strings.Contains(runProcess(t, env, "get", name), "RUNNING") {
+	}
+	if err := worker.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = worker.Wait()
+
+	second, other, stderr := startServer(t, db...)
+	if out := runProcess(t, env, "wait", "--timeout", "1m", name); !strings.Contains(out, `"echo": "hello"`) {
+		t.Errorf("wait after the worker was killed printed\n%s", out)
+	}
+	// A page token of one server is good on the other.
+	runProcess(t, env, "start", "simulate", `{"echo": "second"}`)
+	first := pageOf(t, front, "")
+	if first.Token == "" || len(first.Operations) != 1 {
+		t.Fatalf("the first page of 2 operations is %+v, want one and a token", first)
+	}
+	if second := pageOf(t, other, first.Token); len(second.Operations) != 1 || second.Operations[0].Name != name {
+		t.Errorf("the second page, of another server, is %+v, want %q", second, name)
+	}
+	if err := second.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	scanFor(t, stderr, regexp.MustCompile("^stopping$"))
+	if err := second.Wait(); err != nil {
+		t.Errorf("serve after SIGTERM: %v, want exit status 0", err)
+	}
+}
+
+// listed is a page of a list.
+type listed struct {
+	Operations []struct{ Name string }
+	Token      string `json:"nextPageToken"`
+}
+
+func pageOf(t *testing.T, addr, token string) listed {
+	t.Helper()
+	resp, err := http.Get("http://" + addr + "/v1/operations?pageSize=1&pageToken=" + url.QueryEscape(token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var l listed
+	if err := json.NewDecoder(resp.Body).Decode(&l); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("list on %s = %s, %v", addr, resp.Status, err)
+	}
+	return l
+}
+
+// TestDemoPostgres: a demo that was killed is resumed from the database.
+func TestDemoPostgres(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for i := range 40 {
+		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := []string{"demo", "--db", pgtest.URL(t), "--schema", "cli demo", "--pace", "100ms", dir}
+	first := command(t, args...)
+	name := scanFor(t, bufio.NewScanner(capture(t, first)), regexp.MustCompile("^started (operations/[^:]+):"))[1]
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait()
+	var result demoResult
+	if err := json.Unmarshal([]byte(runProcess(t, nil, append(args, "--output", "json")...)), &result); err != nil {
+		t.Fatal(err)
+	}
+	if !result.Resumed || result.Operation != name {
+		t.Errorf("the second demo = %+v, want %q resumed", result, name)
+	}
+}
+
+// TestMigrate: the schema is made once, by a command that needs no server.
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	db := pgtest.URL(t)
+	for _, want := range []string{"version 1, 0 before", "version 1, 1 before"} {
+		if got := runProcess(t, nil, "migrate", "--db", db, "--schema", "cli migrate"); !strings.HasSuffix(got, want) || strings.Contains(got, "sslmode") {
+			t.Errorf("lro migrate printed %q, want %q", got, want)
+		}
+	}
+	if got := runProcess(t, nil, "migrate", "--print", "--schema", "a b"); !strings.Contains(got, `CREATE TABLE "a b".op (`) {
+		t.Errorf("lro migrate --print printed\n%s", got)
+	}
+	for _, tt := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"migrate"}, exit.Usage, "is not the URL of a PostgreSQL database"},
+		{[]string{"serve", "--role", "worker"}, exit.Usage, `--role "worker" needs a PostgreSQL database`},
+		{[]string{"serve", "--role", "boss"}, exit.Usage, `--role "boss": must be all, server or worker`},
+		{[]string{"serve", "--db", "postgres://u:secret@127.0.0.1:1/db"}, exit.Unknown, "reach PostgreSQL: "},
+		{[]string{"serve", "--db", "postgres://u:secret@127.0.0.1:port/db"}, exit.Usage, "--db: "},
+		{[]string{"demo", "--db", "postgres://u:secret@127.0.0.1:port/db"}, exit.Usage, "--db: "},
+	} {
+		got := runCommand(t, nil, tt.args...)
+		if got.status != tt.code || !strings.Contains(got.err, tt.want) || strings.Contains(got.err, "secret") {
+			t.Errorf("lro %q = %+v, want %d, %q and no password", tt.args, got, tt.code, tt.want)
+		}
+	}
+}
