@@ -50,9 +50,10 @@ type Config struct {
 	// google.longrunning.Operations over REST, such as lrohttp.WithRules.
 	Operations []lrohttp.HandlerOption
 
-	// Transcoder are more options of vanguard, such as vanguard.WithRules. One that
-	// replaces the codec "json" or the unknown handler takes away what this package
-	// does by them.
+	// Transcoder are more options of vanguard, such as vanguard.WithRules for the
+	// program's own services; rules for google.longrunning.Operations and
+	// lro.v1.Starter belong into Operations. An option that replaces the codec "json"
+	// or the unknown handler takes away what this package does by them.
 	Transcoder []vanguard.TranscoderOption
 }
 
@@ -72,7 +73,8 @@ func Protocols() *http.Protocols {
 //
 // A service whose descriptor is not linked into the program is served over gRPC
 // alone. NewHandler fails when server is nil, for annotations that make no sense,
-// such as two methods with one path, and for options that make none.
+// such as two methods with one path, or that vanguard does not support, such as
+// "**" before another segment, and for options that make no sense.
 //
 // A WaitOperation may take as long as its timeout, so the WriteTimeout of the
 // http.Server must be longer, or 0.

@@ -46,7 +46,8 @@ func servicesOf(server *grpc.Server, target http.Handler) ([]*vanguard.Service, 
 }
 
 // withoutRules returns a service without its annotations, for those whose REST is
-// that of package lrohttp.
+// that of package lrohttp. Its messages are not those that are linked, which is
+// well as long as vanguard sets no field of theirs: it has no rules to do that by.
 func withoutRules(service protoreflect.ServiceDescriptor) (protoreflect.ServiceDescriptor, error) {
 	file := protodesc.ToFileDescriptorProto(service.ParentFile())
 	file = proto.CloneOf(file)
