@@ -37,6 +37,7 @@ const (
 	timedDeadline  = 2 * time.Second
 	timedGrace     = time.Second
 	laterDelay     = 3 * time.Second
+	deafFor        = 15 * time.Second // longer than a server waits that stops
 	narrowCrashes  = 2
 )
 
@@ -48,7 +49,7 @@ const (
 	wordFail   = "fail"
 	wordRetry  = "retry" // twice, then ok
 	wordLater  = "later" // the same, each time after a while
-	wordDeaf   = "deaf"  // ok, five seconds after its ctx has ended or not
+	wordDeaf   = "deaf"  // ok, after deafFor and a last checkpoint, whether its ctx ends or not
 )
 
 type (
@@ -190,7 +191,11 @@ func (w *world) follow(ctx context.Context, p *process, task *server.Task[detail
 			}
 			return at, nil
 		case wordDeaf:
-			w.clock.sleep(context.WithoutCancel(ctx), 5*time.Second)
+			ctx = context.WithoutCancel(ctx)
+			w.clock.sleep(ctx, deafFor)
+			e := base
+			e.Do, e.Arg = oracle.Save, at
+			_ = w.save(ctx, p, task, e) // it is deaf for that too
 			return at, nil
 		default:
 			pause, err := time.ParseDuration(word)
