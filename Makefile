@@ -96,10 +96,10 @@ simulate: ## run the programs of SEEDS (1-400) on ENGINE (sqlite), and judge the
 		-simulation.out=$(CURDIR)/.cache/simulation -simulation.totals=$(CURDIR)/.cache/simulation/totals.json | grep -v '^ *\(===\|--- PASS\)'
 
 .PHONY: soak
-soak: ## run the programs of new seeds for HOURS (1), and add the totals to docs/reliability.json
+soak: ## run the programs of new seeds for HOURS (1), and add to docs/reliability/totals.json
 	@mkdir -p .cache/simulation
 	@seed=$$(date +%s)0000; $(SIMULATE) -simulation.seeds=$$seed -simulation.for=$(HOURS)h -simulation.again=10 \
-		-simulation.out=$(CURDIR)/.cache/simulation -simulation.totals=$(CURDIR)/docs/reliability.json | grep -v '^ *\(===\|--- PASS\)'
+		-simulation.out=$(CURDIR)/.cache/simulation -simulation.totals=$(CURDIR)/docs/reliability/totals.json | grep -v '^ *\(===\|--- PASS\)'
 
 MUTANTS ?= .
 

@@ -77,6 +77,7 @@ type program struct {
 	keys    []key // by number
 	steps   []step
 	net     netFaults
+	loose   bool          // not the same need happen in each run
 	crowd   time.Duration // see clock
 	servers int           // of one process, on one engine
 }
@@ -112,20 +113,21 @@ func random(seed uint64, stream, n int) *rand.Rand {
 func generate(seed uint64) *program {
 	r := random(seed, streamProgram, 0)
 	p := &program{seed: seed, callers: 1 + r.IntN(4)}
-	// Most programs are such that the same happens in each run.
-	loose := r.IntN(4) == 0
-	for range 2 + r.IntN(8) {
-		p.keys = append(p.keys, generateKey(r, loose))
+	p.loose = r.IntN(4) == 0
+	keys := 2 + r.IntN(8)
+	pace := []time.Duration{time.Millisecond, 50 * time.Millisecond, time.Second, 20 * time.Second}[r.IntN(4)]
+	if p.loose && r.IntN(4) > 0 {
+		p.crowd = min(pace, 50*time.Millisecond)
+		p.callers, keys = 4+r.IntN(5), 1+r.IntN(4)
+	}
+	for range keys {
+		p.keys = append(p.keys, generateKey(r, p.loose))
 	}
 	if r.IntN(3) > 0 {
 		p.net = netFaults{lost: r.Float64() * 0.1, replyLost: r.Float64() * 0.1, twice: r.Float64() * 0.1, hangs: r.Float64() * 0.03}
 	}
 	p.servers = 1 + r.IntN(2)
-	if loose && r.IntN(4) > 0 {
-		p.crowd = []time.Duration{100 * time.Microsecond, 5 * time.Millisecond}[r.IntN(2)]
-	}
 	p.net.latency = time.Duration(1+r.IntN(20)) * time.Millisecond
-	pace := []time.Duration{time.Millisecond, 50 * time.Millisecond, time.Second, 20 * time.Second}[r.IntN(4)]
 	for range 20 + r.IntN(120) {
 		s := step{Index: len(p.steps), Actor: r.IntN(p.callers), Key: r.IntN(len(p.keys))}
 		s.After = time.Duration(r.Float64() * r.Float64() * float64(pace))

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,7 +22,7 @@ var (
 	historyFlag = flag.String("simulation.history", "", "judge the history in this `file`, and run nothing")
 	totalsFlag  = flag.String("simulation.totals", "", "a `file` to which the totals are added")
 	firstFlag   = flag.Bool("simulation.first", false, "stop at the first seed that fails, and look for no smaller program")
-	twiceFlag   = flag.Bool("simulation.twice", false, "run each program twice, and count the histories that are the same")
+	twiceFlag   = flag.Bool("simulation.twice", false, "run each program that is not loose twice, and count the histories that are the same")
 	againFlag   = flag.Int("simulation.again", 0, "run a program that fails so many times more, and count")
 )
 
@@ -60,7 +59,7 @@ func Run(t *testing.T, name string, f Factory) {
 			r := run(t, f, p)
 			v := check(r)
 			totals.add(r, v)
-			if *twiceFlag {
+			if *twiceFlag && !p.loose {
 				totals.again(t, r, run(t, f, p))
 			}
 			if len(v.wrong) > 0 {
@@ -93,7 +92,7 @@ func report(t *testing.T, name string, f Factory, p *program, r *result, v verdi
 	if path, err := keepHistory(r); err != nil {
 		t.Errorf("keep history: %v", err)
 	} else if path != "" {
-		t.Logf("history: %s", path)
+		t.Logf("to judge its history again: go test ./server/engine/%s -run=TestSimulation -simulation.history=%s", name, path)
 	}
 	t.Errorf("seed %d:\n%s", p.seed, strings.Join(v.wrong, "\n"))
 	small := p
@@ -180,93 +179,4 @@ func parseNumbers(s string) (numbers []int, err error) {
 		numbers = append(numbers, n)
 	}
 	return numbers, nil
-}
-
-// totals are added up over runs, in a file of one line for each engine.
-type totals struct {
-	Engine  string
-	Seeds   int
-	Failed  []uint64 `json:",omitempty"`
-	Events  int
-	Slots   int // whose histories were checked
-	Unknown int // of those, given up
-	Virtual time.Duration
-	Wall    time.Duration
-	Twice   int `json:",omitempty"` // seeds that ran twice
-	Same    int `json:",omitempty"` // of those, with the same history
-	Faults  map[string]int
-}
-
-func (s *totals) add(r *result, v verdict) {
-	s.Seeds++
-	s.Events += len(r.Events)
-	s.Slots += v.slots
-	s.Unknown += v.unknown
-	s.Virtual += r.Virtual
-	for name, n := range r.Faults {
-		s.Faults[name] += n
-	}
-}
-
-// again counts a second run of a program.
-func (s *totals) again(t *testing.T, first, second *result) {
-	t.Helper()
-	is, err := same(first, second)
-	if err != nil {
-		t.Fatalf("compare histories: %v", err)
-	}
-	s.Twice++
-	if is {
-		s.Same++
-	}
-}
-
-func (s *totals) String() string {
-	var b strings.Builder
-	wall := max(s.Wall.Seconds(), 1e-9)
-	all := 0
-	for _, n := range s.Faults {
-		all += n
-	}
-	fmt.Fprintf(&b, "%s: %d seeds, %d events, %d histories checked (%d given up), %.1f virtual hours in %.1f s of wall time\n",
-		s.Engine, s.Seeds, s.Events, s.Slots, s.Unknown, s.Virtual.Hours(), s.Wall.Seconds())
-	fmt.Fprintf(&b, "%.2f virtual hours and %.1f faults a second; failed: %v\n", s.Virtual.Hours()/wall, float64(all)/wall, s.Failed)
-	if s.Twice > 0 {
-		fmt.Fprintf(&b, "%d of %d seeds gave the same history again\n", s.Same, s.Twice)
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.Faults)) {
-		fmt.Fprintf(&b, "%8d  %s\n", s.Faults[name], name)
-	}
-	return b.String()
-}
-
-// save adds the totals to those in a file.
-func (s *totals) save(path string) error {
-	all := make(map[string]*totals)
-	b, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(b, &all)
-	}
-	if err != nil && !os.IsNotExist(err) {
-		return err
-	}
-	if old := all[s.Engine]; old != nil {
-		s.Seeds += old.Seeds
-		s.Failed = append(old.Failed, s.Failed...)
-		s.Events += old.Events
-		s.Slots += old.Slots
-		s.Twice += old.Twice
-		s.Same += old.Same
-		s.Unknown += old.Unknown
-		s.Virtual += old.Virtual
-		s.Wall += old.Wall
-		for name, n := range old.Faults {
-			s.Faults[name] += n
-		}
-	}
-	all[s.Engine] = s
-	if b, err = json.MarshalIndent(all, "", "\t"); err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(b, '\n'), 0o644)
 }

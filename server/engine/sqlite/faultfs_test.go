@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -34,6 +35,8 @@ type faultFS struct {
 	gone  map[string]*inode // deleted, but the folder was not synced since
 	cut   map[string][]byte // what was on the disk when the power was cut
 	rand  *rand.Rand
+	open  map[string]int // files that are open, by path
+	slow  bool           // reads take time
 }
 
 // inode is what is known of one file.
@@ -75,11 +78,21 @@ func newFaultFS(t testing.TB, seed uint64) *faultFS {
 	fs := &faultFS{
 		name: fmt.Sprintf("fault%d", faultFSs.Add(1)), os: vfs.Find("os").(vfs.VFSFilename),
 		files: make(map[string]*inode), gone: make(map[string]*inode),
-		rand: rand.New(rand.NewPCG(seed, 0)),
+		rand: rand.New(rand.NewPCG(seed, 0)), open: make(map[string]int),
 	}
 	vfs.Register(fs.name, fs)
 	t.Cleanup(func() { vfs.Unregister(fs.name) })
 	return fs
+}
+
+// pause is how long the next read of a reader takes.
+func (fs *faultFS) pause() time.Duration {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if !fs.slow || fs.rand.IntN(2) > 0 {
+		return 0
+	}
+	return time.Duration(fs.rand.Int64N(int64(20 * time.Millisecond)))
 }
 
 // syncDir stands for the operating system's.
@@ -232,7 +245,10 @@ func (fs *faultFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fil
 	if err != nil {
 		return nil, flags, err
 	}
-	return &faultFile{File: file, fs: fs, path: path}, flags, nil
+	fs.open[path]++
+	// Who opens a file first writes to it, and holds a lock of the engine at times:
+	// then no time passes in a bubble.
+	return &faultFile{File: file, fs: fs, path: path, reader: fs.open[path] > 1}, flags, nil
 }
 
 func (fs *faultFS) Delete(name string, syncDir bool) error {
@@ -263,8 +279,9 @@ func (fs *faultFS) FullPathname(name string) (string, error) { return fs.os.Full
 // faultFile is an open file. Only calls that change it are of interest.
 type faultFile struct {
 	vfs.File
-	fs   *faultFS
-	path string
+	fs     *faultFS
+	path   string
+	reader bool // belongs to a connection that only reads
 }
 
 var (
@@ -294,6 +311,23 @@ func (f *faultFile) did(c pendingWrite) {
 	if i := f.fs.files[f.path]; i != nil {
 		i.pending = append(i.pending, c)
 	}
+}
+
+// ReadAt takes its time now and then, where the file system is slow. What others
+// change meanwhile is what a reader must cope with.
+func (f *faultFile) ReadAt(p []byte, off int64) (int, error) {
+	if f.reader {
+		time.Sleep(f.fs.pause()) // sleep: in the bubble of its caller
+	}
+	return f.File.ReadAt(p, off)
+}
+
+// Close implements vfs.File.
+func (f *faultFile) Close() error {
+	f.fs.mu.Lock()
+	f.fs.open[f.path]--
+	f.fs.mu.Unlock()
+	return f.File.Close()
 }
 
 func (f *faultFile) WriteAt(p []byte, off int64) (int, error) {

@@ -22,14 +22,17 @@ type faultStore struct {
 	t        testing.TB
 	fs       *faultFS
 	path     string
+	cache    int64 // bytes
 	injected map[string]int
 	trap     func() // injects the fault of the next Open; nil for none
 }
 
 func newFaultStore(t testing.TB, seed uint64) simulation.Store {
+	fs := newFaultFS(t, seed)
+	fs.slow = seed%2 == 0
 	return &faultStore{
-		t: t, fs: newFaultFS(t, seed), path: filepath.Join(t.TempDir(), "operations.db"),
-		injected: make(map[string]int),
+		t: t, fs: fs, path: filepath.Join(t.TempDir(), "operations.db"),
+		cache: []int64{-1, 3 << 10, 0}[seed%3], injected: make(map[string]int),
 	}
 }
 
@@ -41,16 +44,19 @@ func (s *faultStore) Open(ctx context.Context) (engine.Engine, error) {
 		if err != nil {
 			return nil, err
 		}
+		slow := s.fs.slow
 		s.path, s.fs = path, newFaultFS(s.t, s.fs.rand.Uint64())
+		s.fs.slow = slow
 		if s.trap != nil {
 			s.trap()
 			s.trap = nil
 		}
 	}
-	// Nil for an interface would not be nil.
-	e, err := Open(ctx, s.path, &Options{vfs: s.fs.name, syncDir: s.fs.syncDir, checkpointPages: 10, youngKeys: 2, CacheBytes: 8 << 10})
+	e, err := Open(ctx, s.path, &Options{
+		vfs: s.fs.name, syncDir: s.fs.syncDir, checkpointPages: 10, youngKeys: 2, CacheBytes: s.cache,
+	})
 	if err != nil {
-		return nil, err
+		return nil, err // e would be an interface that is not nil
 	}
 	return e, nil
 }

@@ -1,0 +1,140 @@
+package simulation
+
+import (
+	"encoding/json"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/go-lro/lro/internal/oracle"
+)
+
+func TestGenerate(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(100) {
+		p := generate(seed)
+		if diff := cmp.Diff(p.String(), generate(seed).String()); diff != "" {
+			t.Fatalf("seed %d makes two programs:\n%s", seed, diff)
+		}
+		half := p.only([]int{1, 3, 5})
+		if got := len(half.steps); got != 3 || half.steps[1] != p.steps[3] {
+			t.Fatalf("seed %d, steps 1, 3 and 5 alone: %v", seed, half.steps)
+		}
+	}
+	if generate(1).String() == generate(2).String() {
+		t.Error("two seeds make the same program")
+	}
+}
+
+func TestShrink(t *testing.T) {
+	t.Parallel()
+	p := generate(1)
+	need := []int{2, 17}
+	has := func(p *program, index int) bool {
+		return slices.ContainsFunc(p.steps, func(s step) bool { return s.Index == index })
+	}
+	small := shrink(p, func(p *program) bool { return has(p, need[0]) && has(p, need[1]) })
+	var got []int
+	for _, s := range small.steps {
+		got = append(got, s.Index)
+	}
+	if !slices.Equal(got, need) {
+		t.Errorf("steps %v are left of %d, want %v", got, len(p.steps), need)
+	}
+}
+
+// TestHistoryIsKept: a history that was written down is judged as it was before.
+func TestHistoryIsKept(t *testing.T) {
+	t.Parallel()
+	name := "shelves/b/operations/a"
+	seen := &oracle.View{Name: name, State: "PENDING"}
+	r := &result{Seed: 7, Keys: []string{kindOnce, kindWork}, Servers: 1, Settled: 9, Virtual: time.Hour, Events: []*oracle.Event{
+		{Key: 1, Do: oracle.Start, Seen: seen, Call: 1, Return: 2, Lived: 1},
+		{Key: 1, Do: oracle.Get, Name: name, Out: oracle.NotFound, Call: 10, Return: 11, From: time.Second, To: 2 * time.Second, Lived: 1},
+		{Key: -1, Do: oracle.List, Name: "shelves/b", Walk: 1, Last: true, Call: 12, Return: 13},
+	}}
+	want := check(r).wrong
+	for _, text := range []string{"no order", "no caller deleted", "lacks", "cannot be read in the end"} {
+		if !strings.Contains(strings.Join(want, "\n"), text) {
+			t.Errorf("the oracle says %q, want also %q", want, text)
+		}
+	}
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &result{}
+	if err := json.Unmarshal(b, again); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, check(again).wrong); diff != "" {
+		t.Errorf("the history that was read is judged otherwise (-want +got):\n%s", diff)
+	}
+	if is, err := same(r, again); !is || err != nil {
+		t.Errorf("same() = %t, %v for a history and its copy", is, err)
+	}
+}
+
+func TestStory(t *testing.T) {
+	t.Parallel()
+	story := func(names ...string) *result {
+		r := &result{}
+		for _, n := range names {
+			r.Events = append(r.Events, &oracle.Event{Do: oracle.Get, Name: "y/operations/" + n}, &oracle.Event{Name: "x/operations/" + n})
+		}
+		return r
+	}
+	for _, tt := range []struct {
+		a, b *result
+		want bool
+	}{
+		{story("a", "b"), story("c", "d"), true},
+		{story("a", "b"), story("c", "c"), false},
+		{story("a"), story("a", "b"), false},
+	} {
+		if got, err := same(tt.a, tt.b); got != tt.want || err != nil {
+			t.Errorf("same(%v, %v) = %t, %v, want %t", tt.a.Events, tt.b.Events, got, err, tt.want)
+		}
+	}
+}
+
+func TestTotalsAreAdded(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "totals.json")
+	for _, engine := range []string{"a", "b", "a"} {
+		s := totals{Engine: engine, Faults: map[string]int{"cut": 1}}
+		s.add(&result{Virtual: time.Hour, Faults: map[string]int{"cut": 2}}, verdict{slots: 3})
+		if err := s.save(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := readTotals(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := got["a"]
+	if a == nil || a.Seeds != 2 || a.Slots != 6 || a.Virtual != 2*time.Hour || !maps.Equal(a.Faults, map[string]int{"cut": 6}) || got["b"].Seeds != 1 {
+		t.Errorf("totals are %+v", got)
+	}
+}
+
+func TestParseSeeds(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		in          string
+		first, last uint64
+		ok          bool
+	}{
+		{"1-4", 1, 4, true}, {"7", 7, 7, true}, {"", 0, 0, false}, {"a-b", 0, 0, false}, {"1-", 0, 0, false},
+	} {
+		first, last, err := parseSeeds(tt.in)
+		if first != tt.first || last != tt.last || (err == nil) != tt.ok {
+			t.Errorf("parseSeeds(%q) = %d, %d, %v", tt.in, first, last, err)
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package simulation
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// totals are added up over runs, in a file, by engine.
+type totals struct {
+	Engine  string
+	Seeds   int
+	Failed  []uint64 `json:",omitempty"`
+	Events  int
+	Slots   int // whose histories were checked
+	Unknown int // of those, given up
+	Virtual time.Duration
+	Wall    time.Duration
+	Twice   int `json:",omitempty"` // seeds that ran twice
+	Same    int `json:",omitempty"` // of those, with the same history
+	Faults  map[string]int
+}
+
+func (s *totals) add(r *result, v verdict) {
+	s.Seeds++
+	s.Events += len(r.Events)
+	s.Slots += v.slots
+	s.Unknown += v.unknown
+	s.Virtual += r.Virtual
+	for name, n := range r.Faults {
+		s.Faults[name] += n
+	}
+}
+
+// again counts a second run of a program.
+func (s *totals) again(t *testing.T, first, second *result) {
+	t.Helper()
+	is, err := same(first, second)
+	if err != nil {
+		t.Fatalf("compare histories: %v", err)
+	}
+	s.Twice++
+	if is {
+		s.Same++
+	}
+}
+
+func (s *totals) String() string {
+	var b strings.Builder
+	wall := max(s.Wall.Seconds(), 1e-9)
+	all := 0
+	for _, n := range s.Faults {
+		all += n
+	}
+	fmt.Fprintf(&b, "%s: %d seeds, %d events, %d histories checked (%d given up), %.1f virtual hours in %.1f s of wall time\n",
+		s.Engine, s.Seeds, s.Events, s.Slots, s.Unknown, s.Virtual.Hours(), s.Wall.Seconds())
+	fmt.Fprintf(&b, "%.2f virtual hours and %.1f faults a second; failed: %v\n", s.Virtual.Hours()/wall, float64(all)/wall, s.Failed)
+	if s.Twice > 0 {
+		fmt.Fprintf(&b, "%d of %d programs that are not loose gave the same history again\n", s.Same, s.Twice)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Faults)) {
+		fmt.Fprintf(&b, "%8d  %s\n", s.Faults[name], name)
+	}
+	return b.String()
+}
+
+// save adds the totals to those in a file.
+func (s *totals) save(path string) error {
+	all, err := readTotals(path)
+	if err != nil {
+		return err
+	}
+	if old := all[s.Engine]; old != nil {
+		s.Seeds += old.Seeds
+		s.Failed = append(old.Failed, s.Failed...)
+		s.Events += old.Events
+		s.Slots += old.Slots
+		s.Twice += old.Twice
+		s.Same += old.Same
+		s.Unknown += old.Unknown
+		s.Virtual += old.Virtual
+		s.Wall += old.Wall
+		for name, n := range old.Faults {
+			s.Faults[name] += n
+		}
+	}
+	all[s.Engine] = s
+	b, err := json.MarshalIndent(all, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(b, '\n'), 0o644)
+}
+
+// readTotals reads what earlier runs have saved, if any have.
+func readTotals(path string) (map[string]*totals, error) {
+	all := make(map[string]*totals)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return all, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &all)
+	}
+	return all, err
+}
