@@ -134,7 +134,10 @@ func hunt(t *testing.T, replaced map[string]string) string {
 	case found == nil:
 		t.Fatalf("the simulation did not run: %v\n%.3000s", err, out.String())
 	}
-	_, why, _ := strings.Cut(out.String(), "seed "+found[1]+":\n")
+	_, why, ok := strings.Cut(out.String(), "seed "+found[1]+":\n")
+	if !ok {
+		_, why, _ = strings.Cut(out.String(), "panic: ") // of the engine, or of a program that hangs
+	}
 	why, _, _ = strings.Cut(strings.TrimSpace(why), "\n")
 	return fmt.Sprintf("seed %s: %.300s", found[1], why)
 }
