@@ -381,3 +381,15 @@ func BenchmarkLearned(b *testing.B) {
 		})
 	}
 }
+
+// A state that is older than the operation's start, by a clock that was set,
+// counts from the start.
+func TestSawBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	var a, b durations
+	a.saw(-time.Minute, time.Second, false)
+	b.saw(0, time.Second, false)
+	if a.risk != b.risk || a.risk[0] != 1 {
+		t.Errorf("%v operations are at risk in the first bin, want 1", a.risk[0])
+	}
+}
