@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/go-lro/lro/internal/base64url"
+	"github.com/go-lro/lro/internal/progress"
 )
 
 // taught is what was learned from operations of about a minute and of about
@@ -111,6 +112,7 @@ func TestLearnedRefusesText(t *testing.T) {
 		"a number too many":  text("m", all+1, 1),
 		"a number too large": text("m", all, learnMost+1),
 		"a key too long":     text(long, all, 1),
+		"a key of exabytes":  learnedPrefix + base64url.Encode(binary.AppendUvarint(nil, 1<<60)),
 	} {
 		l := taught()
 		before := l.text()
@@ -214,5 +216,67 @@ func TestProgressProvesItself(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Progress is trusted while it is wrong about fewer than one in eight.
+func TestProgressIsTrusted(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		aims aims
+		want bool
+	}{
+		{aims{right: 2.9}, false},
+		{aims{right: 3}, true},
+		{aims{right: 8, wrong: 0.9}, true},
+		{aims{right: 8, wrong: 1.1}, false},
+	} {
+		if got := test.aims.trusted(); got != test.want {
+			t.Errorf("%+v: trusted %v, want %v", test.aims, got, test.want)
+		}
+	}
+}
+
+// Only operations in a row without progress make a client stop to read it.
+func TestProgressIsReadAgain(t *testing.T) {
+	t.Parallel()
+	var d durations
+	policy := mustPolicy(t, Policy{})
+	mute := func() {
+		for range aimsMute - 1 {
+			d.judge(d.forecast(policy), time.Second)
+		}
+	}
+	mute()
+	f := d.forecast(policy)
+	f.aim.readings, f.least, f.most = []reading{{t: 1, p: 50}}, 2, 2
+	d.judge(f, 2*time.Second)
+	mute()
+	if d.forecast(policy) == nil {
+		t.Error("progress is read no more, although an operation had some")
+	}
+	d.judge(&forecast{}, time.Second)
+	if d.forecast(policy) != nil {
+		t.Errorf("progress is still read after %d operations in a row without", aimsMute)
+	}
+}
+
+// An operation's own times count where it has them, and go on between updates.
+func TestProgressElapsed(t *testing.T) {
+	t.Parallel()
+	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	a := &aim{}
+	for _, test := range []struct{ updated, waited, want time.Duration }{
+		{time.Minute, 5 * time.Second, time.Minute},
+		{time.Minute, 15 * time.Second, 70 * time.Second},
+		{75 * time.Second, 20 * time.Second, 75 * time.Second},
+	} {
+		f := progress.Facts{Started: begin, Updated: begin.Add(test.updated)}
+		if got := a.elapsed(f, test.waited); got != test.want {
+			t.Errorf("updated after %v, waited for %v: elapsed %v, want %v", test.updated, test.waited, got, test.want)
+		}
+	}
+	if got := a.elapsed(progress.Facts{}, time.Second); got != time.Second {
+		t.Errorf("without times: elapsed %v, want what was waited", got)
 	}
 }
