@@ -354,3 +354,17 @@ func TestShortWaitsKeepToTheBudget(t *testing.T) {
 		}
 	})
 }
+
+// Polls that callers make themselves count for the budget of the schedule.
+func TestPollCounts(t *testing.T) {
+	t.Parallel()
+	op := wrap(t, (&fakeService{get: endsAt(time.Hour)}).pollOnly())
+	for range 3 {
+		if _, err := op.Poll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := op.wait.calls; got != 3 {
+		t.Errorf("%d calls count, want 3", got)
+	}
+}
