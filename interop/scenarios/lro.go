@@ -16,11 +16,13 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/computeop"
+	"github.com/go-lro/lro/lroext"
 	"github.com/go-lro/lro/lrohttp"
 )
 
 // LROWays are the ways in which package lro runs scenarios.
-var LROWays = []string{"lro/grpc", "lro/http"}
+var LROWays = []string{"lro/grpc", "lro/http", "lroext/http"}
 
 // RunLRO runs a scenario with package lro. ctx ends a run that is stuck, with
 // an error.
@@ -82,6 +84,12 @@ func newClient(s *Scenario, way string, served *Played) (*lro.Client, func(), er
 			return nil, nil, fmt.Errorf("dial scenario: %w", err)
 		}
 		return lro.NewClient(service, opts...), func() {}, nil
+	case "lroext/http":
+		service, err := lroext.NewHTTPService[*computeop.Operation](served.URL+"/v1", nil)
+		if err != nil {
+			return nil, nil, fmt.Errorf("dial scenario: %w", err)
+		}
+		return lro.NewClient(service, opts...), func() {}, nil
 	}
 	return nil, nil, fmt.Errorf("dial scenario: unknown way %q", way)
 }
@@ -113,6 +121,8 @@ func newFuture(s *Scenario, c *lro.Client) (future, error) {
 		return wrap(lro.Method[*emptypb.Empty, *structpb.Struct]{}, c, op)
 	case "google.protobuf.StringValue ":
 		return wrap(lro.Method[*wrapperspb.StringValue, *anypb.Any]{}, c, op)
+	case "lro.compute.v1.Operation lro.compute.v1.Operation":
+		return wrap(lro.Method[*computeop.Operation, *computeop.Operation]{}, c, op)
 	default:
 		return nil, fmt.Errorf("%w: %q", errNoSuchType, types)
 	}

@@ -75,7 +75,7 @@ func TestLRO(t *testing.T) {
 
 // pythonWays are the ways of api_core/ways.py.
 var pythonWays = []string{
-	"python/from_gapic", "python/asyncio", "python/from_gapic_rest", "python/from_http_json", "python/from_grpc",
+	"python/from_gapic", "python/asyncio", "python/from_gapic_rest", "python/from_http_json", "python/from_grpc", "python/extended",
 }
 
 // TestPython runs all scenarios with Google's Python futures, and fails also
@@ -127,7 +127,7 @@ func TestWays(t *testing.T) {
 			t.Errorf("%s: scenario %q: %v", s.File, s.Name, err)
 		}
 		ways := slices.DeleteFunc(slices.Clone(all), func(way string) bool { return !s.RunBy(way) })
-		if !slices.ContainsFunc(ways, func(way string) bool { return matches([]string{"lro/*"}, way) }) ||
+		if !slices.ContainsFunc(ways, func(way string) bool { return matches([]string{"lro/*", "lroext/*"}, way) }) ||
 			!slices.ContainsFunc(ways, func(way string) bool { return matches([]string{"python/*"}, way) }) {
 			t.Errorf("%s: scenario %q is run by %q, want lro and Python", s.File, s.Name, ways)
 		}

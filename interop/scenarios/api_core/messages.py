@@ -2,6 +2,7 @@
 
 import base64
 import importlib
+import types
 
 from google.longrunning import operations_pb2
 from google.protobuf import any_pb2, json_format, message_factory, symbol_database
@@ -49,6 +50,23 @@ def operation(written):
     for field, value in packed.items():
         getattr(op, field).CopyFrom(value)
     return op
+
+
+class Extended:
+    """An operation of Compute Engine out of its JSON, with the attributes of google-cloud-compute."""
+
+    def __init__(self, fields):
+        self.name = fields.get("name", "")
+        self.status = fields.get("status", "")
+        self.http_error_status_code = fields.get("httpErrorStatusCode", 0)
+        self.http_error_message = fields.get("httpErrorMessage", "")
+        self.error = types.SimpleNamespace(
+            errors=[types.SimpleNamespace(**e) for e in fields.get("error", {}).get("errors", [])]
+        )
+
+    @property
+    def done(self):
+        return self.status == "DONE"
 
 
 def plain(message):

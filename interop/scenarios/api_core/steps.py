@@ -31,7 +31,7 @@ def failure(e):
     if isinstance(e, (concurrent.futures.TimeoutError, asyncio.TimeoutError)):
         return {"outcome": "timeout"}
     if isinstance(e, exceptions.GoogleAPICallError):
-        if isinstance(e.response, operations_pb2.Operation):
+        if isinstance(e.response, (operations_pb2.Operation, messages.Extended)):
             return {
                 "outcome": "operation_error",
                 "code": code_name(e),

@@ -4,7 +4,7 @@ import asyncio
 
 import grpc
 import requests
-from google.api_core import exceptions, operation, operation_async, operations_v1
+from google.api_core import exceptions, extended_operation, operation, operation_async, operations_v1
 from google.api_core import retry as retries
 from google.api_core.future import async_future, polling
 from google.api_core.operations_v1.transports.rest import OperationsRestTransport
@@ -142,6 +142,31 @@ class FromHTTPJSON(Way):
         return response.json()
 
 
+class Extended(Way):
+    """The future of Compute Engine, as google-cloud-compute makes it."""
+
+    class Operation(extended_operation.ExtendedOperation):
+        @property
+        def error_message(self):
+            return self._extended_operation.http_error_message
+
+        @property
+        def error_code(self):
+            return self._extended_operation.http_error_status_code
+
+    def open(self):
+        name = self.scenario["operation"]["name"]
+
+        def refresh(**kwargs):
+            response = requests.get(f"{self.job['http']}/v1/{name}", timeout=60)
+            if not 200 <= response.status_code < 300:
+                raise exceptions.from_http_response(response)
+            return messages.Extended(response.json())
+
+        first = messages.Extended({"name": name.rsplit("/", 1)[1], "status": "RUNNING"})
+        return self.Operation.make(refresh, lambda **kwargs: None, first, polling=self.polling())
+
+
 class Asyncio(Way):
     asynchronous = True
 
@@ -168,4 +193,5 @@ WAYS = {
     "python/from_grpc": FromGRPC,
     "python/from_http_json": FromHTTPJSON,
     "python/asyncio": Asyncio,
+    "python/extended": Extended,
 }
