@@ -85,6 +85,17 @@ func TestStartErrors(t *testing.T) {
 		if !ok || failed.MayHaveStarted || status.Code(err) != codes.PermissionDenied || calls != 1 {
 			t.Errorf("Start after %d calls: %v, want PERMISSION_DENIED and no operation", calls, err)
 		}
+
+		calls = 0
+		g.mux.HandleFunc("POST /compute/v1/projects/p/global/images/i/setLabels", func(w http.ResponseWriter, _ *http.Request) {
+			calls++
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+		images := must(compute.NewImagesRESTClient(t.Context(), g.opts...))
+		_, err = lroext.Start(t.Context(), client, images.SetLabels, &computepb.SetLabelsImageRequest{Project: "p", Resource: "i", GlobalSetLabelsRequestResource: &computepb.GlobalSetLabelsRequest{}})
+		if failed, ok := errors.AsType[*lro.StartError](err); !ok || !failed.MayHaveStarted || failed.RequestID != "" || calls != 1 {
+			t.Errorf("Start after %d calls: %v, want that it may have been started", calls, err)
+		}
 	})
 }
 
