@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/go-lro/lro/server/engine"
@@ -207,7 +208,7 @@ func (e *Engine) handBackLost(ctx context.Context) error {
 	}
 	var owned []int64
 	err := e.planned(ctx, func(q querier) (err error) {
-		owned, err = seqs(ctx, q, e.sql.owned, e.claimLost, maxTakeOver)
+		owned, err = seqs(ctx, q, e.sql.owned, e.claimLost, math.MaxInt32)
 		return err
 	})
 	if err != nil {

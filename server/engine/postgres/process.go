@@ -71,18 +71,24 @@ func (p *process) renew(ctx context.Context) {
 		n, err = exec(ctx, q, p.e.sql.renew, owner, p.e.opts.Lease.Microseconds())
 		return err
 	})
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	switch {
-	case p.owner != owner:
 	case err == nil && n > 0:
-		p.until = begin.Add(p.e.opts.Lease)
+		p.set(owner, owner, begin.Add(p.e.opts.Lease))
 	case err == nil || !time.Now().Before(until):
 		p.e.opts.Logger.Error("the lease of this process has ended, its attempts have lost their operations", "error", err)
-		p.owner = 0
+		p.set(owner, 0, time.Time{})
 		p.e.loseAll(owner)
 	default:
 		p.e.opts.Logger.Warn("the lease of this process could not be renewed, will try again", "error", err)
+	}
+}
+
+// set changes the owner, unless it is no longer old.
+func (p *process) set(old, owner int64, until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.owner == old {
+		p.owner, p.until = owner, until
 	}
 }
 

@@ -229,3 +229,41 @@ func TestLostLease(t *testing.T) {
 		t.Errorf("Wait() = %v, %v; want the response of a second attempt, from the checkpoint", end, err)
 	}
 }
+
+// TestLostClaim: what was claimed by a statement whose answer was lost is run, and
+// it is no crash.
+func TestLostClaim(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{Lease: testLease})
+	e := s.open(t)
+	owner, err := e.process.id(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Another operation of the process has an attempt, and keeps it.
+	begun, end := make(chan struct{}), make(chan struct{})
+	work(t, e, func(ctx context.Context, a engine.Attempt) engine.Outcome {
+		if a.Record().RequestID == "runs" {
+			close(begun)
+			<-end
+			if ctx.Err() != nil {
+				t.Errorf("the context of the attempt has ended: %v", context.Cause(ctx))
+			}
+		}
+		return engine.Outcome{Response: text("")}
+	})
+	runs := mustStart(t, e, engine.Spec{RequestID: "runs"})
+	<-begun
+	e.claiming <- struct{}{}
+	lost := mustStart(t, e, engine.Spec{})
+	s.exec(t, e.sql.tables.Replace("UPDATE {live} SET owner = $2, attempt = 1, fence = 1 WHERE seq = $1"), seqOf(t, lost), owner)
+	e.claimLost = owner
+	<-e.claiming
+	if rec, err := e.Wait(t.Context(), lost.Name); err != nil || rec.State != engine.Succeeded || rec.Attempt != 1 || rec.Crashes != 0 {
+		t.Errorf("Wait() = %v, %v; want success in attempt 1, without a crash", rec, err)
+	}
+	close(end)
+	if rec, err := e.Wait(t.Context(), runs.Name); err != nil || rec.State != engine.Succeeded || rec.Attempt != 1 {
+		t.Errorf("Wait() of the other = %v, %v; want success in attempt 1", rec, err)
+	}
+}
