@@ -53,7 +53,6 @@ func (a *attempt) run() { a.end(a.worker.Run(a.ctx, a)) }
 func (a *attempt) end(o engine.Outcome) {
 	a.e.mu.Lock()
 	a.finishing = true
-	delete(a.e.dirty, a.seq)
 	a.e.mu.Unlock()
 	a.finish(o)
 	a.cancel(nil)

@@ -190,6 +190,7 @@ func (e *Engine) publish(n news, r *row) {
 	e.mu.Unlock()
 	switch {
 	case a == nil:
+	case r != nil && r.rec.Revision < a.rec.Revision: // read before the attempt was claimed
 	case r == nil || !r.owned(a.lease()):
 		a.lose()
 	case !r.rec.CancelTime.IsZero():

@@ -267,3 +267,30 @@ func TestLostClaim(t *testing.T) {
 		t.Errorf("Wait() of the other = %v, %v; want success in attempt 1", rec, err)
 	}
 }
+
+// TestStaleRead: the state of before an attempt was claimed, read while it was,
+// does not take its operation from the attempt.
+func TestStaleRead(t *testing.T) {
+	t.Parallel()
+	e := newStore(t, &Options{Lease: testLease}).open(t)
+	rec := mustStart(t, e, engine.Spec{})
+	before, err := e.find(t.Context(), rec.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, end := make(chan struct{}), make(chan struct{})
+	work(t, e, func(ctx context.Context, _ engine.Attempt) engine.Outcome {
+		close(begun)
+		<-end
+		if ctx.Err() != nil {
+			t.Errorf("the context of the attempt has ended: %v", context.Cause(ctx))
+		}
+		return engine.Outcome{Response: text("")}
+	})
+	<-begun
+	e.publish(news{seq: before.seq}, before)
+	close(end)
+	if rec, err := e.Wait(t.Context(), rec.Name); err != nil || rec.Attempt != 1 {
+		t.Errorf("Wait() = %v, %v; want the end of attempt 1", rec, err)
+	}
+}

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -64,6 +65,47 @@ func (p pgxQuerier) Query(ctx context.Context, sql string, args ...any) (rows, e
 	}
 	return p.q.Query(ctx, sql, args...)
 }
+
+// lockLimited runs each query in a transaction of its own, in which it waits for
+// locks no longer than limit. Both go to the server at once.
+type lockLimited struct {
+	conn  *pgx.Conn
+	limit time.Duration
+}
+
+func (l lockLimited) Query(ctx context.Context, sql string, args ...any) (rows, error) {
+	var batch pgx.Batch
+	batch.Queue(setLockTimeout, milliseconds(l.limit))
+	batch.Queue(sql, args...)
+	results := l.conn.SendBatch(ctx, &batch)
+	if _, err := results.Exec(); err != nil {
+		return nil, errors.Join(err, results.Close())
+	}
+	r, err := results.Query()
+	if err != nil {
+		return nil, errors.Join(err, results.Close())
+	}
+	return &batchRows{Rows: r, results: results}, nil
+}
+
+// setLockTimeout lasts as long as the transaction.
+const setLockTimeout = "SELECT set_config('lock_timeout', $1::text, true)"
+
+// batchRows are those of the last query of a batch.
+type batchRows struct {
+	pgx.Rows
+	results pgx.BatchResults
+	err     error
+}
+
+func (b *batchRows) Close() {
+	b.Rows.Close()
+	if err := b.results.Close(); b.err == nil {
+		b.err = err // the commit's, too
+	}
+}
+
+func (b *batchRows) Err() error { return cmp.Or(b.Rows.Err(), b.err) }
 
 // sqlQuerier is a transaction of database/sql.
 type sqlQuerier struct{ tx *sql.Tx }
@@ -162,7 +204,7 @@ func (e *Engine) transact(ctx context.Context, pool *pgxpool.Pool, f func(querie
 	return e.with(ctx, pool, func(c *pgx.Conn) error {
 		return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 			q := pgxQuerier{tx, e.mode}
-			if _, err := exec(ctx, q, "SELECT set_config('lock_timeout', $1::text, true)", milliseconds(lockTimeout)); err != nil {
+			if _, err := exec(ctx, q, setLockTimeout, milliseconds(lockTimeout)); err != nil {
 				return err
 			}
 			return f(q)

@@ -141,13 +141,17 @@ type rowQuerier interface {
 func readVersion(ctx context.Context, q rowQuerier, schema string) (version, error) {
 	var v version
 	var there bool
-	if err := q.QueryRow(ctx, "SELECT to_regclass($1::text) IS NOT NULL", pgx.Identifier{schema, "version"}.Sanitize()).Scan(&there); err != nil {
+	// Not to_regclass: it may remember that there was no such schema when another
+	// program has just made it.
+	err := q.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c
+		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1::text AND c.relname = 'version')`, schema).Scan(&there)
+	if err != nil {
 		return v, err
 	}
 	if !there {
 		return v, ErrNoSchema
 	}
-	err := q.QueryRow(ctx, "SELECT version, compatible FROM "+pgx.Identifier{schema, "version"}.Sanitize()).Scan(&v.version, &v.compatible)
+	err = q.QueryRow(ctx, "SELECT version, compatible FROM "+pgx.Identifier{schema, "version"}.Sanitize()).Scan(&v.version, &v.compatible)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return v, ErrNoSchema
 	}

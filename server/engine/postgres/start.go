@@ -161,26 +161,19 @@ func (e *Engine) runStarts(ctx context.Context, group []*call[startCall, *engine
 		}
 		return err
 	}
-	start := func(q querier) error {
-		if len(group) == 1 {
-			return each(ctx, q, e.sql.start, scan, group[0].query.args()...)
-		}
-		return each(ctx, q, e.sql.startGroup, scan, groupArgs(group)...)
-	}
-	var err error
-	if keyed {
-		err = e.with(ctx, e.pool, func(c *pgx.Conn) error {
-			return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-				q := pgxQuerier{q: tx}
-				if _, err := exec(ctx, q, "SELECT set_config('lock_timeout', $1::text, true)", milliseconds(groupLockTimeout)); err != nil {
-					return err
-				}
-				return start(q)
-			})
-		})
+	sql, args := e.sql.startGroup, []any(nil)
+	if len(group) == 1 {
+		sql, args = e.sql.start, group[0].query.args()
 	} else {
-		err = e.query(ctx, start)
+		args = groupArgs(group)
 	}
+	err := e.with(ctx, e.pool, func(c *pgx.Conn) error {
+		q := querier(pgxQuerier{q: c})
+		if keyed {
+			q = lockLimited{c, groupLockTimeout}
+		}
+		return each(ctx, q, sql, scan, args...)
+	})
 	if err != nil {
 		for _, c := range group {
 			c.result = nil

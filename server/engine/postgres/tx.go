@@ -125,6 +125,6 @@ func (j *joined) savepoint(ctx context.Context, f func(querier) error) (err erro
 	if err := f(j.q); err != nil {
 		return err
 	}
-	_, err = exec(ctx, j.q, "SELECT set_config('lock_timeout', $1::text, true)", before)
+	_, err = exec(ctx, j.q, setLockTimeout, before)
 	return err
 }
