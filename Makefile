@@ -97,7 +97,7 @@ simulate: ## run the programs of SEEDS (1-400) on ENGINE (sqlite), and judge the
 
 .PHONY: soak
 soak: ## run the programs of new seeds for HOURS (1), and add to docs/reliability/totals.json
-	@mkdir -p .cache/simulation
+	@mkdir -p .cache/simulation docs/reliability
 	@seed=$$(date +%s)0000; $(SIMULATE) -simulation.seeds=$$seed -simulation.for=$(HOURS)h -simulation.again=10 \
 		-simulation.out=$(CURDIR)/.cache/simulation -simulation.totals=$(CURDIR)/docs/reliability/totals.json | grep -v '^ *\(===\|--- PASS\)'
 

@@ -96,10 +96,12 @@ func (c *cache) evict() {
 	}
 }
 
-// changed tells those who are reading the operation that what they read may
-// be old.
+// changed marks a read of the operation that is under way as old. Only calls that
+// wait for it already may still return it: those that begin now come after the
+// change, and read for themselves.
 func (c *cache) changed(seq int64) {
 	if l := c.loads[seq]; l != nil {
 		l.stale = true
+		delete(c.loads, seq)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,8 +36,8 @@ type faultFS struct {
 	gone  map[string]*inode // deleted, but the folder was not synced since
 	cut   map[string][]byte // what was on the disk when the power was cut
 	rand  *rand.Rand
-	open  map[string]int // files that are open, by path
-	slow  bool           // reads take time
+	open  map[string]int       // files that are open, by path
+	pause func() time.Duration // how long the next read of a reader takes; nil for no time
 }
 
 // inode is what is known of one file.
@@ -85,11 +86,18 @@ func newFaultFS(t testing.TB, seed uint64) *faultFS {
 	return fs
 }
 
-// pause is how long the next read of a reader takes.
-func (fs *faultFS) pause() time.Duration {
+func (fs *faultFS) readTime() time.Duration {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if !fs.slow || fs.rand.IntN(2) > 0 {
+	if fs.pause == nil {
+		return 0
+	}
+	return fs.pause()
+}
+
+// slow is a pause for every second read.
+func (fs *faultFS) slow() time.Duration {
+	if fs.rand.IntN(2) > 0 {
 		return 0
 	}
 	return time.Duration(fs.rand.Int64N(int64(20 * time.Millisecond)))
@@ -314,10 +322,10 @@ func (f *faultFile) did(c pendingWrite) {
 }
 
 // ReadAt takes its time now and then, where the file system is slow. What others
-// change meanwhile is what a reader must cope with.
+// change meanwhile is what a reader has to expect.
 func (f *faultFile) ReadAt(p []byte, off int64) (int, error) {
 	if f.reader {
-		time.Sleep(f.fs.pause()) // sleep: in the bubble of its caller
+		time.Sleep(f.fs.readTime()) // sleep: in the bubble of its caller
 	}
 	return f.File.ReadAt(p, off)
 }
@@ -331,6 +339,7 @@ func (f *faultFile) Close() error {
 }
 
 func (f *faultFile) WriteAt(p []byte, off int64) (int, error) {
+	runtime.Gosched() // what others can do while a commit is under way, they do
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	what := f.fs.next(f.what("write"))

@@ -80,7 +80,9 @@ func (e *Engine) read(ctx context.Context, seq int64) (*row, error) {
 
 	l.row, l.err = e.readRow(ctx, seq)
 	e.mu.Lock()
-	delete(e.cache.loads, seq)
+	if e.cache.loads[seq] == l {
+		delete(e.cache.loads, seq)
+	}
 	if l.row != nil && !l.stale && e.cache.entries[seq] == nil {
 		e.cache.put(l.row)
 	}

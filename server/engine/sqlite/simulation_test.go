@@ -21,6 +21,7 @@ func TestSimulation(t *testing.T) {
 type faultStore struct {
 	t        testing.TB
 	fs       *faultFS
+	slow     bool // reads take time
 	path     string
 	cache    int64 // bytes
 	injected map[string]int
@@ -28,11 +29,19 @@ type faultStore struct {
 }
 
 func newFaultStore(t testing.TB, seed uint64) simulation.Store {
-	fs := newFaultFS(t, seed)
-	fs.slow = seed%2 == 0
-	return &faultStore{
-		t: t, fs: fs, path: filepath.Join(t.TempDir(), "operations.db"),
+	s := &faultStore{
+		t: t, slow: seed%2 == 0, path: filepath.Join(t.TempDir(), "operations.db"),
 		cache: []int64{-1, 3 << 10, 0}[seed%3], injected: make(map[string]int),
+	}
+	s.mount(seed)
+	return s
+}
+
+// mount makes the file system of the next processes.
+func (s *faultStore) mount(seed uint64) {
+	s.fs = newFaultFS(s.t, seed)
+	if s.slow {
+		s.fs.pause = s.fs.slow
 	}
 }
 
@@ -44,9 +53,8 @@ func (s *faultStore) Open(ctx context.Context) (engine.Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		slow := s.fs.slow
-		s.path, s.fs = path, newFaultFS(s.t, s.fs.rand.Uint64())
-		s.fs.slow = slow
+		s.path = path
+		s.mount(s.fs.rand.Uint64())
 		if s.trap != nil {
 			s.trap()
 			s.trap = nil
