@@ -17,6 +17,7 @@ import (
 	"google.golang.org/api/googleapi"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/internal/gaxcall"
+	"github.com/go-lro/lro/internal/httpcall"
 )
 
 // maxBody is what is read of an answer, in bytes.
@@ -35,7 +37,8 @@ const maxBody = 64 << 20
 //	service, err := lroext.NewHTTPService[*computepb.Operation]("https://compute.googleapis.com/compute/v1", authorized)
 //
 // Op is a message with the annotations of an extended operation. The http.Client
-// brings the credentials, and is not modified; nil means http.DefaultClient. Only
+// brings the credentials, and is not modified; nil means http.DefaultClient.
+// grpc.PerRPCCredentials of a call are sent too. Only
 // baseURL is called, whatever host a selfLink has, and redirects are not
 // followed unless the client has a CheckRedirect. Otherwise the service is like
 // that of [Service]; it has WaitOperation for all operations but those of
@@ -175,6 +178,10 @@ func (h *caller) do(ctx context.Context, verb, path string, query url.Values, op
 		return nil, status.Errorf(codes.InvalidArgument, "make request: %v", err)
 	}
 	req.Header = gax.BuildHeaders(ctx, "accept", "application/json")
+	// The metadata is there by now; what is left are the credentials of the call.
+	if err := httpcall.OptionsOf(opts).Outgoing(metadata.NewOutgoingContext(ctx, nil), req.URL, req.Header); err != nil {
+		return nil, err
+	}
 	if verb == http.MethodPost { // Wait: not sent, tells net/http that it may be repeated on a new connection
 		req.Header["Idempotency-Key"] = []string{}
 	}

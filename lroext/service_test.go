@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -87,6 +90,38 @@ func TestCredentialsStay(t *testing.T) {
 			if "http://"+host != web.URL {
 				t.Errorf("called %s", host)
 			}
+		}
+	})
+}
+
+// secret are credentials of a call.
+type secret struct{ secure bool }
+
+func (s secret) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer t"}, nil
+}
+func (s secret) RequireTransportSecurity() bool { return s.secure }
+
+// Outgoing metadata and credentials of the call are headers, and credentials that
+// need TLS are not sent without.
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var got []string
+		web := lrotest.NewHTTPServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got = append(got, r.Header.Get("Authorization"), strings.Join(r.Header.Values("X-Own-Bin"), " "), r.Header.Get("X-Goog-Request-Params"))
+			_, _ = io.WriteString(w, `{"name": "x", "status": "DONE"}`)
+		}))
+		defer web.Close()
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "x-own-bin", "\x01")
+		for _, secure := range []bool{false, true} {
+			client := clientOf(t, web.URL, web.Client(), lro.WithCallOptions(grpc.PerRPCCredentials(secret{secure})))
+			if _, err := resume(t, client, zonal).Poll(ctx); secure != (status.Code(err) == codes.Unauthenticated) {
+				t.Errorf("Poll with credentials that need TLS %v: %v", secure, err)
+			}
+		}
+		if want := []string{"Bearer t", "AQ", ""}; !slices.Equal(got, want) {
+			t.Errorf("headers %q, want %q", got, want)
 		}
 	})
 }

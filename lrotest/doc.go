@@ -226,6 +226,9 @@
 //	}
 //	client := lro.NewClient(service)
 //
+// With that of [NewComputeHandler] it is Compute Engine, whose own clients it
+// serves.
+//
 // Both work in a bubble, and Drop really closes their connections. They must be
 // closed, or the bubble never ends.
 //
