@@ -31,8 +31,8 @@ import (
 // maxBody is what is read of an answer, in bytes.
 const maxBody = 64 << 20
 
-// NewHTTPService makes a service for [lro.NewClient] that speaks Compute's REST
-// itself, for operations of every scope:
+// NewHTTPService makes a service for [lro.NewClient] that calls Compute's REST
+// API by itself, for operations of every scope:
 //
 //	service, err := lroext.NewHTTPService[*computepb.Operation]("https://compute.googleapis.com/compute/v1", authorized)
 //
@@ -40,10 +40,11 @@ const maxBody = 64 << 20
 // brings the credentials, and is not modified; nil means http.DefaultClient.
 // grpc.PerRPCCredentials of a call are sent too. Only
 // baseURL is called, whatever host a selfLink has, and redirects are not
-// followed unless the client has a CheckRedirect. Otherwise the service is like
-// that of [Service]; it has WaitOperation for all operations but those of
-// organizations. It makes no call now. It fails if baseURL is not an absolute
-// http or https URL, has a query or user, or Op is no extended operation.
+// followed unless the client has a CheckRedirect. WaitOperation is there for all
+// operations but those of organizations; the rest is as in [Service].
+//
+// NewHTTPService makes no call. It fails if baseURL is not an absolute http or
+// https URL, if it has a query or user, and if Op is no extended operation.
 //
 // The service is safe for concurrent use.
 func NewHTTPService[Op proto.Message](baseURL string, client *http.Client) (lro.Service, error) {

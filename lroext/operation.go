@@ -24,11 +24,11 @@ type Generated[Op proto.Message] interface {
 	Poll(context.Context, ...gax.CallOption) error
 }
 
-// Option says more about an operation than its message.
+// Option adds what the message of an operation does not have: where it is.
 type Option func(*place) error
 
-// In says where an operation is whose message has no links: the scope, such as
-// "projects/p/zones/z". It wins over what the links say.
+// In sets the scope of an operation, such as "projects/p/zones/z", for messages
+// without links. It takes precedence over links.
 func In(scope string) Option {
 	return func(p *place) error {
 		parent := p.parent
@@ -43,10 +43,10 @@ func In(scope string) Option {
 	}
 }
 
-// InParent says to which organization or folder an operation of the global scope
-// of organizations belongs, such as "organizations/1": neither its message nor
-// its links have it, and Compute wants it to get the operation. Its name and
-// token carry it. It has no effect on operations in projects.
+// InParent sets the organization or folder of an operation in the global scope
+// of organizations, such as "organizations/1". Compute needs it to return the
+// operation, and neither the message nor its links have it. The operation's name
+// and token carry it. It has no effect on operations in projects.
 func InParent(parent string) Option {
 	return func(p *place) error {
 		*p = p.under(parent)
@@ -54,9 +54,9 @@ func InParent(parent string) Option {
 	}
 }
 
-// StartedBy says where an operation is by the request that started it: the
-// fields of req that google/cloud/extended_operations.proto annotates, such as
-// project and zone, or the parent of an organization's.
+// StartedBy sets the scope of an operation from the request that started it: from
+// the fields of req with (google.cloud.operation_request_field), such as project
+// and zone, or parent_id for organizations.
 func StartedBy(req proto.Message) Option {
 	return func(p *place) error {
 		at, ok := placeWith(pollingFields(req))
@@ -107,11 +107,13 @@ func pollingFields(req proto.Message) map[string]string {
 //	...
 //	op, err := lroext.Operation(client, started)
 //
-// The name follows from its selfLink, or its zone or region, unless opts say
-// more. c must be of the same service; [Service] makes one. The name of the method
-// is that of [MethodOf]. Operation makes no call, and the generated operation
-// may be dropped then. It fails if op is nil or of an extended operation's type
-// in name only, and if nothing says where the operation is.
+// Its name is that of its selfLink, else it is made of its zone or region and
+// of opts. c must be a client of the same service, such as one of [Service] or
+// [NewHTTPService]. The operation's method is the one that [MethodOf] returns.
+//
+// Operation makes no call, and op is not needed afterwards. It fails if op is
+// nil, if its message lacks the annotations of an extended operation, and if
+// neither its links nor opts say where it is.
 func Operation[Op proto.Message](c *lro.Client, op Generated[Op], opts ...Option) (*lro.Operation[Op, Op], error) {
 	p, err := Proto(op, opts...)
 	if err != nil {
@@ -121,8 +123,9 @@ func Operation[Op proto.Message](c *lro.Client, op Generated[Op], opts ...Option
 }
 
 // Wait waits for an operation that a generated method returned and returns its
-// last state: what [Operation] and [lro.Operation.Wait] do, in one call that
-// takes the place of the generated op.Wait(ctx).
+// last state. It calls [Operation] and [lro.Operation.Wait], in place of the
+// generated op.Wait(ctx). Operations without links, and those of organizations,
+// need Operation with its options.
 func Wait[Op proto.Message](ctx context.Context, c *lro.Client, op Generated[Op], opts ...lro.WaitOption) (Op, error) {
 	o, err := Operation(c, op)
 	if err != nil {
@@ -149,9 +152,9 @@ func Resume[Op proto.Message](c *lro.Client, link string) (*lro.Operation[Op, Op
 // tokenPrefix begins the tokens of package lro, and no name of an operation.
 const tokenPrefix = "lro1_"
 
-// Proto returns the google.longrunning operation that stands for what a
-// generated method returned: what a function given to [lro.Method.Start]
-// returns. It makes no call. See [Operation] for opts and errors.
+// Proto returns what a generated method returned as a google.longrunning
+// operation, which is what the function given to [lro.Method.Start] returns. It
+// makes no call. See [Operation] for opts and errors.
 func Proto[Op proto.Message](op Generated[Op], opts ...Option) (*longrunningpb.Operation, error) {
 	m, r, err := messageOf(op)
 	if err != nil {
@@ -210,13 +213,11 @@ func (r roles) nameOf(m protoreflect.Message, opts []Option) (name, error) {
 	return n, nil
 }
 
-// MethodOf returns the method that operations like op are of: R and M are the
-// operation's message, and the name is that of the RPC, such as
-// "google.cloud.compute.v1.Instances.Insert", by the operation's type ("insert")
-// and the collection of its target ("instances"), where the package of the
-// message has one that matches. Else it is empty.
-//
-// A client learns by the method's name how long operations take.
+// MethodOf returns the method of operations like op. Its name is that of the RPC,
+// such as "google.cloud.compute.v1.Instances.Insert": the one in the file of the
+// message that matches the operation's type ("insert") and the collection of its
+// target ("instances"). It is empty if there is none. A client learns how long
+// operations take by the name of their method.
 func MethodOf[Op proto.Message](op Op) lro.Method[Op, Op] {
 	return lro.Method[Op, Op]{Name: rpcOf(op.ProtoReflect())}
 }

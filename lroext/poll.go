@@ -14,19 +14,19 @@ import (
 	"github.com/go-lro/lro/internal/gaxcall"
 )
 
-// PollOperation makes an operation of what a generated method returned, and gets
-// its state by the generated operation's own Poll. Nothing else is needed:
+// PollOperation makes an operation of what a generated method returned and gets
+// its state by the generated operation's own Poll, so that no client is needed:
 //
 //	op, err := lroext.PollOperation(started)
 //
-// There are no long polls, and the operation cannot be cancelled, deleted or
-// listed: that takes the client which [Service] is made of. So does resuming,
-// by the name or token that this operation has too; without links its name is
-// the bare ID, and cannot be resumed. Each operation has a client of its own, with
-// opts, so that none learns from another.
+// The operation is polled, without long polls, and cannot be cancelled or deleted.
+// Its name and token can be resumed with a client of [Service]; if its message has
+// no links, its name is the bare ID, which cannot be resumed. Each operation has
+// an [lro.Client] of its own, made with opts, so that nothing is learned from
+// others.
 //
-// It fails if op is nil or no extended operation. The generated operation is not
-// safe for concurrent use, and must not be used elsewhere meanwhile.
+// PollOperation fails if op is nil or no extended operation. op is not safe for
+// concurrent use and must not be used elsewhere meanwhile.
 func PollOperation[Op proto.Message](op Generated[Op], opts ...lro.ClientOption) (*lro.Operation[Op, Op], error) {
 	m, r, err := messageOf(op)
 	if err != nil {

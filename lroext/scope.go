@@ -25,8 +25,8 @@ type OperationsClient[Req, Op proto.Message] interface {
 	Get(context.Context, Req, ...gax.CallOption) (Op, error)
 }
 
-// Scope is where operations of one of Compute's four services are got from; see
-// [ScopeOf]. It is safe for concurrent use.
+// Scope gets the operations of one scope, such as those in zones, from a client;
+// see [ScopeOf]. It is safe for concurrent use. The zero value is not usable.
 type Scope struct {
 	scope *scope
 	err   error // why there is none
@@ -59,10 +59,10 @@ func (s *scope) waits() bool {
 	return s.wait != nil && time.Now().UnixNano() >= s.noWaitBefore.Load()
 }
 
-// ScopeOf makes a scope of a generated client: the methods Get, and Wait,
-// Cancel, Delete and List where c has them. It makes no call. A client whose Get
-// takes or returns anything else makes a scope whose calls fail with
-// FAILED_PRECONDITION.
+// ScopeOf makes a scope of a generated client of operations. It uses the method
+// Get, and Wait, Cancel, Delete and List if c has them. It makes no call and does
+// not fail: calls of a scope made of nil, or of a client whose Get returns no
+// extended operation, fail with FAILED_PRECONDITION.
 //
 // The client must stay open while the scope is used; its owner closes it.
 func ScopeOf[Req, Op proto.Message](c OperationsClient[Req, Op]) Scope {

@@ -21,15 +21,16 @@ import (
 //
 //	client := lro.NewClient(lroext.Service(lroext.ScopeOf(zones), lroext.ScopeOf(regions), lroext.ScopeOf(globals)))
 //
-// The name of an operation says which of them is called, and only names whose
-// scope is among them work: a call for any other is FAILED_PRECONDITION and says
-// which is missing. Names are those of [Name], and selfLinks.
+// The name of an operation, see [Name], selects the scope. A call for an operation
+// of another scope fails with FAILED_PRECONDITION and names the fields of the
+// client that is missing.
 //
-// WaitOperation is the client's Wait, given up after the time that is asked for:
-// Compute's has no timeout and returns within 2 minutes. DeleteOperation,
-// CancelOperation and ListOperations are the client's methods of these names,
-// and UNIMPLEMENTED where it has none: no client of Compute has Cancel. The
-// parent of ListOperations is a scope, such as "projects/p/zones/z".
+// WaitOperation calls the client's Wait and gives it up after the requested time,
+// since Compute's Wait takes no timeout and returns within 2 minutes.
+// DeleteOperation, CancelOperation and ListOperations call Delete, Cancel and
+// List, and are UNIMPLEMENTED if the client has no such method; Compute's clients
+// have no Cancel. The name in a ListOperations request is a scope, such as
+// "projects/p/zones/z".
 //
 // The retry and the timeout of the generated methods are switched off, since
 // [lro.Policy] decides about both. Service makes no call and does not fail. The

@@ -24,10 +24,10 @@ const requestIDField = "request_id"
 //
 //	op, err := lroext.Start(ctx, client, instances.Insert, &computepb.InsertInstanceRequest{…})
 //
-// req is not modified. Its request_id is used if it is set, and a random one if
-// not; a method without the field is called as [lro.WithoutRequestID] says. The
-// name of the method is that which takes a Req. Where the operation is follows
-// from its links, else from req as [StartedBy] says.
+// req is not modified. Its request_id is used if it is set, else a random one. A
+// method whose request has no such field is called as [lro.WithoutRequestID]
+// describes. The operation's name is made of its links, else of the fields of req
+// that [StartedBy] uses. Its method is the RPC whose request is a Req.
 func Start[Req, Op proto.Message, W Generated[Op]](ctx context.Context, c *lro.Client, call func(context.Context, Req, ...gax.CallOption) (W, error), req Req, opts ...lro.StartOption) (*lro.Operation[Op, Op], error) {
 	md := req.ProtoReflect().Descriptor()
 	id := md.Fields().ByName(requestIDField)
