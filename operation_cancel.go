@@ -83,9 +83,6 @@ func (o *Operation[R, M]) cancelAndWait(ctx context.Context) (stopped *WaitError
 	var repeating sync.WaitGroup
 	repeating.Go(func() {
 		for ok && pause.For(waiting, pauseFor) == nil {
-			if o.Done() {
-				return
-			}
 			_, hint, err := o.cancel(waiting)
 			if err != nil && waiting.Err() != nil {
 				return

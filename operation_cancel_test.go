@@ -57,10 +57,12 @@ func TestCancel(t *testing.T) {
 func TestCancelRefusedBecauseDone(t *testing.T) {
 	t.Parallel()
 	f := &fakeService{get: endsAt(0)}
-	f.cancel = func(context.Context) error { return status.Error(codes.FailedPrecondition, "too late") }
-	op := resume(t, f)
-	if sent, err := op.Cancel(t.Context()); sent || err != nil || !op.Done() {
-		t.Errorf("Cancel: %v, %v, done %v, want false, nil, true", sent, err, op.Done())
+	for _, code := range []codes.Code{codes.FailedPrecondition, codes.NotFound} {
+		f.cancel = func(context.Context) error { return status.Error(code, "too late") }
+		op := resume(t, f)
+		if sent, err := op.Cancel(t.Context()); sent || err != nil || !op.Done() {
+			t.Errorf("Cancel that is refused with %v: %v, %v, done %v, want false, nil, true", code, sent, err, op.Done())
+		}
 	}
 }
 

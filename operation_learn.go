@@ -85,12 +85,12 @@ func (c *core) teachLocked(v view) {
 // after an answer, 0 for none.
 func (c *core) learnedLocked(o observation, a answer, now time.Duration) time.Duration {
 	age, ok := c.ageLocked(now)
-	if !ok || o.done || o.err != nil || o.hint > 0 || o.longPoll {
+	if !ok || o.done || o.err != nil || o.longPoll {
 		return 0
 	}
 	since := max(o.age, 0)
 	after := c.learnt.pause(c.policy, age-since, o.elapsed-since, o.polls)
-	if o.call != calledGet || c.policy.NextPoll != nil || c.wait.phase == idle {
+	if o.call != calledGet || c.wait.phase == idle {
 		return after
 	}
 	x := c.wait.more()

@@ -368,3 +368,42 @@ func TestPollCounts(t *testing.T) {
 		t.Errorf("%d calls count, want 3", got)
 	}
 }
+
+// An operation that was created in the future, by a clock that is ahead, is as old
+// as it has been waited for.
+func TestCreatedInTheFuture(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		op := resume(t, (&fakeService{}).pollOnly())
+		op.wait.begun = clock()
+		time.Sleep(time.Minute)
+		v, err := viewOf(testName, &longrunningpb.Operation{Metadata: anyOf(&lropb.OperationMetadata{
+			CreateTime: timestamppb.New(time.Now().Add(time.Hour)),
+		})}, &longrunningpb.Operation{}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		op.meetLocked(v)
+		if age, ok := op.ageLocked(clock()); !ok || age != time.Minute {
+			t.Errorf("the age is (%v, %v), want the minute of the wait", age, ok)
+		}
+	})
+}
+
+// The end of an operation that was cancelled says nothing about its progress.
+func TestCancelledIsNoForecast(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[codes.Code]float32{codes.Canceled: 0, codes.Internal: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			op := wrap(t, (&fakeService{}).pollOnly())
+			time.Sleep(time.Minute)
+			f := op.learnt.forecast(op.policy)
+			f.aim.readings, f.least, f.most = []reading{{t: 1000, p: 50}}, 2000, 2000
+			op.view.done, op.view.code = true, code
+			op.judgeLocked(f)
+			if got := op.learnt.aims.right + op.learnt.aims.wrong; got != want {
+				t.Errorf("after an end by %v, %v operations count for the trust in progress, want %v", code, got, want)
+			}
+		})
+	}
+}
