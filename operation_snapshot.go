@@ -37,7 +37,7 @@ type view struct {
 	wire []byte // marshalled longrunningpb.Operation, without the name that is known
 	at   int64  // when it was learnt, Unix nanoseconds; 0 for never
 	done bool
-	code codes.Code // of the error; OK without one
+	code codes.Code // of the error, as the service sent it
 }
 
 // viewOf makes a view of op, as an answer about the operation of the given name.
@@ -58,9 +58,6 @@ func viewOf(name string, op, nameless *longrunningpb.Operation, now time.Time) (
 	v := view{wire: wire, at: now.UnixNano(), done: op.GetDone()}
 	if st := op.GetError(); v.done && st != nil {
 		v.code = codes.Code(st.GetCode())
-		if v.code == codes.OK {
-			v.code = codes.Unknown
-		}
 	}
 	return v, nil
 }
