@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -111,4 +113,31 @@ func TestNewWaitsGoFirst(t *testing.T) {
 		cancel()
 		wg.Wait()
 	})
+}
+
+// A WaitOperation that is given up for the last poll may still say when the
+// service wants to be called again.
+func TestLastPollKeepsToAHintThatComesMeanwhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{get: endsAt(time.Hour)}
+		op := wrap(t, hinting{f})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if _, err := op.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Wait: %v, want the deadline", err)
+		}
+		if gets, _ := f.counts(); gets != 0 {
+			t.Errorf("made %d polls, want none: the service asked for a pause", gets)
+		}
+	})
+}
+
+// hinting answers WaitOperation when it is given up, and asks for a pause.
+type hinting struct{ *fakeService }
+
+func (hinting) WaitOperation(ctx context.Context, _ *longrunningpb.WaitOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
+	<-ctx.Done()
+	setMetadata(opts, metadata.Pairs("retry-after", "60"), nil)
+	return running(""), nil
 }
