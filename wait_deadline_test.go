@@ -133,6 +133,25 @@ func TestLastPollKeepsToAHintThatComesMeanwhile(t *testing.T) {
 	})
 }
 
+// A caller with a deadline has its last poll also where it joins others that have
+// none, in a wait whose next poll is far away.
+func TestLastPollOfOneThatJoins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		op := wrap(t, (&fakeService{get: endsAt(5 * time.Second)}).pollOnly(), WithPolicy(Policy{FirstPoll: time.Hour, MaxInterval: time.Hour}))
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = op.Wait(t.Context()) })
+		time.Sleep(time.Second) // sleep: in a bubble
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		begin := time.Now()
+		if _, err := op.Wait(ctx); err != nil || time.Since(begin) < 9*time.Second {
+			t.Errorf("Wait: %v after %v, want success shortly before 10s", err, time.Since(begin))
+		}
+		wg.Wait()
+	})
+}
+
 // hinting answers WaitOperation when it is given up, and asks for a pause.
 type hinting struct{ *fakeService }
 
