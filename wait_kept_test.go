@@ -168,7 +168,7 @@ func TestPollIsRemembered(t *testing.T) {
 }
 
 // WaitOperation is doubted after it did not know several operations in a row,
-// not several in all.
+// not several in all, and after a pause anew.
 func TestDoubtsAreInARow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -186,8 +186,12 @@ func TestDoubtsAreInARow(t *testing.T) {
 			}
 		}
 		client := NewClient(f)
-		for i, missed := range []bool{true, true, false, true, false} {
+		const pauses = 8 // with the operation before
+		for i, missed := range []bool{true, true, false, true, false, true, true, true, true, false} {
 			unknown.Store(missed)
+			if i == pauses {
+				time.Sleep(longPollPause) // sleep: in a bubble
+			}
 			op, err := Strings.Wrap(client, &longrunningpb.Operation{Name: fmt.Sprint("operations/", i)})
 			if err != nil {
 				t.Fatal(err)
