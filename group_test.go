@@ -263,7 +263,7 @@ func TestGroupLongPollsWhatFits(t *testing.T) {
 	for _, test := range []struct {
 		inFlight  int
 		longPolls int
-	}{{10, 5}, {4, 0}} {
+	}{{5, 5}, {4, 0}} {
 		t.Run(fmt.Sprint(test.inFlight), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

@@ -12,10 +12,7 @@ type lane struct {
 	agenda    agenda[*core]
 	waits     int // that belong here, in the agenda or not
 
-	// Calls that are open and count. Of a client, those that were open before the
-	// last turn count no more at the next one.
-	open   int
-	recent int // since the turn
+	open   int // calls that count: of a client, those since the last turn
 	turn   int
 	turned time.Duration
 }
@@ -56,7 +53,6 @@ func (l *lane) opened(k *call) {
 	if k.counts = s.client == nil || !k.long; k.counts {
 		k.turn = l.turn
 		l.open++
-		l.recent++
 	}
 }
 
@@ -69,9 +65,6 @@ func (l *lane) returned(k *call) {
 		l.client.longCalls.drop(k)
 	}
 	if k.counts && k.turn == l.turn {
-		l.recent--
-	}
-	if k.counts && k.turn >= l.turn-1 {
 		l.open--
 	}
 	if s.full {

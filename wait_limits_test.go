@@ -121,8 +121,8 @@ func TestCallsThatHangMakeRoom(t *testing.T) {
 		cancel()
 		wg.Wait()
 		for i := range hung {
-			if j := i + maxCalls; j < len(hung) && hung[j].Sub(hung[i]) < hangs/2 {
-				t.Fatalf("%d calls were begun within %v", maxCalls+1, hung[j].Sub(hung[i]))
+			if j := i + 2*maxCalls; j < len(hung) && hung[j].Sub(hung[i]) < hangs {
+				t.Fatalf("%d calls were begun within %v", 2*maxCalls+1, hung[j].Sub(hung[i]))
 			}
 		}
 	})
@@ -166,6 +166,27 @@ func TestGroupIsFairToClients(t *testing.T) {
 				t.Errorf("%s: %v, want the operation that ended first", op.Name(), err)
 			}
 			break
+		}
+	})
+}
+
+// A group keeps to its limit also where its clients are more than that.
+func TestGroupOfManyClientsKeepsToItsLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const inFlight = 2
+		f := &fleet{begin: time.Now(), end: func(string) time.Duration { return 0 }, took: time.Second}
+		g := Group[Handle]{InFlight: inFlight}
+		for range 5 * inFlight {
+			g.Add(handles(t, NewClient(f), 1)...)
+		}
+		for _, err := range g.Completed(t.Context()) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if f.most != inFlight {
+			t.Errorf("%d calls were open at once, want %d", f.most, inFlight)
 		}
 	})
 }

@@ -14,10 +14,10 @@ const (
 	// the calls of many operations that were started together from taking memory
 	// for all of them at once. WaitOperation does not count.
 	maxCalls = 128
-	// hangs is how long a call may take and count, at least; at most twice as
-	// long. A service that hangs must not keep its other operations from being
-	// polled.
-	hangs = 125 * time.Millisecond
+	// hangs is how long a call counts at most: a service that hangs must not keep
+	// its other operations from being polled. So twice as many may be open for a
+	// moment, and more where calls take longer.
+	hangs = 250 * time.Millisecond
 )
 
 // burst is how much unused time QPS may make up for, so that timers that fire
@@ -225,7 +225,7 @@ func (s *scheduler) pick(now time.Duration) (best *core, at time.Duration) {
 	open, reserved := 0, 0
 	for _, l := range s.lanes {
 		if s.client != nil && now >= l.turned+hangs {
-			l.open, l.recent, l.turn, l.turned = l.recent, 0, l.turn+1, now
+			l.open, l.turn, l.turned = 0, l.turn+1, now
 		}
 		open += l.open
 		reserved += s.share(l)
