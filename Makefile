@@ -55,9 +55,14 @@ install-postgres:
 		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; \
 	fi
 
+FAULT_ROUNDS ?= 2
+
+# The processes of the fault tests are copies of the test binary, so the race
+# detector sees them too.
 .PHONY: test-postgres
-test-postgres: install-postgres ## test what runs on PostgreSQL, which apt installs where it can
+test-postgres: install-postgres ## test what runs on PostgreSQL, which apt installs where it can, with FAULT_ROUNDS (2) faults of each sort
 	LRO_POSTGRES=$${CI:+1} go test -race -count=1 ./internal/pgtest ./server/engine/postgres
+	LRO_POSTGRES=$${CI:+1} go test -race -count=1 -parallel=2 -timeout=0 ./server/engine/postgres/internal/faulttest -fault-rounds=$(FAULT_ROUNDS)
 
 # One package at a time: they start a Temporal service and workers each. Their
 # processes are copies of the test binary, so the race detector sees them too.
