@@ -18,6 +18,10 @@ import (
 	"github.com/go-lro/lro/server/engine/enginetest"
 )
 
+// testLease is short, so that an engine that was cut off stops soon, and long enough
+// for a busy machine.
+const testLease = 3 * time.Second
+
 func TestMain(m *testing.M) { leak.Main(pgtest.Shared(m)) }
 
 func TestEngine(t *testing.T) {
@@ -30,9 +34,16 @@ func TestEngine(t *testing.T) {
 	})
 }
 
-// testLease is short, so that an engine that was cut off stops soon, and long enough
-// for a busy machine.
-const testLease = 3 * time.Second
+// TestEnginePollOnly does without LISTEN.
+func TestEnginePollOnly(t *testing.T) {
+	t.Parallel()
+	pgtest.Required(t)
+	enginetest.Run(t, enginetest.Factory{
+		New:    func(t *testing.T) enginetest.Store { return newStore(t, &Options{Lease: testLease, PollOnly: true}) },
+		Delay:  time.Second,
+		Traits: traits,
+	})
+}
 
 var traits = enginetest.Traits{Subscribe: true, Stats: true, History: true}
 

@@ -47,6 +47,14 @@ func joinedBy(ctx context.Context) *joined {
 	return j
 }
 
+// apart returns a ctx without the transaction of ctx.
+func apart(ctx context.Context) context.Context {
+	if joinedBy(ctx) == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, joinedKey{}, (*joined)(nil))
+}
+
 // Committed makes known what calls with a ctx of [WithTx] or [WithSQLTx] have
 // changed. It may be called once the transaction is committed; without it workers
 // and waiters find the changes when they poll.

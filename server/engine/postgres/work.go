@@ -38,7 +38,7 @@ func (e *Engine) Work(ctx context.Context, w engine.Worker) error {
 	wk := &worker{
 		Worker:      w,
 		concurrency: w.Concurrency,
-		ctx:         context.WithoutCancel(ctx),
+		ctx:         apart(context.WithoutCancel(ctx)),
 		abandoned:   make(chan struct{}),
 		wake:        make(chan struct{}, 1),
 		marks:       make(map[string]*mark),
