@@ -131,6 +131,10 @@ test-generator: ## compare what protoc-gen-go-lro makes of Google's proto files 
 test-compute: ## wait through the clients of Compute Engine, against a fake of it
 	cd lroext/internal/computetest && go vet ./... && go test ./...
 
+.PHONY: test-kin
+test-kin: ## run the recipes of docs/kin.md through the clients of GKE, Cloud SQL and Gen AI, against fakes of them
+	cd internal/kintest && go vet ./... && go tool -modfile=../../tools/go.mod staticcheck ./... && go test ./...
+
 .PHONY: cover
 cover: ## run the tests and print the share of statements they reach
 	@mkdir -p .cache
