@@ -1,6 +1,7 @@
 package lro
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -210,5 +211,37 @@ func TestOperationErrorDetails(t *testing.T) {
 	st, ok := status.FromError(err)
 	if !ok || st.Code() != codes.Unavailable || len(st.Details()) != 2 {
 		t.Errorf("status.FromError = %v, %v, want the operation's status", st, ok)
+	}
+}
+
+// Bytes without a type are no empty response.
+func TestBytesWithoutATypeAreNoResponse(t *testing.T) {
+	t.Parallel()
+	op, err := Method[*emptypb.Empty, *anypb.Any]{}.Wrap(NewClient((&fakeService{}).pollOnly()), &longrunningpb.Operation{
+		Name: testName, Done: true,
+		Result: &longrunningpb.Operation_Response{Response: &anypb.Any{Value: []byte("x")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := op.Result(); err == nil {
+		t.Error("Result: no error")
+	}
+}
+
+// NOT_FOUND of a single poll is ErrGone once the operation was seen.
+func TestPollOfWhatIsGone(t *testing.T) {
+	t.Parallel()
+	f := &fakeService{get: func(_ context.Context, n int) (*longrunningpb.Operation, error) {
+		if n == 2 {
+			return running(""), nil
+		}
+		return nil, status.Error(codes.NotFound, "no such operation")
+	}}
+	op := resume(t, f.pollOnly())
+	for i, want := range []error{ErrNotFound, nil, ErrGone} {
+		if _, err := op.Poll(t.Context()); !errors.Is(err, want) || want != nil && codeOf(err) != codes.NotFound {
+			t.Errorf("poll %d: %v, want %v", i+1, err, want)
+		}
 	}
 }
