@@ -245,3 +245,17 @@ func TestPollOfWhatIsGone(t *testing.T) {
 		}
 	}
 }
+
+// The end of ctx is the cause of a single poll that it ended.
+func TestPollOfEndedContext(t *testing.T) {
+	t.Parallel()
+	op := resume(t, (&fakeService{get: func(ctx context.Context, _ int) (*longrunningpb.Operation, error) {
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}}).pollOnly())
+	shutdown := errors.New("shutdown")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(shutdown)
+	if _, err := op.Poll(ctx); !errors.Is(err, context.Canceled) || !errors.Is(err, shutdown) {
+		t.Errorf("Poll: %v, want the end of ctx and its cause", err)
+	}
+}
