@@ -68,7 +68,7 @@ type facts struct {
 	cancels []*oracle.Event
 	claims  []*oracle.Event
 	ends    []*oracle.Event // of attempts
-	writes  []*oracle.Event // by an external program
+	writes  []*oracle.Event // reports and heartbeats
 	awaits  []*oracle.Event
 }
 
@@ -148,6 +148,9 @@ func (c *checker) order() {
 			ret = math.MaxInt64
 		}
 		op := porcupine.Operation{ClientId: i, Input: e, Call: int64(e.Call), Return: int64(ret)}
+		if e.Do == oracle.Report && e.Attempt > 0 {
+			continue // a handler's is shown at once, and durable later: see reports
+		}
 		switch e.Do {
 		case oracle.Die, oracle.Drain, oracle.Close:
 			all = append(all, op)
@@ -351,21 +354,27 @@ func (c *checker) stopped(lived int, at time.Duration) bool {
 	})
 }
 
-// reports: in one process, no caller sees an older report after a newer one. A
+// reports: in one process, a report is shown at once, and no older one after it. A
 // report is "attempt/place in the script".
 func (c *checker) reports(name string, f *facts) {
 	if f.kind == kindOutside {
 		return // the model has them
 	}
-	order := func(s sight) int {
+	order := func(text string) int {
 		var attempt, place int
-		_, _ = fmt.Sscanf(s.Text, "%d/%d", &attempt, &place) // nothing reported is older than anything
+		_, _ = fmt.Sscanf(text, "%d/%d", &attempt, &place) // nothing reported is older than anything
 		return attempt<<16 | place
 	}
 	for _, a := range f.seen {
 		for _, b := range f.seen {
-			if a.Lived == b.Lived && a.Return > 0 && a.Return < b.Call && order(a) > order(b) {
+			if a.Lived == b.Lived && a.Return > 0 && a.Return < b.Call && order(a.Text) > order(b.Text) {
 				c.complain("%s showed the report %q, and then %q: %v", name, a.Text, b.Text, b.Event)
+				return
+			}
+		}
+		for _, r := range f.writes {
+			if a.State == "RUNNING" && a.View.Attempt == r.Attempt && a.Lived == r.Lived && r.Return < a.Call && order(a.Text) < order(r.Arg) {
+				c.complain("%s showed the report %q after %q was made: %v", name, a.Text, r.Arg, a.Event)
 				return
 			}
 		}

@@ -167,7 +167,9 @@ func (w *world) follow(ctx context.Context, p *process, task *server.Task[detail
 		at := fmt.Sprintf("%d/%d", base.Attempt, i)
 		switch word {
 		case wordReport:
-			if err := task.Report(&lropb.OperationMetadata{StatusMessage: at}); err != nil {
+			e := base
+			e.Do, e.Arg = oracle.Report, at
+			if err := w.report(p, task, e); err != nil {
 				return "", err
 			}
 		case wordSave:
@@ -209,6 +211,16 @@ func (w *world) follow(ctx context.Context, p *process, task *server.Task[detail
 		}
 	}
 	return "", errors.New("the script has no end")
+}
+
+func (w *world) report(p *process, task *server.Task[details], report oracle.Event) error {
+	e := &oracle.Event{}
+	if p.alive() {
+		e = w.history.call(report)
+	}
+	err := task.Report(&lropb.OperationMetadata{StatusMessage: report.Arg})
+	w.history.done(e, oracle.OK)
+	return err
 }
 
 // later is an error that is retried after a while.
