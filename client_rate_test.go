@@ -137,3 +137,26 @@ func TestRate(t *testing.T) {
 		t.Errorf("wait long after the last refusal: %v, want no limit", wait)
 	}
 }
+
+// A limit that is not made use of does not grow: nothing shows that the service
+// would take more.
+func TestRateGrowsWithUse(t *testing.T) {
+	t.Parallel()
+	var r rate
+	now := time.Hour
+	for range 200 {
+		r.spend(now)
+		r.learn(now, false)
+		now += 10 * time.Millisecond
+	}
+	r.learn(now, true)
+	limit := r.limit
+	for range 20 {
+		now += 10 * time.Second
+		r.spend(now)
+		r.learn(now, false)
+	}
+	if r.limit != limit {
+		t.Errorf("the limit of %v grew to %v with a call in 10 s", limit, r.limit)
+	}
+}
