@@ -167,3 +167,22 @@ func TestRoutingHeaderOfManyOperations(t *testing.T) {
 		}
 	}
 }
+
+// A call that fails says nothing about the round trip of those that do not.
+func TestFailedCallsTeachNoRoundTrip(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		op := resume(t, (&fakeService{get: func(_ context.Context, n int) (*longrunningpb.Operation, error) {
+			if n < 3 {
+				<-time.After(10 * time.Second)
+				return nil, unavailable(n)
+			}
+			return succeeded("done"), nil
+		}}).pollOnly())
+		got, err := op.Wait(t.Context())
+		wantValue(t, got, err, "done")
+		if rtt := time.Duration(op.client.rtt.Load()); rtt >= time.Second {
+			t.Errorf("the round trip is %v, want that of the call that was answered", rtt)
+		}
+	})
+}

@@ -123,3 +123,22 @@ func FuzzToken(f *testing.F) {
 		}
 	})
 }
+
+// A token that leaves something open is not refused for it, a long one is, and both
+// forms of a method's name are the same.
+func TestTokenLeavesOpen(t *testing.T) {
+	t.Parallel()
+	if err := (token{Operation: testName}).verify(token{Service: "s", Method: "a.B.C", Response: "r", Metadata: "m"}); err != nil {
+		t.Errorf("verify of a bare token: %v", err)
+	}
+	c := NewClient((&fakeService{}).pollOnly())
+	long := token{Operation: "operations/" + strings.Repeat("x", maxTokenBytes)}.String()
+	if _, err := Any().Resume(c, long); err == nil || !strings.Contains(err.Error(), "longer than") {
+		t.Errorf("Resume of a token of %d bytes: %v, want that it is too long", len(long), err)
+	}
+	path := Any()
+	path.Name = "/a.B/C"
+	if _, err := path.Resume(c, token{Operation: testName, Method: "a.B.C"}.String()); err != nil {
+		t.Errorf("Resume by the other form of the method's name: %v", err)
+	}
+}
