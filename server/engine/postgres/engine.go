@@ -32,6 +32,7 @@ type Engine struct {
 	process *process
 	news    *notifier
 	waits   enginekit.Waits[int64]
+	polled  polled
 	feed    enginekit.Feed // what is sent is sent under mu, so that changes come in their order
 
 	mu       sync.Mutex

@@ -18,9 +18,13 @@ import (
 	"github.com/go-lro/lro/server/engine/enginetest"
 )
 
-// testLease is short, so that an engine that was cut off stops soon, and long enough
-// for a busy machine.
-const testLease = 3 * time.Second
+const (
+	// testLease is long enough for a busy machine: a lost lease is a crash, and
+	// the suite counts them.
+	testLease = 20 * time.Second
+	// shortLease is for tests that wait for its end.
+	shortLease = 5 * time.Second
+)
 
 func TestMain(m *testing.M) { leak.Main(pgtest.Shared(m)) }
 
@@ -116,6 +120,9 @@ func (s *store) Crash(t *testing.T) {
 	owner := s.last.process.owner
 	s.last.process.mu.Unlock()
 	s.exec(t, s.last.sql.expireProc, owner)
+	// It would wait for its lease before it stops.
+	s.last.process.set(owner, 0, time.Time{})
+	s.last.loseAll(owner)
 }
 
 func (s *store) exec(t testing.TB, sql string, args ...any) {

@@ -184,6 +184,8 @@ func (e *Engine) publish(n news, r *row) {
 	switch {
 	case gone && n.deleted != nil:
 		e.feed.Send(engine.Change{Record: n.deleted, Deleted: true})
+	case r != nil && r.hidden:
+		e.feed.Send(engine.Change{Record: r.rec, Deleted: true})
 	case !gone && e.feed.Used():
 		e.feed.Send(engine.Change{Record: e.shownLocked(r)})
 	}

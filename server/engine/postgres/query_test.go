@@ -60,7 +60,7 @@ func TestExecModes(t *testing.T) {
 // bounded time, and the lease is renewed nevertheless.
 func TestPoolInUse(t *testing.T) {
 	t.Parallel()
-	s := newStore(t, &Options{Lease: MinLease})
+	s := newStore(t, &Options{Lease: shortLease}) // less than the pool is in use
 	config, err := pgxpool.ParseConfig(s.url)
 	if err != nil {
 		t.Fatal(err)

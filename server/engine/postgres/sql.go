@@ -97,9 +97,10 @@ type statements struct {
 	expireProc         string
 	deadProcs, lockDead, owned,
 	endedLeases, nextEvents string
-	expire string
-	counts string
-	secret string
+	expire            string
+	counts            string
+	newest, revisions string
+	secret            string
 }
 
 func newStatements(schema string) *statements {
@@ -218,7 +219,9 @@ RETURNING l.seq, l.revision`,
 			) SELECT ` + rowColumns + ` FROM o LEFT JOIN {live} l ON l.seq = o.seq`,
 		counts: `SELECT kind, CASE WHEN owner IS NULL THEN 1 ELSE 2 END, count(*) FROM {live} WHERE NOT hidden GROUP BY 1, 2
 			UNION ALL SELECT kind, state, count(*) FROM {op} WHERE state IS NOT NULL GROUP BY 1, 2`,
-		secret: `SELECT value FROM {secret} WHERE name = $1::text`,
+		newest:    `SELECT seq FROM {op} WHERE seq > $1::bigint ORDER BY seq DESC LIMIT $2::integer`,
+		revisions: `SELECT seq, revision FROM {live} WHERE NOT hidden`,
+		secret:    `SELECT value FROM {secret} WHERE name = $1::text`,
 	}
 	s.tables = replace
 	for _, sql := range s.all() {
@@ -231,6 +234,6 @@ func (s *statements) all() []*string {
 	return []*string{
 		&s.start, &s.startGroup, &s.byRequestKey, &s.get, &s.getMany, &s.lock, &s.claim, &s.claimInfo, &s.end, &s.endOne,
 		&s.dropLive, &s.updateLive, &s.hide, &s.remove, &s.progress, &s.watch, &s.mine, &s.join, &s.renew, &s.leave, &s.expireProc,
-		&s.deadProcs, &s.lockDead, &s.owned, &s.endedLeases, &s.nextEvents, &s.expire, &s.counts, &s.secret,
+		&s.deadProcs, &s.lockDead, &s.owned, &s.endedLeases, &s.nextEvents, &s.expire, &s.counts, &s.secret, &s.newest, &s.revisions,
 	}
 }

@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 var (
-	_ engine.Statser    = (*Engine)(nil)
-	_ engine.Checker    = (*Engine)(nil)
-	_ engine.Historian  = (*Engine)(nil)
-	_ engine.Subscriber = (*Engine)(nil)
+	_ engine.Statser   = (*Engine)(nil)
+	_ engine.Checker   = (*Engine)(nil)
+	_ engine.Historian = (*Engine)(nil)
 )
 
 // Stats implements [engine.Statser].
@@ -75,15 +73,4 @@ func (e *Engine) History(ctx context.Context, name string) ([]engine.Event, erro
 		return nil, fmt.Errorf("read history of operation %q: %w", name, e.storeError(ctx, err))
 	}
 	return enginekit.Events(r.rec, r.history), nil
-}
-
-// Subscribe implements [engine.Subscriber]. Changes gather from the call on,
-// also before the iterator is used; a subscriber is too slow when it has changes
-// of more than 10,000 operations to read. It ends with [engine.ErrClosed] when the
-// engine closes, and with [engine.ErrLagged] when changes of other processes may
-// have been missed, such as after the connection that listens was lost. Of an
-// operation that another process has deleted, a change has the name alone. With
-// [Options.PollOnly] it has the changes of this process alone.
-func (e *Engine) Subscribe(ctx context.Context) iter.Seq2[engine.Change, error] {
-	return e.feed.Subscribe(ctx)
 }

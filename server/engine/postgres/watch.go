@@ -13,7 +13,8 @@ func (e *Engine) runWatch(ctx context.Context) {
 		e.mu.Lock()
 		attempts := len(e.attempts)
 		e.mu.Unlock()
-		if len(waited) == 0 && attempts == 0 {
+		if len(waited) == 0 && attempts == 0 && (e.news.listening() || !e.feed.Used()) {
+			e.polled.forget()
 			if !pause(ctx, time.Hour, e.watchKick) {
 				return
 			}
@@ -43,6 +44,9 @@ func (e *Engine) watch(ctx context.Context) error {
 		for _, seq := range ended {
 			e.fetch(news{seq: seq})
 		}
+	}
+	if err := e.pollFeed(ctx); err != nil {
+		return err
 	}
 	owned := make(map[int64][]*attempt) // by owner
 	e.mu.Lock()

@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"iter"
+	"sync"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+var _ engine.Subscriber = (*Engine)(nil)
+
+// Subscribe implements [engine.Subscriber]. Changes gather from the call on,
+// also before the iterator is used; a subscriber is too slow when it has changes
+// of more than 10,000 operations to read. It ends with [engine.ErrClosed] when the
+// engine closes, and with [engine.ErrLagged] when changes of other processes may
+// have been missed, such as after the connection that listens was lost.
+//
+// Of an operation that another process has deleted, a change has the name alone.
+// Without LISTEN, changes of other processes are found by polling, and an
+// operation that has ended and that another process deletes is in no change.
+func (e *Engine) Subscribe(ctx context.Context) iter.Seq2[engine.Change, error] {
+	if !e.news.listening() && e.open(ctx) == nil {
+		// What is there now is no change.
+		if err := e.polled.begin(ctx, e); err != nil {
+			e.opts.Logger.Warn("operations could not be read for a subscriber, whose changes begin with the next poll", "error", err)
+		}
+	}
+	changes := e.feed.Subscribe(ctx)
+	kick(e.watchKick)
+	return changes
+}
+
+// polled is what a poll for the change feed found last.
+type polled struct {
+	mu       sync.Mutex
+	revision map[int64]int64 // of what lives, by number; nil before the first poll
+	highest  int64           // number that was given to an operation
+}
+
+// begin polls for the first time, if that is to come.
+func (p *polled) begin(ctx context.Context, e *Engine) error {
+	p.mu.Lock()
+	begun := p.revision != nil
+	p.mu.Unlock()
+	if begun {
+		return nil
+	}
+	_, err := p.poll(ctx, e)
+	return err
+}
+
+// forget has the next poll be the first.
+func (p *polled) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.revision = nil
+}
+
+// poll returns the operations that may have changed since the last poll, none for
+// the first.
+func (p *polled) poll(ctx context.Context, e *Engine) ([]int64, error) {
+	p.mu.Lock()
+	highest := p.highest
+	p.mu.Unlock()
+	now := make(map[int64]int64)
+	var fresh []int64
+	err := e.own(ctx, func(q querier) error {
+		clear(now)
+		var err error
+		// Before what lives: what ends in between is found as gone.
+		if fresh, err = seqs(ctx, q, e.sql.newest, highest, maxFresh); err != nil {
+			return err
+		}
+		return each(ctx, q, e.sql.revisions, func(r rows) error {
+			var seq, revision int64
+			err := r.Scan(&seq, &revision)
+			now[seq] = revision
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.revision
+	p.revision = now
+	var changed []int64
+	for _, seq := range fresh {
+		p.highest = max(p.highest, seq)
+		if _, lives := now[seq]; !lives {
+			changed = append(changed, seq) // has ended already
+		}
+	}
+	if before == nil {
+		return nil, nil
+	}
+	for seq, revision := range now {
+		if old, ok := before[seq]; !ok || old != revision {
+			changed = append(changed, seq)
+		}
+	}
+	for seq := range before {
+		if _, ok := now[seq]; !ok {
+			changed = append(changed, seq)
+		}
+	}
+	return changed, nil
+}
+
+// maxFresh bounds the operations that a poll finds although they have ended since
+// the last one.
+const maxFresh = 1000
+
+// pollFeed hands subscribers what other processes have changed, while LISTEN does
+// not tell.
+func (e *Engine) pollFeed(ctx context.Context) error {
+	if !e.feed.Used() || e.news.listening() {
+		e.polled.forget()
+		return nil
+	}
+	changed, err := e.polled.poll(ctx, e)
+	if err != nil {
+		return err
+	}
+	for _, seq := range changed {
+		e.fetch(news{seq: seq})
+	}
+	return nil
+}
