@@ -11,8 +11,9 @@ import (
 )
 
 // Service is anything that returns the state of an operation. The stub
-// longrunningpb.OperationsClient is one, so are lrohttp.Client and what lrogax
-// makes of Google's generated clients; [GetFunc] makes one of a function.
+// longrunningpb.OperationsClient is one, so are lrohttp.Client, what lroconnect
+// returns, and what lrogax makes of Google's generated clients; [GetFunc] makes
+// one of a function.
 //
 // WaitOperation, CancelOperation, DeleteOperation and ListOperations, with the
 // signatures that longrunningpb.OperationsClient gives them, are used where

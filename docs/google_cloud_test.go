@@ -34,6 +34,15 @@ func googleExport(ctx context.Context, library *LibraryClient, req *librarypb.Ex
 	return op.Wait(ctx)
 }
 
+// googleWait has the code of the first screen of README.md.
+func googleWait(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
+	started, err := library.ExportBooks(ctx, req) // a client that Google generated
+	if err != nil {
+		return nil, err
+	}
+	return lrogax.Wait(ctx, client, started) // instead of started.Wait(ctx)
+}
+
 func googleResume(library *LibraryClient, client *lro.Client, nameOrToken string) (*lro.Operation[*librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata], error) {
 	return lrogax.MethodOf(library.ExportBooksOperation(nameOrToken)).Resume(client, nameOrToken)
 }

@@ -39,7 +39,9 @@ func (g *Guard) ServerOptions(creds credentials.TransportCredentials) []grpc.Ser
 // status is UNKNOWN. It must not block, since the calls of a connection wait for
 // each other in it.
 //
-// It is grpc-go's InTapHandle, of which a server can have one.
+// It is grpc-go's InTapHandle, of which a server can have one. grpc-go does not
+// call it for requests that arrive through grpc.Server.ServeHTTP: a program that
+// uses ServeHTTP must authenticate in front of it.
 func Authentication(authenticate func(ctx context.Context, method string) (context.Context, error)) grpc.ServerOption {
 	return grpc.InTapHandle(func(ctx context.Context, call *tap.Info) (context.Context, error) {
 		admitted, err := authenticate(ctx, call.FullMethodName)
