@@ -316,3 +316,13 @@ func eventually(t *testing.T, what string, is func() bool) {
 		enginekit.Pause(t.Context(), 20*time.Millisecond)
 	}
 }
+
+// leave asks a worker to stop (SIGTERM), which must succeed.
+func (w *world) leave(p *child.Process) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
+	defer cancel()
+	if err := p.Stop(ctx); err != nil {
+		w.t.Error(err)
+	}
+}
