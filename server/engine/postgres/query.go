@@ -88,8 +88,11 @@ func (l lockLimited) Query(ctx context.Context, sql string, args ...any) (rows, 
 	return &batchRows{Rows: r, results: results}, nil
 }
 
-// setLockTimeout lasts as long as the transaction.
-const setLockTimeout = "SELECT set_config('lock_timeout', $1::text, true)"
+// Both last as long as the transaction.
+const (
+	setLockTimeout = "SELECT set_config('lock_timeout', $1::text, true)"
+	setTimeouts    = setLockTimeout + ", set_config('idle_in_transaction_session_timeout', $2::text, true)"
+)
 
 // batchRows are those of the last query of a batch.
 type batchRows struct {
@@ -204,7 +207,9 @@ func (e *Engine) transact(ctx context.Context, pool *pgxpool.Pool, f func(querie
 	return e.with(ctx, pool, func(c *pgx.Conn) error {
 		return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 			q := pgxQuerier{tx, e.mode}
-			if _, err := exec(ctx, q, setLockTimeout, milliseconds(lockTimeout)); err != nil {
+			// A process that has stopped would hold its locks, and so its operations,
+			// for ever.
+			if _, err := exec(ctx, q, setTimeouts, milliseconds(lockTimeout), milliseconds(e.opts.Lease)); err != nil {
 				return err
 			}
 			return f(q)
