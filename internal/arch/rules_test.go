@@ -46,6 +46,7 @@ var directions = []direction{
 	{"internal/base64url", nil, "stands at the bottom: the future, the service and engines make tokens"},
 	{"internal/arch", nil, "has tests only"},
 	{"internal/child", nil, "runs any program"},
+	{"internal/cutproxy", nil, "stands between any two processes"},
 	{"internal/httpcall", nil, "stands at the bottom: transports carry calls the same way"},
 	{"internal/computeop", nil, "is a generated message"},
 	{"internal/gaxcall", nil, "stands below the adapters of generated clients"},

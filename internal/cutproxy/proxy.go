@@ -1,13 +1,14 @@
-package faulttest
+package cutproxy
 
 import (
+	"fmt"
 	"net"
 	"sync"
-	"testing"
 )
 
-// proxy stands between a worker and Temporal.
-type proxy struct {
+// Proxy stands between clients and one server. Its methods are safe for
+// concurrent use.
+type Proxy struct {
 	listener net.Listener
 	target   string
 	running  sync.WaitGroup
@@ -19,30 +20,33 @@ type proxy struct {
 	conns   map[net.Conn]struct{}
 }
 
-// newProxy forwards connections to target until the test ends.
-func newProxy(t *testing.T, target string) *proxy {
-	t.Helper()
+// Start forwards the connections that it gets on a free port of 127.0.0.1 to
+// target, HOST:PORT, until [Proxy.Close].
+func Start(target string) (*Proxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return nil, fmt.Errorf("start proxy to %s: %w", target, err)
 	}
-	p := &proxy{listener: listener, target: target, conns: make(map[net.Conn]struct{})}
+	p := &Proxy{listener: listener, target: target, conns: make(map[net.Conn]struct{})}
 	p.changed = sync.NewCond(&p.mu)
 	p.running.Go(p.accept)
-	t.Cleanup(func() {
-		listener.Close()
-		p.mu.Lock()
-		p.ended = true
-		p.mu.Unlock()
-		p.restore()
-		p.running.Wait()
-	})
-	return p
+	return p, nil
 }
 
-func (p *proxy) address() string { return p.listener.Addr().String() }
+// Close ends all connections and waits until they are gone.
+func (p *Proxy) Close() {
+	p.listener.Close()
+	p.mu.Lock()
+	p.ended = true
+	p.mu.Unlock()
+	p.Restore()
+	p.running.Wait()
+}
 
-func (p *proxy) accept() {
+// Address is where the proxy listens, HOST:PORT.
+func (p *Proxy) Address() string { return p.listener.Addr().String() }
+
+func (p *Proxy) accept() {
 	for {
 		near, err := p.listener.Accept()
 		if err != nil {
@@ -52,7 +56,7 @@ func (p *proxy) accept() {
 	}
 }
 
-func (p *proxy) forward(near net.Conn) {
+func (p *Proxy) forward(near net.Conn) {
 	defer near.Close()
 	if !p.add(near) {
 		return
@@ -75,7 +79,7 @@ func (p *proxy) forward(near net.Conn) {
 
 // copy holds what comes while the proxy is cut: to both ends that is a network
 // that drops every packet.
-func (p *proxy) copy(to, from net.Conn) {
+func (p *Proxy) copy(to, from net.Conn) {
 	defer to.Close()
 	defer from.Close()
 	buf := make([]byte, 32<<10)
@@ -95,16 +99,16 @@ func (p *proxy) copy(to, from net.Conn) {
 	}
 }
 
-// cut lets nothing through, and tells nobody.
-func (p *proxy) cut() {
+// Cut lets nothing through, and tells neither end.
+func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.isCut = true
 }
 
-// restore forwards new connections. Those of before are reset, as by a router
-// that has forgotten them.
-func (p *proxy) restore() {
+// Restore forwards new connections. Those of before are reset, as by a router
+// that has forgotten them; also when the proxy was not cut.
+func (p *Proxy) Restore() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := range p.conns {
@@ -116,7 +120,7 @@ func (p *proxy) restore() {
 }
 
 // add reports false when the proxy has ended.
-func (p *proxy) add(c net.Conn) bool {
+func (p *Proxy) add(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
@@ -126,7 +130,7 @@ func (p *proxy) add(c net.Conn) bool {
 	return true
 }
 
-func (p *proxy) remove(c net.Conn) {
+func (p *Proxy) remove(c net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.conns, c)

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/temporal/internal/testserver"
 )
 
@@ -19,15 +20,17 @@ func TestCutConnection(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3*time.Second, testserver.Options{})
 	s := c.server()
-	between := newProxy(t, c.temporal.HostPort())
-	first := c.workerAt(between.address())
+	between, err := cutproxy.Start(c.temporal.HostPort())
+	must(t, err)
+	t.Cleanup(between.Close)
+	first := c.workerAt(between.Address())
 	name := s.start("cut", 8*time.Second)
 	eventually(t, "the operation has run for a second", func() bool { return s.metadata(name).GetProgress().GetDone() >= 10 })
-	between.cut()
+	between.Cut()
 	second := c.worker()
 	eventually(t, "another worker runs the operation", func() bool { return s.metadata(name).GetAttempt() > 1 })
 	eventually(t, "the first worker knows that it has lost its lease", func() bool { return first.leaseLosses() == 1 })
-	between.restore()
+	between.Restore()
 	// Temporal may give the operation to a poll of the first worker that it does
 	// not know to be cut off, and again when the lease of that has ended.
 	resp := s.succeeds(name, "cut")

@@ -70,10 +70,7 @@ func TestKill(t *testing.T) {
 func TestStop(t *testing.T) {
 	t.Parallel()
 	n := rounds(t)
-	// A transaction in which the process was stopped holds its operation, until
-	// the server ends it.
-	const idle = "&options=-c%20idle_in_transaction_session_timeout%3D1000"
-	w := newWorld(t, pgtest.URL(t), workerConfig{Lease: 3 * time.Second, URL: pgtest.URL(t) + "&pool_max_conns=6" + idle})
+	w := newWorld(t, pgtest.URL(t), workerConfig{Lease: 3 * time.Second, URL: pgtest.URL(t) + idle})
 	for i := range n {
 		for _, how := range []string{deaf, holds} {
 			first := w.worker()

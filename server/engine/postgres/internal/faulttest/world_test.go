@@ -30,6 +30,10 @@ import (
 // measures anything with it.
 const limit = 2 * time.Minute
 
+// idle is a parameter of URLs. A transaction in which a process was stopped or
+// cut off holds its operation until the server ends it.
+const idle = "&pool_max_conns=6&options=-c%20idle_in_transaction_session_timeout%3D1000"
+
 // world is a schema, with an engine of this process to start operations, and
 // what it has acknowledged.
 type world struct {
