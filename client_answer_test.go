@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
@@ -228,5 +229,15 @@ func TestTooLargeAnswer(t *testing.T) {
 	stopped, ok := errors.AsType[*WaitError](err)
 	if !ok || stopped.Polls != 1 || status.Code(err) != codes.ResourceExhausted || !strings.Contains(err.Error(), "grpc.MaxCallRecvMsgSize") {
 		t.Errorf("Wait: %v, want RESOURCE_EXHAUSTED after 1 poll that names the option", err)
+	}
+}
+
+// What is quoted of a page is cut between characters: a status must be UTF-8.
+func TestClippedIsUTF8(t *testing.T) {
+	t.Parallel()
+	for n := range 4 {
+		if got := clipped(strings.Repeat("x", n) + strings.Repeat("é", maxQuoted)); !utf8.ValidString(got) {
+			t.Errorf("clipped after %d bytes is not UTF-8", n)
+		}
 	}
 }

@@ -160,3 +160,15 @@ func TestRateGrowsWithUse(t *testing.T) {
 		t.Errorf("the limit of %v grew to %v with a call in 10 s", limit, r.limit)
 	}
 }
+
+// An answer that is too large for the caller is not the service's quota.
+func TestOwnLimitSlowsNothingDown(t *testing.T) {
+	t.Parallel()
+	for permanent, limited := range map[bool]bool{true: false, false: true} {
+		c := NewClient((&fakeService{}).pollOnly())
+		c.learnRate(&callError{status: status.New(codes.ResourceExhausted, "x"), permanent: permanent})
+		if got := c.rate.limit > 0; got != limited {
+			t.Errorf("permanent %v: limited %v, want %v", permanent, got, limited)
+		}
+	}
+}
