@@ -143,17 +143,25 @@ func keepHistory(r *result) (string, error) {
 // judge has the oracle look at a history that was kept.
 func judge(t *testing.T, path string) {
 	t.Helper()
-	b, err := os.ReadFile(path)
+	r, err := readHistory(path)
 	if err != nil {
 		t.Fatal(err)
-	}
-	r := &result{}
-	if err := json.Unmarshal(b, r); err != nil {
-		t.Fatalf("read history %q: %v", path, err)
 	}
 	if v := check(r); len(v.wrong) > 0 {
 		t.Errorf("seed %d:\n%s", r.Seed, strings.Join(v.wrong, "\n"))
 	}
+}
+
+func readHistory(path string) (*result, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &result{}
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, fmt.Errorf("read history %q: %w", path, err)
+	}
+	return r, nil
 }
 
 func parseSeeds(s string) (first, last uint64, err error) {

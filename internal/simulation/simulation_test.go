@@ -138,3 +138,25 @@ func TestParseSeeds(t *testing.T) {
 		}
 	}
 }
+
+// TestHistories: the oracle finds what was wrong in the histories of bugs that
+// were fixed since.
+func TestHistories(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("testdata/histories/*.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("histories: %v, %v", paths, err)
+	}
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel()
+			r, err := readHistory(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := check(r); len(v.wrong) == 0 || v.unknown > 0 {
+				t.Errorf("the oracle finds %q, and gave up %d of %d", v.wrong, v.unknown, v.slots)
+			}
+		})
+	}
+}

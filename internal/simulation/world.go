@@ -384,6 +384,9 @@ func (w *world) disturb(s step) {
 // kill has the process die at a change of the store, or, if that does not come,
 // a while later.
 func (w *world) kill(p *process, s step) {
+	if p == nil {
+		return
+	}
 	h := w.host
 	deaths := h.store.Deaths()
 	fault := deaths[s.Fault%len(deaths)]
@@ -432,6 +435,9 @@ func (w *world) trap(s step) {
 
 // restart stops the process in good order and starts another.
 func (w *world) restart(p *process, missing string, away time.Duration, s step) {
+	if p == nil {
+		return // the store could not be opened any more, which was noted
+	}
 	e := w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Close, Lived: p.number})
 	w.host.store.Heal()
 	if err := w.host.stop(p); err != nil {
