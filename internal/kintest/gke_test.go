@@ -86,11 +86,11 @@ func (f *fakeGKE) GetCluster(_ context.Context, req *containerpb.GetClusterReque
 	return &containerpb.Cluster{Name: req.GetName()}, nil
 }
 
-// dial returns GKE's own client of the fake.
-func (f *fakeGKE) dial(t *testing.T) *container.ClusterManagerClient {
+// dialGKE returns GKE's own client of a fake.
+func dialGKE(t *testing.T, fake containerpb.ClusterManagerServer) *container.ClusterManagerClient {
 	t.Helper()
 	var srv lrotest.Server
-	conn := srv.Dial(func(r grpc.ServiceRegistrar) { containerpb.RegisterClusterManagerServer(r, f) })
+	conn := srv.Dial(func(r grpc.ServiceRegistrar) { containerpb.RegisterClusterManagerServer(r, fake) })
 	t.Cleanup(func() { conn.Close() })
 	return must(container.NewClusterManagerClient(t.Context(), option.WithGRPCConn(conn.ClientConn())))
 }
@@ -108,7 +108,7 @@ func TestGKE(t *testing.T) {
 			t.Parallel()
 			want := expected{gkeOperation, gkeParent + "/clusters/c", tt.code, "Insufficient quota."}
 			testRecipe(t, want, func(t *testing.T, s *script) recipe {
-				clusters := (&fakeGKE{script: s, noStatus: tt.noStatus}).dial(t)
+				clusters := dialGKE(t, &fakeGKE{script: s, noStatus: tt.noStatus})
 				client := lro.NewClient(gkeService{clusters})
 				return recipe{
 					start: func(ctx context.Context) (string, error) {
@@ -139,7 +139,7 @@ func TestGKECancel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake := &fakeGKE{script: &script{steps: []answer{running, running, running, failed}}}
-		op := must(gkeMethod.Resume(lro.NewClient(gkeService{fake.dial(t)}), gkeOperation))
+		op := must(gkeMethod.Resume(lro.NewClient(gkeService{dialGKE(t, fake)}), gkeOperation))
 		if _, err := op.Poll(t.Context()); err != nil || op.Done() {
 			t.Fatalf("before: done %t, %v", op.Done(), err)
 		}
@@ -166,7 +166,7 @@ func TestGKEProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake := &fakeGKE{script: &script{steps: []answer{running, running, succeeded}}}
-		op := must(gkeMethod.Resume(lro.NewClient(gkeService{fake.dial(t)}), gkeOperation))
+		op := must(gkeMethod.Resume(lro.NewClient(gkeService{dialGKE(t, fake)}), gkeOperation))
 		var last int64
 		for s, err := range op.Progress(t.Context()) {
 			if err != nil {
