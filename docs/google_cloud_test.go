@@ -85,6 +85,7 @@ func overHTTP(ctx context.Context, service string) (*lro.Client, error) {
 var (
 	_ = googleExport
 	_ = googleResume
+	_ = googleWait
 	_ = overGRPC
 	_ = overHTTP
 )
