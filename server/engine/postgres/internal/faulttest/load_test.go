@@ -165,3 +165,26 @@ func TestPoolExhausted(t *testing.T) {
 		}()
 	}
 }
+
+// TestSerializable has a role whose transactions are serializable by default:
+// what the server refuses therefore is repeated, by the engine or as another
+// attempt.
+func TestSerializable(t *testing.T) {
+	t.Parallel()
+	n := rounds(t)
+	w := newWorld(t, pgtest.URL(t), workerConfig{
+		Lease: 10 * time.Second, URL: pgtest.URL(t) + "&pool_max_conns=6&options=-c%20default_transaction_isolation%3Dserializable",
+	})
+	w.workers(3)
+	stop := w.load(24, 20*time.Millisecond)
+	enginekit.Pause(t.Context(), time.Duration(n)*2*time.Second)
+	stop()
+	attempts := 0
+	for _, rec := range w.check() {
+		attempts += rec.Attempt
+	}
+	t.Logf("%d attempts", attempts)
+	if w.errors > 0 {
+		t.Errorf("%d starts failed", w.errors)
+	}
+}
