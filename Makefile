@@ -55,10 +55,13 @@ install-postgres:
 		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql; \
 	fi
 
-.PHONY: install-pgbouncer
-install-pgbouncer:
-	@if [[ ! -x /usr/sbin/pgbouncer ]] && ! command -v pgbouncer >/dev/null && command -v apt-get >/dev/null && [[ $$(id -u) == 0 ]]; then \
-		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends pgbouncer; \
+# PgBouncer, and a library that has the server see another time.
+.PHONY: install-postgres-faults
+install-postgres-faults:
+	@if ! command -v /usr/sbin/pgbouncer pgbouncer >/dev/null || ! compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null; then \
+		if command -v apt-get >/dev/null && [[ $$(id -u) == 0 ]]; then \
+			apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends pgbouncer faketime; \
+		fi; \
 	fi
 
 FAULT_ROUNDS ?= 2
@@ -66,7 +69,7 @@ FAULT_ROUNDS ?= 2
 # The processes of the fault tests are copies of the test binary, so the race
 # detector sees them too.
 .PHONY: test-postgres
-test-postgres: install-postgres install-pgbouncer ## test what runs on PostgreSQL, which apt installs where it can, with FAULT_ROUNDS (2) faults of each sort
+test-postgres: install-postgres install-postgres-faults ## test what runs on PostgreSQL, which apt installs where it can, with FAULT_ROUNDS (2) faults of each sort
 	LRO_POSTGRES=$${CI:+1} go test -race -count=1 ./internal/pgtest ./server/engine/postgres
 	LRO_POSTGRES=$${CI:+1} go test -race -count=1 -parallel=2 -timeout=0 ./server/engine/postgres/internal/faulttest -fault-rounds=$(FAULT_ROUNDS)
 

@@ -28,6 +28,8 @@ type Options struct {
 	Durable bool
 	// Settings are further settings of the server, such as "max_connections=20".
 	Settings []string
+	// Env are further variables of the server's environment, NAME=VALUE.
+	Env []string
 }
 
 // Server is a PostgreSQL server on a directory of its own, for one user and
@@ -39,6 +41,7 @@ type Server struct {
 	as      account
 	port    int
 	args    []string
+	env     []string
 }
 
 // Find returns the folder of PostgreSQL's programs: where Debian puts the
@@ -89,7 +92,7 @@ func start(ctx context.Context, dir string, o *Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{bin: bin, dir: dir, as: as}
+	s := &Server{bin: bin, dir: dir, as: as, env: o.Env}
 	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "--pgdata", s.data(), "--username="+User,
 		"--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 	initdb.Dir = dir
@@ -127,6 +130,7 @@ func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 func (s *Server) run(ctx context.Context) error {
 	cmd := exec.Command(filepath.Join(s.bin, "postgres"), append([]string{"-D", s.data(), "-p", strconv.Itoa(s.port)}, s.args...)...)
 	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), s.env...)
 	s.as.apply(cmd)
 	process, _, err := child.Start(ctx, cmd, func(line string) (string, bool) {
 		return "", strings.Contains(line, "database system is ready to accept connections")
