@@ -54,7 +54,7 @@ func (c *Client) waitsFor(name string) bool { return c.selective == nil || c.sel
 type longPollSlot struct{ held bool }
 
 // update takes a slot if one is wanted and to be had, and gives it back if it
-// is of no use any more.
+// is not needed any more.
 func (s *longPollSlot) update(o *core, wanted bool) {
 	wanted = wanted && o.policy.LongPoll > 0 && o.client.waitsFor(o.name)
 	if s.held && !(wanted && o.client.longPollUsable()) {

@@ -230,7 +230,7 @@ func TestCallGivenUpIsNoError(t *testing.T) {
 				fmt.Sprintf("wait %d ends after 1s and 1 polls, done false, <nil>", i+1))
 		}
 		log.want(t, want...)
-		// With no soft errors put up with, one of them would end this wait.
+		// With no soft errors tolerated, one of them would end this wait.
 		got, err := op.Wait(t.Context())
 		wantValue(t, got, err, "x")
 	})

@@ -75,7 +75,7 @@ func TestCompletedDrainsBeforeTheRest(t *testing.T) {
 			}
 		}
 		if len(got) != 3 || got[0] != "operations/0 true" {
-			t.Errorf("Completed yields %q, want what has ended first", got)
+			t.Errorf("Completed yields %q, want operations that are done first", got)
 		}
 	})
 }

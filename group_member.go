@@ -114,7 +114,7 @@ func (g *group) join(it *caller, m *member) {
 	}
 }
 
-// stop yields what has ended, and then each operation that has not, with the
+// stop yields operations that are done, and then each operation that has not, with the
 // error that ctx has ended.
 func (g *group) stop(it *caller, yield func(Handle, error) bool) {
 	for _, m := range g.members() {
@@ -142,7 +142,7 @@ func (g *group) has(m *member) bool {
 	return m.index >= 0
 }
 
-// drain yields what has ended. It returns how many are left to wait for, and
+// drain yields operations that are done. It returns how many are left to wait for, and
 // false once yield has.
 func (g *group) drain(yield func(Handle, error) bool) (left int, ok bool) {
 	for {

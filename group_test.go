@@ -231,7 +231,7 @@ func TestGroupGoesOn(t *testing.T) {
 	})
 }
 
-// Whoever finds the end first, everybody hears of it.
+// All callers hear of the end, no matter which of them found it.
 func TestGroupAndWaitTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

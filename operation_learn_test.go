@@ -25,7 +25,7 @@ type planted struct {
 	takes    time.Duration
 	code     codes.Code // of its end
 	created  bool       // metadata says when it was created
-	progress bool       // and how far it is
+	progress bool       // and the progress it reports
 	polls    int
 }
 

@@ -99,7 +99,7 @@ type decision struct {
 	timeout time.Duration // for doWait: what to ask for
 	err     error         // for doFail
 
-	// noLongPoll tells the client that WaitOperation is of no use, for this
+	// noLongPoll tells the client that WaitOperation does not help, for this
 	// long; forever where it will not change.
 	noLongPoll time.Duration
 	// doubt tells the client that WaitOperation does not know an operation that

@@ -93,7 +93,7 @@ func TestDecide(t *testing.T) {
 		{name: "long poll unimplemented", obs: observation{call: calledWait, err: fail(codes.Unimplemented)}, want: decision{action: doGet, noLongPoll: forever}},
 		{name: "long poll refused", obs: observation{call: calledWait, err: fail(codes.PermissionDenied)}, want: decision{action: doGet},
 			after: func(s pollState) bool { return s.check == suspect }},
-		{name: "long poll was to blame", state: pollState{check: suspect}, obs: observation{call: calledGet, longPoll: true},
+		{name: "long poll was the cause", state: pollState{check: suspect}, obs: observation{call: calledGet, longPoll: true},
 			want: decision{action: doGet, after: 100 * ms, noLongPoll: longPollPause}, after: func(s pollState) bool { return s.check == nothing }},
 		{name: "long poll timed out as error", obs: observation{call: calledWait, asked: time.Second, took: time.Second, err: fail(codes.DeadlineExceeded)}, want: decision{action: doGet}},
 		{name: "long poll timed out as error, a little early", obs: observation{call: calledWait, asked: 10 * time.Second, took: 9 * time.Second, err: fail(codes.DeadlineExceeded)}, want: decision{action: doGet}},

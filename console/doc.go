@@ -25,7 +25,7 @@
 //
 // # Safety
 //
-// Whoever reaches the handler sees every operation of the source and may cancel
+// Everyone who reaches the handler sees every operation of the source and may cancel
 // and delete them, unless [Config].Authorize, [Config].ReadOnly or the mux in
 // front says otherwise. Requests that change something are POST and must come
 // from the console's own pages (http.CrossOriginProtection). Pages load nothing

@@ -65,7 +65,7 @@ func stageOf(s State, cancelled bool) stage {
 	return stage{"running", "Active"}
 }
 
-// meter is how far an operation is.
+// meter is the progress of an operation.
 type meter struct {
 	Percent int    // -1 when not known
 	Count   string // such as "3 of 10 files"; may be empty

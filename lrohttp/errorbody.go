@@ -46,8 +46,8 @@ func encodeError(c anyjson.Codec, st *spb.Status, httpCode int) (int, []byte) {
 	return httpCode, body
 }
 
-// decodeError makes a status of an answer's HTTP status and body, whoever wrote
-// it. proper reports whether the body is a google.rpc.Status in one of its JSON
+// decodeError makes a status of the HTTP status and body of an answer, by a
+// service or by a proxy. proper reports whether the body is a google.rpc.Status in one of its JSON
 // forms, as opposed to the page of a proxy or framework.
 func decodeError(c anyjson.Codec, httpCode int, body []byte) (st *spb.Status, proper bool) {
 	st = &spb.Status{Code: int32(rpccode.FromHTTP(httpCode))}

@@ -309,7 +309,7 @@ func TestCancelDone(t *testing.T) {
 	}
 }
 
-// Whoever is held back sees what a cancellation, Play or a deletion does.
+// A call that is held back sees what a cancellation, Play or a deletion does.
 func TestHeldBackIsWoken(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -189,7 +189,7 @@ func (k Kind[Req, Resp, M]) register() *kind {
 				return nil, err
 			}
 		}
-		// A copy, encoded anew: whoever repeats a start may encode the same
+		// A copy, encoded anew: a caller that repeats a start may encode the same
 		// request in another order.
 		return pack(req)
 	}

@@ -50,7 +50,7 @@ func (t *Task[M]) Metadata() M {
 	}
 	m, err := unpack[M](packed)
 	if err != nil {
-		// A kind whose metadata type was changed: the old one is of no use.
+		// A kind whose metadata type was changed: the old one does not help.
 		return newMessage[M]()
 	}
 	return m

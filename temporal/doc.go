@@ -19,7 +19,7 @@
 //
 // It keeps the promises of package engine; what an engine on one file can do
 // and this one cannot is told promise by promise in docs/engines.md. In short:
-// an operation that has not ended cannot be deleted; what has ended stays as
+// an operation that has not ended cannot be deleted; operations that are done stay as
 // long as the namespace retains it; a list may miss the latest changes; and
 // operations are claimed about in the order in which they were started, not
 // exactly.

@@ -9,9 +9,9 @@ import (
 )
 
 // An operation whose work is done elsewhere is an activity in a queue of its
-// own. Whoever polls that queue claims it for whoever has its lease: what
-// counts is that Temporal takes it for started. So every engine that starts
-// one, or writes to one that nobody has claimed, polls until it is closed.
+// own. An engine that polls that queue claims it on behalf of the caller that
+// has its lease: only Temporal's view that it is started matters. So every engine
+// that starts one, or writes to one that is not claimed, polls until it is closed.
 
 // claimPolls is how many polls for them an engine has under way, so that starts
 // do not wait for each other.

@@ -39,8 +39,8 @@ type Options struct {
 
 	// Lease is how long the process of an attempt may not be heard of before
 	// the operation is given to another one. It is heard of three times in that
-	// time. It belongs to the operations that this engine starts, whoever runs
-	// them. 0 means 10 s; at least 1 s.
+	// time. It applies to the operations that this engine starts, in whichever
+	// process they run. 0 means 10 s; at least 1 s.
 	Lease time.Duration
 
 	// MaxPayload is the greatest size in bytes of what goes to Temporal at

@@ -128,7 +128,7 @@ func TestSource(t *testing.T) {
 		t.Errorf("History = %v, %v, want it from created to ended", events, err)
 	}
 	if err := src.Cancel(t.Context(), name); err != nil {
-		t.Errorf("Cancel of what has ended = %v", err)
+		t.Errorf("Cancel of an operation that is done = %v", err)
 	}
 	follow(t, src, func() {
 		if err := src.Delete(t.Context(), name); err != nil {

@@ -157,9 +157,9 @@ func TestServeUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--listen", ":0"}, "would answer other machines without TLS, whoever asks"},
-		{[]string{"--listen", "0.0.0.0:0"}, "would answer other machines without TLS, whoever asks"},
-		{append([]string{"--listen", "[::]:0"}, cert...), "would answer other machines whoever asks"},
+		{[]string{"--listen", ":0"}, "would answer other machines without TLS and authentication"},
+		{[]string{"--listen", "0.0.0.0:0"}, "would answer other machines without TLS and authentication"},
+		{append([]string{"--listen", "[::]:0"}, cert...), "would answer other machines without authentication"},
 		{[]string{"--listen", "nonsense"}, `--listen "nonsense": `},
 		{[]string{"--client-ca", files.CA}, "--client-ca needs --cert and --key"},
 		{[]string{"--cert", files.ServerCert}, "--cert needs --key"},

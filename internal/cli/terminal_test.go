@@ -87,12 +87,12 @@ operations/ID  SUCCEEDED
 operations/ID  FAILED  NOT_FOUND: no such\nthing`},
 		{"wait timeout", 110, []string{"wait", "--timeout", "1s", running}, 124, `
 lro: wait for operation "operations/ID": timed out after T; it may still run
-to go on waiting: lro wait operations/ID`},
+to resume waiting: lro wait operations/ID`},
 		{"watch", 110, []string{"watch", "--timeout", "1s", running, done}, 124, `
 T  operations/ID  SUCCEEDED
 T  operations/ID  RUNNING  0%  0 of 4 steps
 lro: wait for operation "operations/ID": timed out after T; it may still run
-to go on waiting: lro watch operations/ID`},
+to resume waiting: lro watch operations/ID`},
 		{"cancel", 80, []string{"cancel", done}, 0, `
 operations/ID  SUCCEEDED`},
 		{"delete", 80, []string{"delete", doomed}, 0, `
@@ -184,7 +184,7 @@ func TestTerminalBarOfSeveral(t *testing.T) {
 	}
 	c.press(ctrlC)
 	status, screen := c.end()
-	if status != 130 || !strings.Contains(screen, "to go on waiting: lro wait "+running) {
+	if status != 130 || !strings.Contains(screen, "to resume waiting: lro wait "+running) {
 		t.Errorf("after Ctrl-C: status %d, screen\n%s\nwant 130 and the command for the one that is left", status, screen)
 	}
 }
@@ -199,7 +199,7 @@ func TestInterrupt(t *testing.T) {
 		c.until(`0/4 steps`)
 		c.press(ctrlC)
 		status, screen := c.end()
-		want := "lro: wait for operation \"" + name + "\": interrupted; it may still run\nto go on waiting: lro wait " + name
+		want := "lro: wait for operation \"" + name + "\": interrupted; it may still run\nto resume waiting: lro wait " + name
 		if status != 130 || !strings.HasSuffix(screen, want) {
 			t.Errorf("after Ctrl-C: status %d, screen\n%s\nwant 130 and\n%s", status, screen, want)
 		}

@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Status is how far an operation is.
+// Status is the state of an operation.
 type Operation_Status int32
 
 const (

@@ -134,7 +134,7 @@ func TestSpannerDiesOfWhatItLacks(t *testing.T) {
 	}
 }
 
-// Whoever waits while the server dies learns that it is away, and not that the
+// A caller that waits while the server dies learns that it is away, and not that the
 // operation failed.
 func TestSpannerDiesWhileWaiting(t *testing.T) {
 	t.Parallel()

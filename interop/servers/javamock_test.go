@@ -369,7 +369,7 @@ func testMockCancel(t *testing.T, over transport) {
 			t.Fatal(err)
 		}
 		if o := <-outcome; !op.Snapshot().Cancelled() {
-			t.Errorf("Await: %v, want CANCELLED, whoever asked for it", o.Err)
+			t.Errorf("Await: %v, want CANCELLED, no matter which caller requested it", o.Err)
 		}
 	})
 }

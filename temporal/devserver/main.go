@@ -58,7 +58,7 @@ func parse(args []string) (*options, error) {
 		o.namespaces = append(o.namespaces, name)
 		return nil
 	})
-	f.DurationVar(&o.retention, "retention", 24*time.Hour, "keep what has ended for `DURATION`, in namespaces that this makes")
+	f.DurationVar(&o.retention, "retention", 24*time.Hour, "keep workflows that are done for `DURATION`, in namespaces that this makes")
 	f.IntVar(&o.shards, "shards", 4, "divide histories over `N` shards; cannot change once the store is made")
 	f.BoolVar(&o.untilEOF, "until-eof", false, "stop when standard input ends")
 	f.StringVar(&o.logLevel, "log-level", "fatal", "log to standard error from `LEVEL` on: debug, info, warn, error, fatal")

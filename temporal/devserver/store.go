@@ -102,7 +102,7 @@ func postgresStore(text string) (main, visibility *config.SQL, err error) {
 	return main, visibility, nil
 }
 
-// makeDatabases makes what is missing, as whoever may connect to admin.
+// makeDatabases makes what is missing, with the role that connects to admin.
 func makeDatabases(admin, main, visibility *config.SQL) error {
 	for _, d := range []struct {
 		store           *config.SQL

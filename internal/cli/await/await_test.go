@@ -448,7 +448,7 @@ func TestInterrupted(t *testing.T) {
 				if n := len(script.Calls(lrotest.CancelOperation)); n != tt.calls {
 					t.Errorf("%d calls of CancelOperation, want %d", n, tt.calls)
 				}
-				if tt.status == exit.Interrupted && exit.HintOf(r.failure) != "to go on waiting: lro wait operations/x" {
+				if tt.status == exit.Interrupted && exit.HintOf(r.failure) != "to resume waiting: lro wait operations/x" {
 					t.Errorf("hint %q, want how to go on", exit.HintOf(r.failure))
 				}
 			})
@@ -480,7 +480,7 @@ func TestManyNames(t *testing.T) {
 		time.AfterFunc(time.Second, func() { cancel(exit.ErrInterrupted) })
 		r = wait(ctx, srv, names.String(), "-")
 		hint, left := exit.HintOf(r.failure), n-strings.Count(r.out, "\n")
-		if want := "to go on waiting: lro wait -  # with the " + term.Count(int64(left)) + " names that are left, one a line"; hint != want {
+		if want := "to resume waiting: lro wait -  # with the " + term.Count(int64(left)) + " names that are left, one a line"; hint != want {
 			t.Errorf("hint %q, want %q", hint, want)
 		}
 	})
@@ -529,9 +529,9 @@ func TestLineWithoutProgress(t *testing.T) {
 func TestResumeNamesFromInput(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]string{
-		1: "to go on waiting: lro wait operations/1",
-		5: "to go on waiting: lro wait operations/1 operations/2 operations/3 operations/4 operations/5",
-		6: "to go on waiting: lro wait -  # with the 6 names that are left, one a line",
+		1: "to resume waiting: lro wait operations/1",
+		5: "to resume waiting: lro wait operations/1 operations/2 operations/3 operations/4 operations/5",
+		6: "to resume waiting: lro wait -  # with the 6 names that are left, one a line",
 	} {
 		bubble(t, func(t *testing.T) {
 			srv := &lrotest.Server{}

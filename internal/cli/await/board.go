@@ -186,7 +186,7 @@ func (b *board) update(p term.Progress) {
 	b.meter.Update(p)
 }
 
-// progress shows how far an operation is. An operation about which nothing
+// progress shows the progress of an operation. An operation about which nothing
 // changed is not shown again, nor is one whose end was shown meanwhile.
 func (b *board) progress(name string, op *longrunningpb.Operation) {
 	if _, over := b.ended[name]; over || !b.changed(name, op) {

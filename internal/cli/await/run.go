@@ -244,7 +244,7 @@ func (w *waiter) stopped(ctx context.Context, cause error) error {
 	default:
 		return w.Explain(ctx, what, cause)
 	}
-	return exit.Hint(fmt.Errorf("%s: %w", what, cause), "to go on waiting: "+resume)
+	return exit.Hint(fmt.Errorf("%s: %w", what, cause), "to resume waiting: "+resume)
 }
 
 func plural(n int, noun string) string {

@@ -31,12 +31,12 @@ func New(io *term.IO) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "console",
 		Short: "Look at the operations of a service in a browser",
-		Long: `Serve a web page over the operations of a service: what is there, how far it is,
+		Long: `Serve a web page over the operations of a service: their states, their progress,
 what failed and why, with buttons to cancel and to delete.
 
-It calls the service with the credentials given here, whoever looks. So by default
-it answers this machine alone; in front of a console for others stands something
-that knows them. Mind that other users of this machine can reach it too.
+It calls the service with the credentials given here, for everyone who opens it. So
+by default it answers this machine alone; put a proxy that authenticates users in
+front of a console for others. Other users of this machine can reach it too.
 
 A server of lro serve has a console of its own, which knows more: states, counts,
 history, and changes as they happen. This one asks the service again and again.`,
@@ -56,7 +56,7 @@ history, and changes as they happen. This one asks the service again and again.`
 	f.BoolVar(&o.readOnly, "read-only", false, "do not cancel or delete anything")
 	f.StringArrayVar(&o.hosts, "host", nil, "also answer under the host `NAME`; may be repeated")
 	f.DurationVar(&o.poll, "poll", 2*time.Second, "ask the service again every `DURATION`, while somebody looks")
-	f.BoolVar(&o.insecure, "insecure-allow-anyone", false, "answer other machines, whoever asks")
+	f.BoolVar(&o.insecure, "insecure-allow-anyone", false, "answer other machines without authentication")
 	o.AddTo(cmd, io)
 	_ = cmd.Flags().MarkHidden("output") // there is nothing to be printed
 	return cmd

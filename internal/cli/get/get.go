@@ -19,7 +19,7 @@ func New(io *term.IO) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get NAME...",
 		Short: "Show operations as they are now",
-		Long: `Show what the service knows of each operation now: its state, how far it is, and
+		Long: `Show what the service knows of each operation now: its state, its progress, and
 how it ended. NAME is as for lro wait.
 
 The exit status is 0 when all were found and none has failed, 1 when the state of

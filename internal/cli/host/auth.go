@@ -159,7 +159,7 @@ func callerOf(c *x509.Certificate) string {
 	return "certificate-" + hex.EncodeToString(hash[:16])
 }
 
-// open reports whether a method is for everybody: probes have no token.
+// open reports whether a method needs no token: probes have no token.
 func open(method string) bool {
 	return strings.HasPrefix(method, "/"+healthpb.Health_ServiceDesc.ServiceName+"/")
 }

@@ -32,7 +32,7 @@ type JSON struct {
 	Error           *JSONError      `json:"error,omitempty"`
 }
 
-// JSONProgress is how far an operation is.
+// JSONProgress is the progress of an operation.
 type JSONProgress struct {
 	Percent *int   `json:"percent,omitempty"`
 	Done    int64  `json:"done"`

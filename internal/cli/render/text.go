@@ -196,7 +196,7 @@ func (o *Operation) Line(io *term.IO) string {
 	return text
 }
 
-// Change is how an operation stands and how far it is, in one line.
+// Change is the state and the progress of an operation, in one line.
 func (o *Operation) Change(io *term.IO) string {
 	if o.Proto.GetDone() {
 		return o.Line(io)

@@ -185,9 +185,9 @@ func (o *options) confine(c *host.Config, reached bool) error {
 func without(encrypted, known bool) string {
 	switch {
 	case encrypted:
-		return "whoever asks"
+		return "without authentication"
 	case known:
 		return "without TLS"
 	}
-	return "without TLS, whoever asks"
+	return "without TLS and authentication"
 }

@@ -97,7 +97,7 @@ func (m *Meter) Update(p Progress) {
 	m.showLocked(0)
 }
 
-// Note shows that something is amiss without changing how far it is.
+// Note shows that something is amiss without changing the progress.
 func (m *Meter) Note(text string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -25,7 +25,7 @@ The exit status is that of the worst outcome: 1 when the state of an operation
 could not be learnt, else 3 when one has failed, else 4 when one was cancelled,
 else 0. With --any it is that of the first that ended. It is 124 when --timeout
 passed and 130 after Ctrl-C; both leave the operations alone and print the
-command that goes on waiting.`,
+command that resumes waiting.`,
 		Example: `  # Wait for one operation, two minutes at most
   lro wait --timeout 2m operations/o00000001dh81jkr451k8qkb
 

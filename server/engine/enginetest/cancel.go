@@ -210,7 +210,7 @@ func deleteRunning(v *env) {
 func deleteWaiters(v *env) {
 	rec := v.start(engine.Spec{})
 	if v.DeleteNeedsEnd {
-		v.Skip("declared: only what has ended can be deleted, and nobody waits for that")
+		v.Skip("declared: only operations that are done can be deleted, and no caller waits for those")
 	}
 	var wg sync.WaitGroup
 	for range 5 {
@@ -232,7 +232,7 @@ func deleteSurvives(v *env) {
 
 func deleteThenCrash(v *env) {
 	if v.DeleteNeedsEnd {
-		v.Skip("declared: only what has ended can be deleted")
+		v.Skip("declared: only operations that are done can be deleted")
 	}
 	c := v.work()
 	rec := v.start(engine.Spec{})

@@ -134,7 +134,7 @@ func leaseNotRun(v *env) {
 
 func leaseDeleted(v *env) {
 	if v.DeleteNeedsEnd {
-		v.Skip("declared: only what has ended can be deleted")
+		v.Skip("declared: only operations that are done can be deleted")
 	}
 	rec := v.start(engine.Spec{External: true})
 	v.delete(rec.Name)

@@ -149,7 +149,7 @@ func subscribeElsewhere(t *testing.T, a, b *Engine) {
 		t.Fatal(err)
 	}
 	until("the end", func(c engine.Change) bool { return c.Record.State == engine.Succeeded })
-	if b.opts.PollOnly { // declared: not of what has ended
+	if b.opts.PollOnly { // declared: not of operations that are done
 		rec = mustStart(t, a, engine.Spec{})
 		until("another start", func(c engine.Change) bool { return c.Record.State == engine.Pending })
 	}
