@@ -63,6 +63,31 @@ func serveBehind(t *testing.T, p page, times int, f *fakeService) *grpc.ClientCo
 	}))
 }
 
+// serveGRPC serves f by grpc-go's own transport.
+func serveGRPC(t *testing.T, f *fakeService) *grpc.ClientConn {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	longrunningpb.RegisterOperationsServer(server, operationsServer{f: f})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = conn.Close()
+		server.Stop()
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return conn
+}
+
 func serveHTTP(t *testing.T, h http.Handler, opts ...grpc.DialOption) *grpc.ClientConn {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -162,14 +187,19 @@ func TestServiceIsBelieved(t *testing.T) {
 		}}
 		policy := fast
 		policy.NotFoundGrace = -1
-		op := resume(t, longrunningpb.NewOperationsClient(serveBehind(t, page{}, 0, f)), WithPolicy(policy))
-		_, err := op.Wait(t.Context())
-		stopped, ok := errors.AsType[*WaitError](err)
-		if !ok || stopped.Polls != 1 || status.Code(err) != code {
-			t.Errorf("Wait over gRPC: %v, want %v after 1 poll", err, code)
+		// grpc-go's own transport sends the status without a header, its handler of
+		// net/http with one.
+		for _, conn := range []*grpc.ClientConn{serveGRPC(t, f), serveBehind(t, page{}, 0, f)} {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			_, err := resume(t, longrunningpb.NewOperationsClient(conn), WithPolicy(policy)).Wait(ctx)
+			cancel()
+			stopped, ok := errors.AsType[*WaitError](err)
+			if !ok || stopped.Polls != 1 || status.Code(err) != code {
+				t.Errorf("Wait over gRPC: %v, want %v after 1 poll", err, code)
+			}
 		}
 		f.get = func(context.Context, int) (*longrunningpb.Operation, error) { return nil, status.Error(code, "no") }
-		_, err = resume(t, f.pollOnly(), WithPolicy(policy)).Wait(t.Context())
+		_, err := resume(t, f.pollOnly(), WithPolicy(policy)).Wait(t.Context())
 		if stopped, ok := errors.AsType[*WaitError](err); !ok || stopped.Polls != 1 || status.Code(err) != code {
 			t.Errorf("Wait in process: %v, want %v after 1 poll", err, code)
 		}

@@ -15,7 +15,8 @@
 // "WaitOperation", and what instruments the transport, such as otelgrpc, adds
 // the call below. There are no spans for the pauses between. In an [lro.Group] a
 // wait begins with the first call that an iteration makes for the operation, and
-// ends with the iteration at the latest.
+// ends with the iteration at the latest. Metadata of another type than declared is
+// an exception event of its poll, which has not failed.
 //
 // Attributes of both are
 //

@@ -143,6 +143,9 @@ func (o *observer) pollEnd(ctx context.Context, e lro.PollEnd) {
 	switch {
 	case e.Err == nil:
 		span.SetAttributes(stateAttributes(e.Snapshot)...)
+		if e.MetadataErr != nil {
+			span.RecordError(e.MetadataErr) // an event; the poll itself has not failed
+		}
 	case !timedOut(ctx, e) && ctx.Err() != context.Canceled: // with which it was given up, since no caller waits
 		setError(span, e.Err)
 	}

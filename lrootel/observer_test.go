@@ -10,6 +10,8 @@ import (
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	otelcodes "go.opentelemetry.io/otel/codes"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -17,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/go-lro/lro"
 )
@@ -168,6 +171,27 @@ func TestLeft(t *testing.T) {
 		}
 		if diff := cmp.Diff(wantMetrics, r.metrics(t)); diff != "" {
 			t.Errorf("metrics (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Metadata of another type than declared is an event of the poll, which has not
+// failed.
+func TestMetadataOfAnotherType(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		op := succeeded()
+		op.Metadata = pack(wrapperspb.String("no metadata"))
+		r := newRig(answers(op))
+		if _, err := r.wrap(t).Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		poll := r.spans.Ended()[0]
+		if len(poll.Events()) != 1 || poll.Status().Code != otelcodes.Unset {
+			t.Fatalf("poll has events %v and status %v, want one event and no status", poll.Events(), poll.Status())
+		}
+		if got := text(attribute.NewSet(poll.Events()[0].Attributes...)); !strings.Contains(got, "StringValue") {
+			t.Errorf("event has attributes %q, want the type of the metadata", got)
 		}
 	})
 }
