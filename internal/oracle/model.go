@@ -188,6 +188,10 @@ func (r Rules) cancelled(s state, e *Event) []state {
 		s.cancel = true
 		if s.stage == engine.Pending {
 			s = s.end("err:CANCELLED")
+		} else if e.Seen != nil && e.Seen.Done() {
+			// The answer is a state after the request. It may be one that another
+			// call has ended meanwhile, which the next answers have to confirm.
+			return when(e.Seen.Name == s.name && e.Seen.Cancel, s)
 		}
 	}
 	return r.answers(s, e)

@@ -56,6 +56,8 @@ func TestModel(t *testing.T) {
 		{"checkpoint lost", Rules{}, []Event{start, claim, saved, died, again}, false},
 		{"write of an older attempt", Rules{}, []Event{start, claim, died, again, saved}, false},
 		{"runs after it was cancelled", Rules{}, []Event{start, {Do: Cancel, Name: "a"}, {Do: Get, Name: "a", Seen: &View{Name: "a", State: "CANCELLED", Cancel: true, Result: "err:CANCELLED"}}, claim}, false},
+		{"ends while it is cancelled", Rules{External: true}, []Event{external, {Do: Cancel, Name: "a", Seen: &View{Name: "a", State: "SUCCEEDED", Attempt: 1, Cancel: true, Result: "ok:x"}}, {Do: Complete, Name: "a", Arg: "x"}, {Do: Get, Name: "a", Seen: &View{Name: "a", State: "SUCCEEDED", Attempt: 1, Cancel: true, Result: "ok:x"}}}, true},
+		{"ended when it was cancelled, and runs on", Rules{External: true}, []Event{external, {Do: Cancel, Name: "a", Seen: &View{Name: "a", State: "SUCCEEDED", Attempt: 1, Cancel: true, Result: "ok:x"}}, {Do: Get, Name: "a", Seen: &View{Name: "a", State: "SUCCEEDED", Attempt: 1, Cancel: true, Result: "ok:x"}}}, false},
 		{"cancelled, then deleted", Rules{}, []Event{start, {Do: Cancel, Name: "a"}, {Do: Delete, Name: "a"}, gone}, true},
 		{"deleted and there", Rules{}, []Event{start, {Do: Delete, Name: "a"}, sees(Get, "PENDING", 0, "")}, false},
 		{"deleted while it ran", Rules{}, []Event{start, claim, {Do: Delete, Name: "a"}, saved, finish, gone}, true},
