@@ -17,7 +17,10 @@ import (
 
 // The code of engines.md.
 
-var shipping = server.Kind[*wrapperspb.StringValue, *emptypb.Empty, *lropb.OperationMetadata]{Name: "ship"}
+var shipping = server.Kind[*wrapperspb.StringValue, *emptypb.Empty, *lropb.OperationMetadata]{
+	Name:  "ship",
+	Retry: server.Retry{MaxAttempts: -1}, // after UNAVAILABLE: the database was restarted, for example
+}
 
 func placeOrder(ctx context.Context, orders *server.Server, engine *postgres.Engine, item string) (name string, err error) {
 	err = engine.InTx(ctx, func(ctx context.Context, tx pgx.Tx) error {

@@ -21,6 +21,8 @@ const (
 	// acquireTimeout is how long a call waits for a connection of a pool whose
 	// connections are all in use.
 	acquireTimeout = 10 * time.Second
+	// commitTimeout is how long InTx waits for the answer to a commit.
+	commitTimeout = 10 * time.Second
 	// statementTimeout bounds what the engine does on its own.
 	statementTimeout = 30 * time.Second
 	// lockTimeout bounds the wait for a row, or a request ID, that another

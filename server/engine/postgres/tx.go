@@ -72,16 +72,48 @@ func (e *Engine) Committed(ctx context.Context) {
 
 // InTx runs f in a transaction of the engine's pool, commits it if f returns nil
 // and rolls it back otherwise. f gets a ctx of [WithTx].
+//
+// A transaction that lost against another one, by a deadlock or a serialization
+// failure, is repeated a few times, so f should have no effects but those of tx.
+// When the database cannot be reached, the connection is lost or no repetition
+// helped, the error wraps [engine.ErrUnavailable]: returned by a handler, it is
+// one that [server.Kind] retries where it has retries. Other errors are f's own,
+// or the commit's.
+//
+// Once f has returned nil the commit does not depend on ctx any more. An error
+// that wraps engine.ErrUnavailable may mean that the answer to the commit was
+// lost: the transaction may have been committed. A repetition of a start with the
+// same request ID returns the operation that is there.
 func (e *Engine) InTx(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
 	var in context.Context
-	err := pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
+	var connected bool // when the error came
+	err := e.with(ctx, e.pool, func(c *pgx.Conn) (err error) {
+		connected = false
+		tx, err := c.Begin(ctx)
+		if err != nil {
+			return err
+		}
 		in = WithTx(ctx, tx)
-		return f(in, tx)
+		err = f(in, tx)
+		connected = !c.IsClosed()
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+		defer cancel()
+		if err != nil {
+			_ = tx.Rollback(end) // the error of f is what the caller needs
+			return err
+		}
+		err = tx.Commit(end)
+		connected = !c.IsClosed()
+		return err
 	})
-	if err == nil {
+	switch {
+	case err == nil:
 		e.Committed(in)
+		return nil
+	case connected && !transient(err):
+		return err
 	}
-	return err
+	return e.storeError(ctx, err)
 }
 
 // changed makes changes known: now, or when the transaction of ctx is committed.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx" of database/sql
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -263,6 +264,82 @@ func TestCompleteInTransaction(t *testing.T) {
 			t.Errorf("rows = %q, %v; want %q alone", effects, err, want)
 		}
 	})
+}
+
+// TestInTx: what of a transaction is repeated, and which errors say that another
+// attempt may succeed.
+func TestInTx(t *testing.T) {
+	t.Parallel()
+	e := newStore(t, &Options{}).open(t)
+	own := errors.New("own")
+	for _, tt := range []struct {
+		name        string
+		f           func(ctx context.Context, tx pgx.Tx, run int) error
+		runs        int
+		fails       bool
+		unavailable bool
+	}{
+		{"an error of its own", func(context.Context, pgx.Tx, int) error { return own }, 1, true, false},
+		{"a statement that fails", func(ctx context.Context, tx pgx.Tx, _ int) error {
+			_, err := tx.Exec(ctx, "SELECT 1/0")
+			return err
+		}, 1, true, false},
+		{"a deadlock, once", func(_ context.Context, _ pgx.Tx, run int) error {
+			if run == 1 {
+				return fmt.Errorf("update: %w", &pgconn.PgError{Code: codeDeadlock})
+			}
+			return nil
+		}, 2, false, false},
+		{"a serialization failure, again and again", func(context.Context, pgx.Tx, int) error {
+			return &pgconn.PgError{Code: codeSerializationFailure}
+		}, maxTries, true, true},
+		{"a connection that is lost", func(ctx context.Context, tx pgx.Tx, _ int) error {
+			_, err := tx.Exec(ctx, "SELECT pg_terminate_backend(pg_backend_pid())")
+			return err
+		}, 1, true, true},
+		{"a connection that is lost before each commit", func(ctx context.Context, tx pgx.Tx, _ int) error {
+			_, _ = tx.Exec(ctx, "SELECT pg_terminate_backend(pg_backend_pid())")
+			return nil
+		}, maxTries, true, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			runs := 0
+			err := e.InTx(t.Context(), func(ctx context.Context, tx pgx.Tx) error {
+				runs++
+				return tt.f(ctx, tx, runs)
+			})
+			if (err != nil) != tt.fails || errors.Is(err, engine.ErrUnavailable) != tt.unavailable {
+				t.Errorf("InTx() = %v; fails: want %t; is %v: want %t", err, tt.fails, engine.ErrUnavailable, tt.unavailable)
+			}
+			if runs != tt.runs {
+				t.Errorf("f ran %d times, want %d", runs, tt.runs)
+			}
+		})
+	}
+}
+
+// TestInTxCommits: a ctx that ends once the work is done does not take it back.
+func TestInTxCommits(t *testing.T) {
+	t.Parallel()
+	e := newStore(t, &Options{}).open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var name string
+	err := e.InTx(ctx, func(ctx context.Context, _ pgx.Tx) error {
+		rec, err := e.Start(ctx, engine.Spec{Kind: "k"})
+		if err == nil {
+			name = rec.Name
+		}
+		cancel()
+		return err
+	})
+	if err != nil {
+		t.Fatalf("InTx() = %v, want the commit", err)
+	}
+	if _, err := e.Get(t.Context(), name); err != nil {
+		t.Errorf("Get() = %v, want the operation", err)
+	}
 }
 
 // TestProgressBesideTransaction: progress of other operations is stored while a
