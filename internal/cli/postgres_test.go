@@ -122,7 +122,7 @@ func TestMigrate(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"migrate"}, exit.Usage, "is not the URL of a PostgreSQL database"},
+		{[]string{"migrate"}, exit.Usage, "--db is required: the URL of a PostgreSQL database"},
 		{[]string{"serve", "--role", "worker"}, exit.Usage, `--role "worker" needs a PostgreSQL database`},
 		{[]string{"serve", "--role", "boss"}, exit.Usage, `--role "boss": must be all, server or worker`},
 		{[]string{"serve", "--db", "postgres://u:secret@127.0.0.1:1/db"}, exit.Unknown, "reach PostgreSQL: "},

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -33,7 +34,8 @@ date for this version of lro. The role in the URL must own the schema, or be abl
 create it; lro serve can then run as a role with fewer rights, which the first
 migration names. Programs of the version before can stay in use meanwhile.
 
---print writes the SQL instead, for another tool, and reaches no database.`,
+--print writes the SQL instead, for another tool, and reaches no database. The
+schema must exist before that SQL is run: CREATE SCHEMA operations, for example.`,
 		Example: `  lro migrate --db postgres://owner@db.example/app
 
   lro migrate --print --schema operations > operations.sql`,
@@ -65,6 +67,9 @@ func (o *options) run(ctx context.Context) error {
 			}
 		}
 		return nil
+	}
+	if o.db == "" {
+		return exit.AsUsage(errors.New("--db is required: the URL of a PostgreSQL database, such as postgres://user@host/name"))
 	}
 	if !pgstore.IsURL(o.db) {
 		return exit.AsUsage(fmt.Errorf("--db %q is not the URL of a PostgreSQL database, such as postgres://user@host/name", o.db))
