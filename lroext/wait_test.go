@@ -51,9 +51,9 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// Compute's Wait has no timeout of its own: it is given up after the time that
-// is asked for. It is the long poll of every scope but that of organizations, which
-// keeps the others' from being used no more.
+// Compute's Wait has no timeout of its own: the call ends after the requested
+// timeout. It is the long poll of every scope but that of organizations, whose lack
+// of it does not switch off the others' long polls.
 func TestLongPoll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"google.golang.org/grpc"
 
+	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/internal/leak"
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
@@ -66,10 +66,11 @@ func newStore(t *testing.T, address string) *store {
 
 func (s *store) Open(t *testing.T) engine.Engine {
 	t.Helper()
-	n := new(network)
+	n := new(cutproxy.Dialer)
+	dialTCP := func(ctx context.Context, address string) (net.Conn, error) { return n.DialContext(ctx, "tcp", address) }
 	c, err := client.DialContext(t.Context(), client.Options{
 		HostPort: s.address, Logger: quiet{},
-		ConnectionOptions: client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithContextDialer(n.dial)}},
+		ConnectionOptions: client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithContextDialer(dialTCP)}},
 	})
 	if err != nil {
 		t.Fatalf("connect to %s: %v", s.address, err)
@@ -83,9 +84,9 @@ func (s *store) Open(t *testing.T) engine.Engine {
 			t.Errorf("Close() = %v", err)
 		}
 		c.Close()
-		n.cut()
+		n.Cut()
 	})
-	s.last, s.cut = e, n.cut
+	s.last, s.cut = e, n.Cut
 	return e
 }
 
@@ -125,37 +126,6 @@ func (s *store) Crash(t *testing.T) {
 			}
 			token = resp.GetLongPollToken()
 		}
-	}
-}
-
-// network is what an engine's connections go through.
-type network struct {
-	mu    sync.Mutex
-	down  bool
-	conns []net.Conn
-}
-
-func (n *network) dial(ctx context.Context, address string) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.down {
-		conn.Close()
-		return nil, errors.New("the network is down")
-	}
-	n.conns = append(n.conns, conn)
-	return conn, nil
-}
-
-func (n *network) cut() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.down = true
-	for _, conn := range n.conns {
-		conn.Close()
 	}
 }
 

@@ -5,4 +5,6 @@
 //	defer p.Close()
 //	p.Cut()     // nothing gets through
 //	p.Restore() // it does again, on new connections
+//
+// A Dialer does the same within a process, for the connections of one client.
 package cutproxy

@@ -1,6 +1,11 @@
 package enginekit
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/go-lro/lro/server/engine"
+)
 
 // An engine that numbers its operations can use the number in their IDs: a
 // letter, the number and random characters, the latter two in [Digits].
@@ -74,4 +79,22 @@ func ParseSeqCursor(s string) (seq int64, ok bool) {
 		return 0, false
 	}
 	return parseSeq(s)
+}
+
+// SeqBefore returns the number before which a page of a list begins, newest first:
+// that of the query's cursor, or one more than [MaxSeq]. A cursor that
+// [FormatSeqCursor] cannot have made is [engine.ErrInvalidCursor], and a limit
+// that is not positive is [engine.ErrInvalid].
+func SeqBefore(q engine.Query) (int64, error) {
+	before := int64(MaxSeq + 1)
+	if q.After != "" {
+		var ok bool
+		if before, ok = ParseSeqCursor(q.After); !ok {
+			return 0, fmt.Errorf("%w: %q", engine.ErrInvalidCursor, q.After)
+		}
+	}
+	if q.Limit < 1 {
+		return 0, fmt.Errorf("%w: limit %d is not positive", engine.ErrInvalid, q.Limit)
+	}
+	return before, nil
 }

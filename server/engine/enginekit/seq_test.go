@@ -1,8 +1,11 @@
 package enginekit
 
 import (
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/go-lro/lro/server/engine"
 )
 
 func TestSeqName(t *testing.T) {
@@ -51,4 +54,23 @@ func FuzzParseSeqCursor(f *testing.F) {
 			t.Errorf("ParseSeqCursor(%q) = %d, which is %q", s, seq, FormatSeqCursor(seq))
 		}
 	})
+}
+
+func TestSeqBefore(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		after string
+		limit int
+		want  int64
+		err   error
+	}{
+		{"", 1, MaxSeq + 1, nil},
+		{FormatSeqCursor(7), 1, 7, nil},
+		{"no cursor", 1, 0, engine.ErrInvalidCursor},
+		{"", 0, 0, engine.ErrInvalid},
+	} {
+		if got, err := SeqBefore(engine.Query{After: tt.after, Limit: tt.limit}); got != tt.want || !errors.Is(err, tt.err) {
+			t.Errorf("SeqBefore(%q, %d) = %d, %v; want %d, %v", tt.after, tt.limit, got, err, tt.want, tt.err)
+		}
+	}
 }

@@ -36,9 +36,9 @@ type attempt struct {
 	unsaved     bool       // it is not stored
 	revision    int64      // that was shown with it
 	reported    time.Time  // when
-	showsCancel bool       // what was shown had that cancel is asked for
+	showsCancel bool       // what was shown says that cancel was requested
 	finishing   bool       // the handler has returned
-	told        bool       // that cancel is asked for
+	told        bool       // of the request to cancel
 	lost        bool       // the operation is another's, or has ended
 	released    bool       // its slot was given back
 }
@@ -127,7 +127,7 @@ func (a *attempt) store(o engine.Outcome) error {
 	return a.settle(o, revision)
 }
 
-// settle is store for outcomes that depend on whether cancel was asked for.
+// settle is store for outcomes that depend on whether cancel was requested.
 func (a *attempt) settle(o engine.Outcome, revision int64) error {
 	ctx, cancel := context.WithTimeout(a.e.ctx, statementTimeout)
 	defer cancel()

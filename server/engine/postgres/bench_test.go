@@ -11,73 +11,63 @@ import (
 // The benchmarks run on a server that does not sync its commits, and so compare
 // changes of this package alone.
 
-func openBench(b *testing.B) *Engine {
+// eachCallers runs a benchmark with an engine of its own for each number of callers.
+func eachCallers(b *testing.B, run func(b *testing.B, e *Engine, n int)) {
 	b.Helper()
-	return newStore(b, &Options{}).open(b)
+	for _, bb := range []struct {
+		name    string
+		callers int
+	}{{"1 caller", 1}, {"64 callers", 64}} {
+		b.Run(bb.name, func(b *testing.B) {
+			run(b, newStore(b, &Options{}).open(b), bb.callers)
+		})
+	}
 }
 
 func BenchmarkStart(b *testing.B) {
-	for _, bb := range []struct {
-		name    string
-		callers int
-	}{{"1 caller", 1}, {"64 callers", 64}} {
-		b.Run(bb.name, func(b *testing.B) {
-			e := openBench(b)
-			request := text("request")
-			callers(b, bb.callers, func() error {
-				_, err := e.Start(b.Context(), engine.Spec{Kind: "bench", Parent: "projects/p", Request: request})
-				return err
-			})
+	eachCallers(b, func(b *testing.B, e *Engine, n int) {
+		request := text("request")
+		callers(b, n, func() error {
+			_, err := e.Start(b.Context(), engine.Spec{Kind: "bench", Parent: "projects/p", Request: request})
+			return err
 		})
-	}
+	})
 }
 
 func BenchmarkGet(b *testing.B) {
-	for _, bb := range []struct {
-		name    string
-		callers int
-	}{{"1 caller", 1}, {"64 callers", 64}} {
-		b.Run(bb.name, func(b *testing.B) {
-			e := openBench(b)
-			rec, err := e.Start(b.Context(), engine.Spec{Kind: "bench", Request: text("request")})
-			if err != nil {
-				b.Fatal(err)
-			}
-			callers(b, bb.callers, func() error {
-				_, err := e.Get(b.Context(), rec.Name)
-				return err
-			})
+	eachCallers(b, func(b *testing.B, e *Engine, n int) {
+		rec, err := e.Start(b.Context(), engine.Spec{Kind: "bench", Request: text("request")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		callers(b, n, func() error {
+			_, err := e.Get(b.Context(), rec.Name)
+			return err
 		})
-	}
+	})
 }
 
 // BenchmarkRun is the life of an operation that does nothing, with a caller that
 // waits for it.
 func BenchmarkRun(b *testing.B) {
-	for _, bb := range []struct {
-		name    string
-		callers int
-	}{{"1 caller", 1}, {"64 callers", 64}} {
-		b.Run(bb.name, func(b *testing.B) {
-			e := openBench(b)
-			ctx, stop := context.WithCancel(b.Context())
-			var working sync.WaitGroup
-			working.Go(func() {
-				_ = e.Work(ctx, engine.Worker{Kinds: map[string]int{"bench": 0}, Run: func(context.Context, engine.Attempt) engine.Outcome {
-					return engine.Outcome{Response: text("response")}
-				}})
-			})
-			defer working.Wait()
-			defer stop()
-			callers(b, bb.callers, func() error {
-				rec, err := e.Start(b.Context(), engine.Spec{Kind: "bench", Request: text("request")})
-				if err == nil {
-					_, err = e.Wait(b.Context(), rec.Name)
-				}
-				return err
-			})
+	eachCallers(b, func(b *testing.B, e *Engine, n int) {
+		ctx, stop := context.WithCancel(b.Context())
+		var working sync.WaitGroup
+		working.Go(func() {
+			_ = e.Work(ctx, engine.Worker{Kinds: map[string]int{"bench": 0}, Run: func(context.Context, engine.Attempt) engine.Outcome {
+				return engine.Outcome{Response: text("response")}
+			}})
 		})
-	}
+		defer working.Wait()
+		defer stop()
+		callers(b, n, func() error {
+			rec, err := e.Start(b.Context(), engine.Spec{Kind: "bench", Request: text("request")})
+			if err == nil {
+				_, err = e.Wait(b.Context(), rec.Name)
+			}
+			return err
+		})
+	})
 }
 
 // callers has n goroutines share the iterations of a benchmark.

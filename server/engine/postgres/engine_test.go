@@ -2,15 +2,13 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"net"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/internal/leak"
 	"github.com/go-lro/lro/internal/pgtest"
 	"github.com/go-lro/lro/server/engine"
@@ -65,7 +63,7 @@ func newStore(t testing.TB, o *Options) *store {
 	t.Helper()
 	s := &store{opts: *o, url: pgtest.URL(t)}
 	s.opts.Schema = "test " + enginekit.Random(8) // to be quoted
-	pool := s.pool(t, new(network))
+	pool := s.pool(t, new(cutproxy.Dialer))
 	if _, _, err := Migrate(t.Context(), pool, s.opts.Schema); err != nil {
 		t.Fatalf("Migrate() = %v", err)
 	}
@@ -78,13 +76,13 @@ func newStore(t testing.TB, o *Options) *store {
 	return s
 }
 
-func (s *store) pool(t testing.TB, n *network) *pgxpool.Pool {
+func (s *store) pool(t testing.TB, n *cutproxy.Dialer) *pgxpool.Pool {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(s.url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.ConnConfig.DialFunc = n.dial
+	config.ConnConfig.DialFunc = n.DialContext
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +96,7 @@ func (s *store) Open(t *testing.T) engine.Engine { return s.open(t) }
 // open opens an engine that is closed with the test.
 func (s *store) open(t testing.TB) *Engine {
 	t.Helper()
-	n := new(network)
+	n := new(cutproxy.Dialer)
 	e, err := Open(t.Context(), s.pool(t, n), &s.opts)
 	if err != nil {
 		t.Fatalf("Open() = %v", err)
@@ -108,7 +106,7 @@ func (s *store) open(t testing.TB) *Engine {
 			t.Errorf("Close() = %v", err)
 		}
 	})
-	s.last, s.cut = e, n.cut
+	s.last, s.cut = e, n.Cut
 	return e
 }
 
@@ -134,36 +132,5 @@ func (s *store) exec(t testing.TB, sql string, args ...any) {
 	defer conn.Close(context.Background())
 	if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
 		t.Fatalf("%s: %v", sql, err)
-	}
-}
-
-// network is what an engine's connections go through.
-type network struct {
-	mu    sync.Mutex
-	down  bool
-	conns []net.Conn
-}
-
-func (n *network) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.down {
-		conn.Close()
-		return nil, errors.New("the network is down")
-	}
-	n.conns = append(n.conns, conn)
-	return conn, nil
-}
-
-func (n *network) cut() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.down = true
-	for _, conn := range n.conns {
-		conn.Close()
 	}
 }

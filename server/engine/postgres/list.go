@@ -30,15 +30,9 @@ func (e *Engine) List(ctx context.Context, q engine.Query) (engine.Page, error) 
 }
 
 func (e *Engine) list(ctx context.Context, q engine.Query) (engine.Page, error) {
-	before := int64(enginekit.MaxSeq + 1)
-	if q.After != "" {
-		var ok bool
-		if before, ok = enginekit.ParseSeqCursor(q.After); !ok {
-			return engine.Page{}, fmt.Errorf("%w: %q", engine.ErrInvalidCursor, q.After)
-		}
-	}
-	if q.Limit < 1 {
-		return engine.Page{}, fmt.Errorf("%w: limit %d is not positive", engine.ErrInvalid, q.Limit)
+	before, err := enginekit.SeqBefore(q)
+	if err != nil {
+		return engine.Page{}, err
 	}
 	if err := e.open(ctx); err != nil {
 		return engine.Page{}, err
@@ -49,7 +43,7 @@ func (e *Engine) list(ctx context.Context, q engine.Query) (engine.Page, error) 
 	}
 	var page engine.Page
 	sql, args := e.listQuery(q, before, want+1)
-	err := e.planned(ctx, func(c querier) error {
+	err = e.planned(ctx, func(c querier) error {
 		page = engine.Page{}
 		var n, bytes int
 		var last int64

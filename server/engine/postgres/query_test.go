@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/genproto/googleapis/rpc/code"
 
+	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/internal/pgserver"
 	"github.com/go-lro/lro/internal/pgtest"
 	"github.com/go-lro/lro/server/engine"
@@ -114,7 +115,7 @@ func TestServerAway(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, &pgserver.Options{Durable: true})
 	s := &store{opts: Options{Lease: testLease}, url: server.URL("postgres")}
-	pool := s.pool(t, new(network))
+	pool := s.pool(t, new(cutproxy.Dialer))
 	if _, _, err := Migrate(t.Context(), pool, ""); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/internal/pgtest"
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
@@ -19,7 +20,7 @@ import (
 // newPool returns a pool of the shared server.
 func newPool(t *testing.T) *pgxpool.Pool {
 	t.Helper()
-	return (&store{url: pgtest.URL(t)}).pool(t, new(network))
+	return (&store{url: pgtest.URL(t)}).pool(t, new(cutproxy.Dialer))
 }
 
 func dropSchema(t *testing.T, pool *pgxpool.Pool, schema string) {
@@ -85,7 +86,7 @@ func TestMigrate(t *testing.T) {
 func TestSchemaVersion(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, &Options{})
-	pool := s.pool(t, new(network))
+	pool := s.pool(t, new(cutproxy.Dialer))
 	table := pgx.Identifier{s.opts.Schema, "version"}.Sanitize()
 	for _, tt := range []struct {
 		version, compatible int

@@ -62,7 +62,7 @@ func (e *Engine) watch(ctx context.Context) error {
 	return nil
 }
 
-// watchAttempts tells attempts that cancel was asked for, or that they have lost
+// watchAttempts tells attempts that cancel was requested, or that they have lost
 // their operation.
 func (e *Engine) watchAttempts(ctx context.Context, owner int64, attempts []*attempt) error {
 	numbers := make([]int64, len(attempts))

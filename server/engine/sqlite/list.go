@@ -28,15 +28,9 @@ func (e *Engine) List(ctx context.Context, q engine.Query) (engine.Page, error) 
 }
 
 func (e *Engine) list(ctx context.Context, q engine.Query) (engine.Page, error) {
-	before := int64(enginekit.MaxSeq + 1)
-	if q.After != "" {
-		var ok bool
-		if before, ok = enginekit.ParseSeqCursor(q.After); !ok {
-			return engine.Page{}, fmt.Errorf("%w: %q", engine.ErrInvalidCursor, q.After)
-		}
-	}
-	if q.Limit < 1 {
-		return engine.Page{}, fmt.Errorf("%w: limit %d is not positive", engine.ErrInvalid, q.Limit)
+	before, err := enginekit.SeqBefore(q)
+	if err != nil {
+		return engine.Page{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return engine.Page{}, err

@@ -62,10 +62,8 @@ func (e *Engine) Work(ctx context.Context, w engine.Worker) error {
 func (e *Engine) addWorker(wk *worker) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	select {
-	case <-e.closing:
+	if enginekit.IsClosed(e.closing) {
 		return false
-	default:
 	}
 	e.works.Add(1)
 	e.workers = append(e.workers, wk)
