@@ -93,7 +93,7 @@ func beforePoll(ctx context.Context, library *LibraryClient, req *librarypb.Expo
 	for {
 		archive, err := op.Poll(ctx)
 		if err != nil {
-			return "", err // the operation's error, or the poll's: ask op.Done()
+			return "", err // the operation's error, or the poll's: check op.Done()
 		}
 		if md, err := op.Metadata(); err == nil && md != nil {
 			show(md.GetProgressPercent(), "%")
@@ -116,7 +116,7 @@ func afterPoll(ctx context.Context, library *LibraryClient, client *lro.Client, 
 	}
 	for state, err := range op.Progress(ctx) {
 		if err != nil {
-			return "", err // ctx ended, or the service cannot be asked
+			return "", err // ctx ended, or polling failed
 		}
 		if md, ok := state.Metadata(); ok {
 			show(md.GetProgressPercent(), "%")

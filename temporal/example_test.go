@@ -32,7 +32,7 @@ func Example() {
 	}
 }
 
-// serve answers callers, and runs no operations.
+// serve serves calls and runs no operations.
 func serve(ctx context.Context) error {
 	c, err := client.DialContext(ctx, client.Options{HostPort: "temporal.example:7233", Namespace: "images"})
 	if err != nil {
@@ -57,11 +57,11 @@ func serve(ctx context.Context) error {
 	}
 	grpcServer := grpc.NewServer()
 	operations.Register(grpcServer) // and your own service, which calls resize.Start
-	// Without handlers it only answers.
+	// Without handlers, Serve only answers calls.
 	return errors.Join(operations.Serve(ctx, grpcServer, listener), engine.Close())
 }
 
-// work runs operations, and answers nobody.
+// work runs operations and serves no calls.
 func work(ctx context.Context) error {
 	c, err := client.DialContext(ctx, client.Options{HostPort: "temporal.example:7233", Namespace: "images"})
 	if err != nil {
