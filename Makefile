@@ -156,11 +156,16 @@ bench: ## compare with other clients and bare limits; writes docs/benchmarks.md
 	interop/install.sh python node || [[ -z $${CI:-} ]]
 	cd bench && go run . $(BENCHFLAGS)
 
+.PHONY: bench-postgres
+bench-postgres: install-postgres ## compare operations on PostgreSQL with bare SQL and River; writes docs/benchmarks/postgres.md
+	cd bench && go run ./postgres $(BENCHFLAGS)
+
 .PHONY: bench-short
-bench-short: ## run each benchmark for BENCHTIME (1x), and a bit of make bench
+bench-short: install-postgres ## run each benchmark for BENCHTIME (1x), and a bit of make bench and make bench-postgres
 	go test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) ./...
 	interop/install.sh python node || [[ -z $${CI:-} ]]
 	cd bench && go vet ./... && go test ./... && go run . -short
+	[[ -z "$(POSTGRES)" ]] || (cd bench && go run ./postgres -short)
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target on its seeds and corpus, and on nothing random

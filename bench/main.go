@@ -28,6 +28,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-lro/lro/bench/host"
 	"github.com/go-lro/lro/bench/report"
 )
 
@@ -173,25 +174,25 @@ func (b *bench) sections(only string, temporal bool) ([]section, error) {
 // runSections runs sections one after the other, and goes on when one fails.
 func (b *bench) runSections(ctx context.Context, sections []section, command string) error {
 	b.report.Machine, b.report.Peers = b.machine(ctx), b.peers(ctx)
-	b.report.Run = report.Run{Command: command, Begin: time.Now(), Commit: b.commit(ctx), Short: b.short, Load: load(),
+	b.report.Run = report.Run{Command: command, Begin: time.Now(), Commit: host.Commit(ctx, b.programs.root), Short: b.short, Load: host.Load(),
 		Others: make(map[string]float64)}
 	if err := b.programs.build(ctx); err != nil {
 		return err
 	}
 	var failed error
 	for _, s := range sections {
-		before, err := readProcessors()
+		before, err := host.ReadProcessors()
 		if err != nil {
 			return err
 		}
 		if err := s.run(ctx); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", s.name, err))
 		}
-		after, err := readProcessors()
+		after, err := host.ReadProcessors()
 		if err != nil {
 			return err
 		}
-		b.report.Run.Others[s.name] = after.others(before)
+		b.report.Run.Others[s.name] = after.Others(before)
 	}
 	b.report.Run.Took = time.Since(b.report.Run.Begin)
 	return failed

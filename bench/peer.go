@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-lro/lro/bench/host"
 )
 
 // line is what a peer prints; see package gopeer.
@@ -121,9 +123,6 @@ type usage struct {
 	cpu            time.Duration
 }
 
-// clockTick is the unit of CPU time in /proc: USER_HZ, 100 on all of Linux.
-const clockTick = 10 * time.Millisecond
-
 // used reads what the peer has used.
 func (p *peer) used() (u usage, err error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
@@ -157,6 +156,6 @@ func (p *peer) used() (u usage, err error) {
 	if _, err := fmt.Sscan(fields[12], &system); err != nil {
 		return u, fmt.Errorf("read CPU time of peer: %w", err)
 	}
-	u.cpu = time.Duration(user+system) * clockTick
+	u.cpu = time.Duration(user+system) * host.ClockTick
 	return u, nil
 }

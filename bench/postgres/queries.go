@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// queries measures the queries of a process. It implements [pgx.QueryTracer].
+type queries struct {
+	mu           sync.Mutex
+	n            int
+	claims, ends []float64 // milliseconds
+}
+
+type queryKey struct{}
+
+type query struct {
+	begin time.Time
+	sql   string
+}
+
+// TraceQueryStart implements [pgx.QueryTracer].
+func (q *queries) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	return context.WithValue(ctx, queryKey{}, query{time.Now(), data.SQL})
+}
+
+// TraceQueryEnd implements [pgx.QueryTracer].
+func (q *queries) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	began, ok := ctx.Value(queryKey{}).(query)
+	if !ok {
+		return
+	}
+	took := milliseconds(time.Since(began.begin))
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.n++
+	switch {
+	case isClaim(began.sql):
+		q.claims = append(q.claims, took)
+	case isEnd(began.sql):
+		q.ends = append(q.ends, took)
+	}
+}
+
+// isClaim and isEnd know the statements of the engine and of River.
+func isClaim(sql string) bool {
+	return strings.Contains(sql, "name: JobGetAvailable") || strings.Contains(sql, "SET owner = $1::bigint, fence = l.fence + 1")
+}
+
+func isEnd(sql string) bool {
+	return strings.Contains(sql, "name: JobSetStateIfRunningMany") || strings.Contains(sql, "SELECT seq, hidden") && strings.Contains(sql, "FROM gone")
+}
+
+// take returns what was measured since the last call.
+func (q *queries) take() (claims, ends []float64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	claims, ends = q.claims, q.ends
+	q.claims, q.ends = nil, nil
+	return claims, ends
+}
+
+// count returns how many queries there were.
+func (q *queries) count() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.n
+}
