@@ -128,9 +128,7 @@ func (r *result) header() []string {
 		run += "; SHORT, so that it works, not as a measurement"
 	}
 	lines := []string{fmt.Sprintf("Machine: %d × %s, %.0f GiB, %s, Linux %s", m.Cores, m.CPU, float64(m.Memory)/(1<<30), m.OS, m.Kernel)}
-	for _, v := range r.Versions {
-		lines = append(lines, v)
-	}
+	lines = append(lines, r.Versions...)
 	return append(lines, run, fmt.Sprintf("Load average before: %.1f%s", r.Run.Load, quiet))
 }
 

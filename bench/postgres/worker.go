@@ -21,12 +21,12 @@ import (
 
 // workerConfig is what a process does that runs operations, or jobs of River.
 type workerConfig struct {
-	URL     string
-	Tell    string           // address of the listener
-	Options postgres.Options // of which Lease and PollOnly are used
-	Slots   int              // attempts at once; 0 is the default
-	River   *setting         // it runs jobs of River
-	Trace   time.Duration    // how often it tells what its queries took; 0 for never
+	URL   string
+	Tell  string // address of the listener
+	Lease time.Duration
+	Slots int           // attempts at once; 0 is the default
+	River *setting      // it runs jobs of River
+	Trace time.Duration // how often it tells what its queries took; 0 for never
 }
 
 // message is what a worker tells, one a line, and what it is told.
@@ -176,7 +176,7 @@ func work(ctx context.Context, text string) error {
 	}
 	p := &parking{slots: make(chan struct{})}
 	go p.run(conn)
-	s, err := serve(ctx, c.URL, callers, &c.Options, tracer, server.Config{Concurrency: c.Slots, Drain: -1}, kind.Handle(handler(p.park)))
+	s, err := serve(ctx, c.URL, callers, &postgres.Options{Lease: c.Lease}, tracer, server.Config{Concurrency: c.Slots, Drain: -1}, kind.Handle(handler(p.park)))
 	if err != nil {
 		return err
 	}
