@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/extop"
 )
 
 // Generated is what methods of generated clients return for an extended
@@ -27,17 +28,21 @@ type Generated[Op proto.Message] interface {
 // Option adds what the message of an operation does not have: where it is.
 type Option func(*place) error
 
+// place is where an operation is.
+type place extop.Place
+
 // In sets the scope of an operation, such as "projects/p/zones/z", for messages
 // without links. It takes precedence over links.
 func In(scope string) Option {
-	return func(p *place) error {
-		parent := p.parent
-		given, err := parsePlace(scope)
+	return func(to *place) error {
+		p := (*extop.Place)(to)
+		parent := p.Parent
+		given, err := extop.ParsePlace(scope)
 		if err != nil {
 			return err
 		}
-		if *p = given; p.parent == "" {
-			*p = p.under(parent)
+		if *p = given; p.Parent == "" {
+			*p = p.Under(parent)
 		}
 		return nil
 	}
@@ -48,8 +53,9 @@ func In(scope string) Option {
 // operation, and neither the message nor its links have it. The operation's name
 // and token carry it. It has no effect on operations in projects.
 func InParent(parent string) Option {
-	return func(p *place) error {
-		*p = p.under(parent)
+	return func(to *place) error {
+		p := (*extop.Place)(to)
+		*p = p.Under(parent)
 		return nil
 	}
 }
@@ -58,8 +64,9 @@ func InParent(parent string) Option {
 // the fields of req with (google.cloud.operation_request_field), such as project
 // and zone, or parent_id for organizations.
 func StartedBy(req proto.Message) Option {
-	return func(p *place) error {
-		at, ok := placeWith(pollingFields(req))
+	return func(to *place) error {
+		p := (*extop.Place)(to)
+		at, ok := extop.PlaceWith(pollingFields(req))
 		if !ok {
 			return fmt.Errorf("the request %T does not say where the operation is", req)
 		}
@@ -70,14 +77,15 @@ func StartedBy(req proto.Message) Option {
 
 // startedBy adds what req says and the links of an operation do not.
 func startedBy(req proto.Message) Option {
-	return func(p *place) error {
-		at, ok := placeWith(pollingFields(req))
+	return func(to *place) error {
+		p := (*extop.Place)(to)
+		at, ok := extop.PlaceWith(pollingFields(req))
 		switch {
 		case !ok:
-		case p.path == "":
+		case p.Path == "":
 			*p = at
-		case p.parent == "":
-			*p = p.under(at.parent)
+		case p.Parent == "":
+			*p = p.Under(at.Parent)
 		}
 		return nil
 	}
@@ -93,7 +101,7 @@ func pollingFields(req proto.Message) map[string]string {
 	m := req.ProtoReflect()
 	for i := range m.Descriptor().Fields().Len() {
 		f := m.Descriptor().Fields().Get(i)
-		if to := optionText(f, operationRequestField); to != "" && f.Kind() == protoreflect.StringKind && !f.IsList() {
+		if to := extop.OptionText(f, extop.OperationRequestField); to != "" && f.Kind() == protoreflect.StringKind && !f.IsList() {
 			fields[to] = m.Get(f).String()
 		}
 	}
@@ -140,7 +148,7 @@ func Wait[Op proto.Message](ctx context.Context, c *lro.Client, op Generated[Op]
 // of organizations need a name or token, since their links lack the parent.
 func Resume[Op proto.Message](c *lro.Client, link string) (*lro.Operation[Op, Op], error) {
 	if !strings.HasPrefix(link, tokenPrefix) {
-		n, err := parseName(link)
+		n, err := extop.ParseName(link)
 		if err != nil {
 			return nil, fmt.Errorf("resume %w", err)
 		}
@@ -160,20 +168,20 @@ func Proto[Op proto.Message](op Generated[Op], opts ...Option) (*longrunningpb.O
 	if err != nil {
 		return nil, err
 	}
-	n, err := r.nameOf(m, opts)
+	n, err := nameOf(r, m, opts)
 	if err != nil {
 		return nil, fmt.Errorf("wrap extended operation: %w", err)
 	}
-	return r.operation(n.String(), m.Interface())
+	return r.Operation(n.String(), m.Interface())
 }
 
 // messageOf returns the message of a generated operation.
-func messageOf[Op proto.Message](op Generated[Op]) (protoreflect.Message, roles, error) {
+func messageOf[Op proto.Message](op Generated[Op]) (protoreflect.Message, extop.Roles, error) {
 	if v := reflect.ValueOf(op); op == nil || v.Kind() == reflect.Pointer && v.IsNil() {
-		return nil, roles{}, errors.New("wrap extended operation: it is nil")
+		return nil, extop.Roles{}, errors.New("wrap extended operation: it is nil")
 	}
 	m := op.Proto().ProtoReflect()
-	r, err := rolesOf(m.Descriptor())
+	r, err := extop.RolesOf(m.Descriptor())
 	if err == nil && !m.IsValid() {
 		err = errors.New("its message is nil")
 	}
@@ -184,31 +192,31 @@ func messageOf[Op proto.Message](op Generated[Op]) (protoreflect.Message, roles,
 }
 
 // nameOf returns the name of an operation by its links and what opts say.
-func (r roles) nameOf(m protoreflect.Message, opts []Option) (name, error) {
-	n := name{id: m.Get(r.name).String()}
-	if link := textOf(m, "self_link"); link != "" {
-		linked, err := parseName(link)
+func nameOf(r extop.Roles, m protoreflect.Message, opts []Option) (extop.Name, error) {
+	n := extop.Name{ID: m.Get(r.Name).String()}
+	if link := extop.Text(m, "self_link"); link != "" {
+		linked, err := extop.ParseName(link)
 		if err != nil {
-			return name{}, err
+			return extop.Name{}, err
 		}
-		n.place = linked.place
+		n.Place = linked.Place
 	} else {
 		for _, field := range []protoreflect.Name{"zone", "region"} {
-			if at, err := parsePlace(textOf(m, field)); err == nil {
-				n.place = at
+			if at, err := extop.ParsePlace(extop.Text(m, field)); err == nil {
+				n.Place = at
 			}
 		}
 	}
 	for _, opt := range opts {
-		if err := opt(&n.place); err != nil {
-			return name{}, err
+		if err := opt((*place)(&n.Place)); err != nil {
+			return extop.Name{}, err
 		}
 	}
 	switch {
-	case n.id == "":
-		return name{}, errors.New("it has no name")
-	case n.path == "":
-		return name{}, fmt.Errorf("operation %q has no links that say where it is: give lroext.In or lroext.StartedBy", n.id)
+	case n.ID == "":
+		return extop.Name{}, errors.New("it has no name")
+	case n.Path == "":
+		return extop.Name{}, fmt.Errorf("operation %q has no links that say where it is: give lroext.In or lroext.StartedBy", n.ID)
 	}
 	return n, nil
 }
@@ -223,7 +231,7 @@ func MethodOf[Op proto.Message](op Op) lro.Method[Op, Op] {
 }
 
 func rpcOf(m protoreflect.Message) string {
-	verb, target := textOf(m, "operation_type"), strings.Split(textOf(m, "target_link"), "/")
+	verb, target := extop.Text(m, "operation_type"), strings.Split(extop.Text(m, "target_link"), "/")
 	at := len(target) - 2 // the collection
 	if at < 0 || verb == "" {
 		return ""

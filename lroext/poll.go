@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/extop"
 	"github.com/go-lro/lro/internal/gaxcall"
 )
 
@@ -32,24 +33,24 @@ func PollOperation[Op proto.Message](op Generated[Op], opts ...lro.ClientOption)
 	if err != nil {
 		return nil, err
 	}
-	id := m.Get(r.name).String()
-	if n, err := r.nameOf(m, nil); err == nil {
+	id := m.Get(r.Name).String()
+	if n, err := nameOf(r, m, nil); err == nil {
 		id = n.String()
 	}
 	if id == "" {
 		return nil, fmt.Errorf("wrap extended operation: it has no name")
 	}
-	p, err := r.operation(id, m.Interface())
+	p, err := r.Operation(id, m.Interface())
 	if err != nil {
 		return nil, err
 	}
-	service := &polled[Op]{op: op, roles: r, name: id, free: make(chan struct{}, 1)}
+	service := &polled[Op]{op: op, Roles: r, name: id, free: make(chan struct{}, 1)}
 	return MethodOf(op.Proto()).Wrap(lro.NewClient(service, opts...), p)
 }
 
 // polled is the service of one generated operation.
 type polled[Op proto.Message] struct {
-	roles
+	extop.Roles
 	op   Generated[Op]
 	name string
 	free chan struct{} // has an element while op is in use
@@ -73,5 +74,5 @@ func (s *polled[Op]) GetOperation(ctx context.Context, req *longrunningpb.GetOpe
 	if err != nil && any(s.op.Proto()) == before {
 		return nil, transport.Failure(err, opts)
 	}
-	return s.operation(s.name, s.op.Proto())
+	return s.Operation(s.name, s.op.Proto())
 }

@@ -54,10 +54,42 @@ func TestListAndDelete(t *testing.T) {
 		if _, err := client.Get(t.Context(), names[0]); status.Code(err) != codes.NotFound {
 			t.Errorf("Get of a deleted operation: %v, want NOT_FOUND", err)
 		}
-		for _, err := range client.List(t.Context(), &longrunningpb.ListOperationsRequest{Name: "projects/p"}) {
+		for _, err := range client.List(t.Context(), &longrunningpb.ListOperationsRequest{Name: "operations"}) {
 			if status.Code(err) != codes.InvalidArgument {
-				t.Errorf("List of a project: %v, want INVALID_ARGUMENT", err)
+				t.Errorf("List of no scope: %v, want INVALID_ARGUMENT", err)
 			}
+		}
+	})
+}
+
+// A project has its operations in zones, regions and its global scope.
+func TestListAggregated(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := &lrotest.Server{Filter: func(_ string, op *longrunningpb.Operation) bool { return !op.GetDone() }}
+		want := []string{
+			"projects/p/global/operations/1", "projects/p/regions/r/operations/2", "projects/p/zones/a/operations/3", "projects/p/zones/b/operations/4",
+		}
+		for _, name := range want {
+			srv.Add(name)
+		}
+		srv.Add("projects/p/zones/a/operations/done", lrotest.Succeeded(nil))
+		srv.Add("projects/q/zones/a/operations/1")
+		client, _ := serve(t, srv)
+		for _, project := range []string{"projects/p", "projects/p/aggregated", "https://compute.googleapis.com/compute/v1/projects/p/aggregated/operations"} {
+			var names []string
+			for op, err := range client.List(t.Context(), &longrunningpb.ListOperationsRequest{Name: project, PageSize: 3, Filter: "status != DONE"}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				names = append(names, op.GetName())
+			}
+			if !slices.Equal(names, want) {
+				t.Errorf("List of %q: %q, want %q", project, names, want)
+			}
+		}
+		if _, err := client.Get(t.Context(), "projects/p/aggregated/operations/1"); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("Get in no scope: %v, want INVALID_ARGUMENT", err)
 		}
 	})
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/go-lro/lro/internal/anyjson"
 	"github.com/go-lro/lro/internal/httpcall"
+	"github.com/go-lro/lro/internal/httperror"
 	"github.com/go-lro/lro/internal/rpccode"
 )
 
@@ -158,7 +159,7 @@ func (c *Client) do(ctx context.Context, r *http.Request, m *method, resp proto.
 // status of the service is the page of something in between, which knows
 // nothing about operations.
 func (c *Client) failure(answer *http.Response, m *method, body []byte) *Error {
-	st, proper := decodeError(c.codec, answer.StatusCode, body)
+	st, proper := httperror.Decode(c.codec, answer.StatusCode, body)
 	switch {
 	case proper:
 	case m == operations["WaitOperation"] && answer.StatusCode == http.StatusNotFound:
@@ -168,7 +169,7 @@ func (c *Client) failure(answer *http.Response, m *method, body []byte) *Error {
 		st.Code = int32(rpccode.Unbelieved(codes.Code(st.GetCode())))
 	}
 	if to := answer.Header.Get("Location"); to != "" && answer.StatusCode < 400 {
-		st.Message = fmt.Sprintf("the service redirects to %q, which is not followed", clip(withoutQuery(to)))
+		st.Message = fmt.Sprintf("the service redirects to %q, which is not followed", httperror.Clip(withoutQuery(to)))
 	}
 	return &Error{StatusCode: answer.StatusCode, status: status.FromProto(st)}
 }
@@ -176,7 +177,7 @@ func (c *Client) failure(answer *http.Response, m *method, body []byte) *Error {
 // decode reads the body of a success.
 func (c *Client) decode(answer *http.Response, body []byte, resp proto.Message) *Error {
 	_, isEmpty := resp.(*emptypb.Empty)
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte(byteOrderMark)))
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte(httperror.ByteOrderMark)))
 	if len(body) == 0 && isEmpty {
 		return nil
 	}
@@ -199,7 +200,7 @@ func (c *Client) decode(answer *http.Response, body []byte, resp proto.Message) 
 		return nil
 	}
 	if !json.Valid(body) {
-		err = fmt.Errorf("%w (%s, %s)", err, answer.Header.Get("Content-Type"), textOf(body))
+		err = fmt.Errorf("%w (%s, %s)", err, answer.Header.Get("Content-Type"), httperror.TextOf(body))
 	}
 	return &Error{StatusCode: answer.StatusCode, status: status.Newf(codes.Internal, "answer cannot be used: %v", err)}
 }
@@ -213,7 +214,7 @@ func (c *Client) hiddenError(answer *http.Response, body []byte) *Error {
 	if o, _ := anyjson.ObjectOf(body); len(o) != 1 || o["error"] == nil {
 		return nil
 	}
-	st, _ := decodeError(c.codec, http.StatusInternalServerError, body)
+	st, _ := httperror.Decode(c.codec, http.StatusInternalServerError, body)
 	code := codes.Code(st.GetCode())
 	st.Message = fmt.Sprintf("answer of HTTP status %d holds an error: %s: %s", answer.StatusCode, rpccode.Name(code), st.GetMessage())
 	st.Code = int32(rpccode.Unbelieved(code))

@@ -13,6 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/go-lro/lro/internal/httperror"
 )
 
 // This file puts fields of request messages into paths and queries. Strings,
@@ -92,7 +94,7 @@ func (b *badParameter) Error() string {
 func decodeQuery(query string, m proto.Message) *badParameter {
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return &badParameter{"the whole", clip(query), err.Error()}
+		return &badParameter{"the whole", httperror.Clip(query), err.Error()}
 	}
 	if bad := unknownParameter(values, m.ProtoReflect().Descriptor().Fields()); bad != nil {
 		return bad
@@ -106,7 +108,7 @@ func decodeQuery(query string, m proto.Message) *badParameter {
 		}
 		for _, text := range given {
 			if text != given[0] {
-				return &badParameter{f.JSONName(), clip(text), "contradicts " + strconv.Quote(clip(given[0]))}
+				return &badParameter{f.JSONName(), httperror.Clip(text), "contradicts " + strconv.Quote(httperror.Clip(given[0]))}
 			}
 		}
 		if len(given) == 0 || given[0] == "" {
@@ -114,7 +116,7 @@ func decodeQuery(query string, m proto.Message) *badParameter {
 		}
 		v, problem := decodeField(f, given[0])
 		if problem != "" {
-			return &badParameter{f.JSONName(), clip(given[0]), problem}
+			return &badParameter{f.JSONName(), httperror.Clip(given[0]), problem}
 		}
 		m.ProtoReflect().Set(f, v)
 	}
@@ -142,7 +144,7 @@ func unknownParameter(values url.Values, fields protoreflect.FieldDescriptors) *
 		}
 		for _, text := range values[name] {
 			if text != "" && text != "0" && text != "false" {
-				return &badParameter{clip(name), clip(text), "is for a field that does not exist; there are " + fieldNames(fields)}
+				return &badParameter{httperror.Clip(name), httperror.Clip(text), "is for a field that does not exist; there are " + fieldNames(fields)}
 			}
 		}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/go-lro/lro/internal/anyjson"
 	"github.com/go-lro/lro/internal/httpcall"
+	"github.com/go-lro/lro/internal/httperror"
 	"github.com/go-lro/lro/internal/rpccode"
 	"github.com/go-lro/lro/lropb"
 )
@@ -198,14 +199,14 @@ func (h *handler) withInfo(err error) error {
 // noRoute is the error for a path that no rule has, or only with other HTTP
 // methods.
 func (h *handler) noRoute(w http.ResponseWriter, r *http.Request, allowed []string) error {
-	path := clip(r.URL.Path)
-	values := map[string]string{"method": clip(r.Method), "path": path}
+	path := httperror.Clip(r.URL.Path)
+	values := map[string]string{"method": httperror.Clip(r.Method), "path": path}
 	if len(allowed) == 0 {
 		return h.fault(http.StatusNotFound, codes.NotFound, "PATH_NOT_FOUND", values, "no method has the path %q", path)
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	return h.fault(http.StatusMethodNotAllowed, codes.Unimplemented, "HTTP_METHOD_NOT_ALLOWED", values,
-		"%s is not a method of %q, only %s", clip(r.Method), path, strings.Join(allowed, ", "))
+		"%s is not a method of %q, only %s", httperror.Clip(r.Method), path, strings.Join(allowed, ", "))
 }
 
 // fault is an error that the handler itself makes, with an ErrorInfo whose

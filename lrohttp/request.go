@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-lro/lro/internal/anyjson"
 	"github.com/go-lro/lro/internal/httpcall"
+	"github.com/go-lro/lro/internal/httperror"
 )
 
 // decode fills req, a request message, from an HTTP request: from the query,
@@ -57,11 +58,11 @@ func (h *handler) decodeBody(w http.ResponseWriter, r *http.Request, b *binding,
 	}
 	if kind := r.Header.Get("Content-Type"); !isJSON(kind) {
 		return h.fault(http.StatusUnsupportedMediaType, codes.InvalidArgument, "NOT_JSON",
-			map[string]string{"contentType": clip(kind)}, "Content-Type %q is not application/json", clip(kind))
+			map[string]string{"contentType": httperror.Clip(kind)}, "Content-Type %q is not application/json", httperror.Clip(kind))
 	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return h.fault(http.StatusUnsupportedMediaType, codes.InvalidArgument, "BODY_ENCODED",
-			map[string]string{"contentEncoding": clip(coding)}, "Content-Encoding %q is not supported", clip(coding))
+			map[string]string{"contentEncoding": httperror.Clip(coding)}, "Content-Encoding %q is not supported", httperror.Clip(coding))
 	}
 	if problem := anyjson.TooComplex(text); problem != "" {
 		return h.fault(http.StatusRequestEntityTooLarge, codes.InvalidArgument, "BODY_TOO_COMPLEX",
@@ -71,7 +72,7 @@ func (h *handler) decodeBody(w http.ResponseWriter, r *http.Request, b *binding,
 	// Clients of Operations may be newer than this server; a misspelt field of
 	// a request to start something should not go unnoticed.
 	if err := h.codec.Read(text, body, !b.method.isStarter()); err != nil {
-		problem := clip(err.Error())
+		problem := httperror.Clip(err.Error())
 		return h.fault(0, codes.InvalidArgument, "INVALID_BODY", map[string]string{"problem": problem}, "body: %s", problem)
 	}
 	// Not proto.Merge, which would make 3.5 s of 2.5 s in the query and 3 s here.

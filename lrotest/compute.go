@@ -33,8 +33,8 @@ const computeWait = 2 * time.Minute
 
 // NewComputeHandler serves the operations of s by the REST of Compute Engine, as
 // the clients of cloud.google.com/go/compute call it: the methods Get, Wait,
-// Delete and List of the four services of operations, below /compute/v1,
-// /compute/beta and /compute/alpha. The names of operations are
+// Delete and List of the four services of operations, and AggregatedList of that
+// of global operations, below /compute/v1, /compute/beta and /compute/alpha. The names of operations are
 //
 //	projects/PROJECT/zones/ZONE/operations/ID
 //	projects/PROJECT/regions/REGION/operations/ID
@@ -129,17 +129,27 @@ func (h computeHandler) list(ctx context.Context, place string, q url.Values) (m
 	if err != nil && q.Has("maxResults") {
 		return nil, status.Errorf(codes.InvalidArgument, "maxResults: %v", err)
 	}
+	project, aggregated := strings.CutSuffix(place, "/aggregated")
 	page, err := h.s.ListOperations(ctx, &longrunningpb.ListOperationsRequest{
-		Name: place, Filter: q.Get("filter"), PageSize: int32(size), PageToken: q.Get("pageToken"),
+		Name: project, Filter: q.Get("filter"), PageSize: int32(size), PageToken: q.Get("pageToken"),
 	})
 	if err != nil {
 		return nil, err
 	}
 	items := []any{}
+	scopes := map[string]map[string][]any{} // by such as "zones/z"
 	for _, op := range page.GetOperations() {
 		items = append(items, computeJSON(op))
+		scope, _, _ := strings.Cut(strings.TrimPrefix(op.GetName(), project+"/"), "/operations/")
+		if scopes[scope] == nil {
+			scopes[scope] = map[string][]any{}
+		}
+		scopes[scope]["operations"] = append(scopes[scope]["operations"], computeJSON(op))
 	}
 	list := map[string]any{"kind": "compute#operationList", "items": items}
+	if aggregated {
+		list = map[string]any{"kind": "compute#operationAggregatedList", "items": scopes}
+	}
 	if next := page.GetNextPageToken(); next != "" {
 		list["nextPageToken"] = next
 	}

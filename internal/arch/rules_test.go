@@ -23,7 +23,7 @@ var directions = []direction{
 	{"lrohttp", []string{"."}, "transports and adapters extend the future, not each other"},
 	{"lroconnect", []string{"."}, "transports and adapters extend the future, not each other"},
 	{"lrogax", []string{".", "internal/gaxcall"}, "transports and adapters extend the future, not each other"},
-	{"lroext", []string{".", "internal/gaxcall"}, "transports and adapters extend the future, not each other"},
+	{"lroext", []string{".", "internal/extop", "internal/gaxcall"}, "transports and adapters extend the future, not each other"},
 	{"lrovanguard", []string{"lroconnect", "lrohttp"}, "the one place that puts transports onto one port"},
 	{"lrovanguard/example", []string{"..."}, "a program puts everything together"},
 	{"lrotest", []string{"."}, "the test kit plays a service for the future"},
@@ -47,6 +47,8 @@ var directions = []direction{
 	{"internal/arch", nil, "has tests only"},
 	{"internal/child", nil, "runs any program"},
 	{"internal/cutproxy", nil, "stands between any two processes"},
+	{"internal/extop", []string{"."}, "extended operations of the adapter and of the command, which links no client runtime"},
+	{"internal/httperror", nil, "stands at the bottom: what a failed answer says is the same for all"},
 	{"internal/httpcall", nil, "stands at the bottom: transports carry calls the same way"},
 	{"internal/computeop", nil, "is a generated message"},
 	{"internal/gaxcall", nil, "stands below the adapters of generated clients"},
@@ -69,7 +71,7 @@ var directions = []direction{
 }
 
 // everyone may import these besides what their direction says.
-var everyone = []string{"lropb", "internal/anyjson", "internal/base64url", "internal/httpcall", "internal/pause", "internal/progress", "internal/rpccode", "internal/rpcinfo"}
+var everyone = []string{"lropb", "internal/anyjson", "internal/base64url", "internal/httpcall", "internal/httperror", "internal/pause", "internal/progress", "internal/rpccode", "internal/rpcinfo"}
 
 // link says that packages whose import path is what, or below it, may be linked
 // only by the packages that match one of through, and by those that link one
@@ -87,9 +89,9 @@ var links = []link{
 	{"google.golang.org/protobuf/compiler", []string{"internal/lrogen"}, "a program generates no code"},
 	{"github.com/spf13", composers, "a library is no command"},
 	{"go.opentelemetry.io", append([]string{"lrootel", "server/serverotel", "internal/gaxcall"}, composers...), "telemetry is opted into; gax brings it along"},
-	{"github.com/googleapis/gax-go", append([]string{"internal/gaxcall"}, composers...), "the future replaces Google's client runtime"},
-	{"google.golang.org/api", append([]string{"internal/gaxcall"}, composers...), "the future replaces Google's client runtime"},
-	{"cloud.google.com/go/auth", append([]string{"internal/gaxcall"}, composers...), "credentials are the caller's"},
+	{"github.com/googleapis/gax-go", gaxUsers, "the future replaces Google's client runtime"},
+	{"google.golang.org/api", gaxUsers, "the future replaces Google's client runtime"},
+	{"cloud.google.com/go/auth", gaxUsers, "credentials are the caller's"},
 	{"cloud.google.com/go/compute/apiv1", nil, "it is 64 MB: operations are known by their annotations"},
 	{"google.golang.org/genproto/googleapis/cloud", []string{"internal/computeop"}, "annotations are read by their numbers"},
 	{"modernc.org/sqlite", []string{"server/engine/sqlite"}, "who brings another engine needs no SQLite"},
@@ -101,6 +103,10 @@ var links = []link{
 
 // composers put the parts together for a purpose of their own.
 var composers = []string{"internal/cli/...", "cmd/...", "examples/...", "interop/..."}
+
+// gaxUsers are the adapters of generated clients, and programs that show them: not
+// the command, which carries none of it.
+var gaxUsers = []string{"internal/gaxcall", "examples/...", "interop/..."}
 
 // maxRootNames limits what package lro exports: its index must fit one's head.
 const maxRootNames = 50

@@ -3,12 +3,10 @@ package gaxcall
 import (
 	"context"
 	"encoding/base64"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 )
 
@@ -58,19 +56,4 @@ func encodeBinary(md metadata.MD) bool {
 		}
 	}
 	return found
-}
-
-// SetHeader puts the headers of an answer where opts want them.
-func SetHeader(opts []grpc.CallOption, h http.Header) {
-	for _, o := range opts {
-		header, ok := o.(grpc.HeaderCallOption)
-		if !ok {
-			continue
-		}
-		md := metadata.MD{}
-		for key, values := range h {
-			md.Append(key, values...)
-		}
-		*header.HeaderAddr = md
-	}
 }

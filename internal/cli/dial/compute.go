@@ -15,7 +15,7 @@ import (
 	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/computeop"
-	"github.com/go-lro/lro/lroext"
+	"github.com/go-lro/lro/internal/extop"
 	"github.com/go-lro/lro/lropb"
 )
 
@@ -72,7 +72,7 @@ func (f Flags) openCompute(headers []header, token tokenSource) (*Service, error
 	if err != nil {
 		return nil, err
 	}
-	service, err := lroext.NewHTTPService[*computeop.Operation](f.URL, &http.Client{Transport: decorated{transport, headers, token}})
+	service, err := extop.NewHTTPService((*computeop.Operation)(nil).ProtoReflect().Type(), f.URL, &http.Client{Transport: decorated{transport, headers, token}})
 	if err != nil {
 		return nil, fmt.Errorf("--url: %w", err)
 	}

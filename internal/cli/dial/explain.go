@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
-	"google.golang.org/api/googleapi"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -17,6 +16,7 @@ import (
 	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/internal/httperror"
 	"github.com/go-lro/lro/lrohttp"
 )
 
@@ -169,7 +169,7 @@ func answered(err error, st *status.Status) bool {
 		// proxy before a service that is down.
 		return !strings.HasPrefix(st.Message(), "the answer ")
 	}
-	if _, ok := errors.AsType[*googleapi.Error](err); ok {
+	if _, ok := errors.AsType[*httperror.AnswerError](err); ok {
 		return true // of Compute
 	}
 	return len(st.Proto().GetDetails()) > 0

@@ -20,7 +20,7 @@ import (
 
 	"github.com/go-lro/lro/internal/cli/dial"
 	"github.com/go-lro/lro/internal/cli/remote"
-	"github.com/go-lro/lro/lroext"
+	"github.com/go-lro/lro/internal/extop"
 	"github.com/go-lro/lro/lropb"
 )
 
@@ -146,7 +146,7 @@ func computeName(scope, id string) (string, error) {
 	if ok {
 		query = "?" + query
 	}
-	return lroext.Name(strings.TrimSuffix(scope, "/") + "/operations/" + id + query)
+	return extop.CanonicalName(strings.TrimSuffix(scope, "/") + "/operations/" + id + query)
 }
 
 // unreachable reports whether err says nothing about the method.

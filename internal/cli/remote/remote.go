@@ -18,7 +18,7 @@ import (
 	"github.com/go-lro/lro/internal/cli/payload"
 	"github.com/go-lro/lro/internal/cli/render"
 	"github.com/go-lro/lro/internal/cli/term"
-	"github.com/go-lro/lro/lroext"
+	"github.com/go-lro/lro/internal/extop"
 )
 
 // Flags are those of every verb that talks to a service.
@@ -95,7 +95,7 @@ func (f *Flags) Open(ctx context.Context, opts ...lro.ClientOption) (*Session, e
 // resume token.
 func (s *Session) Resume(arg string) (*lro.Operation[*anypb.Any, *anypb.Any], error) {
 	arg = strings.TrimPrefix(arg, byteOrderMark)
-	if name, err := lroext.Name(arg); s.Compute && err == nil {
+	if name, err := extop.CanonicalName(arg); s.Compute && err == nil {
 		arg = name
 	}
 	if u, err := url.Parse(arg); err == nil && u.Host != "" {

@@ -170,6 +170,30 @@ func TestListPages(t *testing.T) {
 	})
 }
 
+// AggregatedList of Compute's own client: the operations of a project in all its
+// scopes.
+func TestListAggregated(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGoogle(t)
+		want := []string{"projects/p/global/operations/a", "projects/p/regions/r/operations/b", "projects/p/zones/y/operations/c", "projects/p/zones/z/operations/d"}
+		for _, name := range want {
+			g.Add(name)
+		}
+		g.Add("projects/q/zones/z/operations/e")
+		var names []string
+		for op, err := range g.client(t).List(t.Context(), &longrunningpb.ListOperationsRequest{Name: "projects/p", PageSize: 3}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, op.GetName())
+		}
+		if slices.Sort(names); !slices.Equal(names, want) {
+			t.Errorf("names %q, want %q", names, want)
+		}
+	})
+}
+
 // The parent of an organization's operation comes from the request that
 // started it, where that has one, and else from the caller; its link lacks it.
 func TestParent(t *testing.T) {

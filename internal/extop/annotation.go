@@ -1,4 +1,4 @@
-package lroext
+package extop
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 // so that programs do not link its package.
 const (
 	operationField         = 1149 // of a field of the operation: one of the roles
-	operationRequestField  = 1150 // of a field of a request that starts one: the polling request's field
-	operationResponseField = 1151 // of a field of the polling request: the operation's field
+	OperationRequestField  = 1150 // of a field of a request that starts one: the polling request's field
+	OperationResponseField = 1151 // of a field of the polling request: the operation's field
 	defaultHost            = 1049 // of a service (google/api/client.proto)
 )
 
@@ -35,8 +35,8 @@ func optionNumber(d protoreflect.Descriptor, number protowire.Number) (value uin
 	return value
 }
 
-// optionText returns the value of an option that is a string, empty for none.
-func optionText(d protoreflect.Descriptor, number protowire.Number) (value string) {
+// OptionText returns the value of an option that is a string, empty for none.
+func OptionText(d protoreflect.Descriptor, number protowire.Number) (value string) {
 	scanOption(d, number, func(b []byte) {
 		if v, n := protowire.ConsumeString(b); n > 0 {
 			value = v
@@ -69,49 +69,49 @@ func scanOption(d protoreflect.Descriptor, number protowire.Number, found func([
 	}
 }
 
-// roles are the annotated fields of an operation. Those of an error may be nil.
-type roles struct {
-	name, status, code, text protoreflect.FieldDescriptor
+// Roles are the annotated fields of an operation. Those of an error may be nil.
+type Roles struct {
+	Name, Status, Code, Message protoreflect.FieldDescriptor
 }
 
-// rolesOf finds the annotated fields of an operation.
-func rolesOf(md protoreflect.MessageDescriptor) (roles, error) {
-	var r roles
+// RolesOf finds the annotated fields of an operation.
+func RolesOf(md protoreflect.MessageDescriptor) (Roles, error) {
+	var r Roles
 	for i := range md.Fields().Len() {
 		f := md.Fields().Get(i)
 		switch optionNumber(f, operationField) {
 		case roleName:
-			r.name = f
+			r.Name = f
 		case roleStatus:
-			r.status = f
+			r.Status = f
 		case roleErrorCode:
-			r.code = f
+			r.Code = f
 		case roleErrorMessage:
-			r.text = f
+			r.Message = f
 		}
 	}
 	switch {
-	case r.name == nil || r.status == nil:
+	case r.Name == nil || r.Status == nil:
 		return r, fmt.Errorf("message %s is no extended operation: it has no fields with (google.cloud.operation_field) NAME and STATUS", md.FullName())
-	case r.name.Kind() != protoreflect.StringKind || r.name.IsList():
-		return r, fmt.Errorf("message %s is no extended operation: its field %s is no string", md.FullName(), r.name.Name())
-	case r.status.IsList() || r.status.Message() != nil:
-		return r, fmt.Errorf("message %s is no extended operation: its field %s is no enum, bool or string", md.FullName(), r.status.Name())
+	case r.Name.Kind() != protoreflect.StringKind || r.Name.IsList():
+		return r, fmt.Errorf("message %s is no extended operation: its field %s is no string", md.FullName(), r.Name.Name())
+	case r.Status.IsList() || r.Status.Message() != nil:
+		return r, fmt.Errorf("message %s is no extended operation: its field %s is no enum, bool or string", md.FullName(), r.Status.Name())
 	}
 	return r, nil
 }
 
-// done reports whether the operation has ended, as
+// Done reports whether the operation has ended, as
 // google/cloud/extended_operations.proto says: an enum is DONE, a bool is true,
 // and anything else is not empty.
-func (r roles) done(m protoreflect.Message) bool {
-	v := m.Get(r.status)
-	switch r.status.Kind() {
+func (r Roles) Done(m protoreflect.Message) bool {
+	v := m.Get(r.Status)
+	switch r.Status.Kind() {
 	case protoreflect.EnumKind:
-		value := r.status.Enum().Values().ByNumber(v.Enum())
+		value := r.Status.Enum().Values().ByNumber(v.Enum())
 		return value != nil && value.Name() == "DONE"
 	case protoreflect.BoolKind:
 		return v.Bool()
 	}
-	return m.Has(r.status) && !v.Equal(r.status.Default())
+	return m.Has(r.Status) && !v.Equal(r.Status.Default())
 }

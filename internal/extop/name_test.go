@@ -1,11 +1,11 @@
-package lroext
+package extop
 
 import (
 	"strings"
 	"testing"
 )
 
-func TestName(t *testing.T) {
+func TestCanonicalName(t *testing.T) {
 	t.Parallel()
 	const zonal = "projects/p/zones/z/operations/x"
 	for link, want := range map[string]string{
@@ -34,30 +34,43 @@ func TestName(t *testing.T) {
 		"":            "",
 		"http://[::1": "",
 	} {
-		got, err := Name(link)
+		got, err := CanonicalName(link)
 		if got != want || (err == nil) != (want != "") {
-			t.Errorf("Name(%q) = %q, %v, want %q", link, got, err, want)
+			t.Errorf("CanonicalName(%q) = %q, %v, want %q", link, got, err, want)
 		}
-		if again, err := Name(got); want != "" && (again != got || err != nil) {
-			t.Errorf("Name(%q) = %q, %v, want the same", got, again, err)
+		if again, err := CanonicalName(got); want != "" && (again != got || err != nil) {
+			t.Errorf("CanonicalName(%q) = %q, %v, want the same", got, again, err)
 		}
 	}
 }
 
-func FuzzName(f *testing.F) {
+func FuzzParseName(f *testing.F) {
 	f.Add("https://www.googleapis.com/compute/v1/projects/p/zones/z/operations/x?parentId=y")
 	f.Add("locations/global/operations/x?parentId=organizations/1&b=%zz")
 	f.Fuzz(func(t *testing.T, link string) {
-		n, err := parseName(link)
+		n, err := ParseName(link)
 		if err != nil {
 			return
 		}
-		again, err := parseName(n.String())
-		if err != nil || again.String() != n.String() || again.id != n.id || again.parent != n.parent {
-			t.Errorf("parseName(%q) = %q, which is read as %q, %v", link, n, again, err)
+		again, err := ParseName(n.String())
+		if err != nil || again.String() != n.String() || again.ID != n.ID || again.Parent != n.Parent {
+			t.Errorf("ParseName(%q) = %q, which is read as %q, %v", link, n, again, err)
 		}
-		if path := pathOf(n.path, n.id); strings.Contains(path, "/../") || strings.HasSuffix(path, "/..") || strings.ContainsAny(path, "?#") {
+		if path := pathOf(n.Path, n.ID); strings.Contains(path, "/../") || strings.HasSuffix(path, "/..") || strings.ContainsAny(path, "?#") {
 			t.Errorf("pathOf(%q): %q", link, path)
 		}
 	})
+}
+
+// All scopes of a project are for lists alone.
+func TestParsePlace(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"projects/p", "projects/p/aggregated", "https://compute.googleapis.com/compute/v1/projects/p/aggregated/operations"} {
+		if p, err := parseScope(text); err != nil || p.Path != "projects/p/aggregated" {
+			t.Errorf("parseScope(%q) = %+v, %v, want the project", text, p, err)
+		}
+		if p, err := ParsePlace(text); err == nil {
+			t.Errorf("ParsePlace(%q) = %+v, want an error", text, p)
+		}
+	}
 }

@@ -1,4 +1,4 @@
-package lroext
+package extop
 
 import (
 	"fmt"
@@ -16,16 +16,16 @@ import (
 	"github.com/go-lro/lro/internal/rpccode"
 )
 
-// operation returns an extended operation as a google.longrunning one: it is its
+// Operation returns an extended operation as a google.longrunning one: it is its
 // own metadata, and its own response when it has succeeded.
-func (r roles) operation(name string, m proto.Message) (*longrunningpb.Operation, error) {
+func (r Roles) Operation(name string, m proto.Message) (*longrunningpb.Operation, error) {
 	packed, err := anypb.New(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode operation %q: %w", name, err)
 	}
 	op := &longrunningpb.Operation{Name: name, Metadata: packed}
 	msg := m.ProtoReflect()
-	if !r.done(msg) {
+	if !r.Done(msg) {
 		return op, nil
 	}
 	op.Done = true
@@ -44,14 +44,14 @@ func (r roles) operation(name string, m proto.Message) (*longrunningpb.Operation
 // failure returns what a done operation failed with, nil for nothing. Any of an
 // HTTP status that is no success, an error message without a status, and an entry in
 // error.errors is a failure.
-func (r roles) failure(m protoreflect.Message) (*spb.Status, error) {
+func (r Roles) failure(m protoreflect.Message) (*spb.Status, error) {
 	var httpCode int64
-	if r.code != nil && r.code.Kind() == protoreflect.Int32Kind {
-		httpCode = m.Get(r.code).Int()
+	if r.Code != nil && r.Code.Kind() == protoreflect.Int32Kind {
+		httpCode = m.Get(r.Code).Int()
 	}
 	var text string
-	if r.text != nil && r.text.Kind() == protoreflect.StringKind {
-		text = m.Get(r.text).String()
+	if r.Message != nil && r.Message.Kind() == protoreflect.StringKind {
+		text = m.Get(r.Message).String()
 	}
 	errs := entriesOf(m)
 	success := 200 <= httpCode && httpCode < 300
@@ -65,7 +65,7 @@ func (r roles) failure(m protoreflect.Message) (*spb.Status, error) {
 	var texts []string
 	host := hostOf(m.Descriptor())
 	for _, e := range errs {
-		code, message := textOf(e, "code"), textOf(e, "message")
+		code, message := Text(e, "code"), Text(e, "message")
 		if line := strings.Trim(code+": "+message, ": "); line != "" {
 			texts = append(texts, line)
 		}
@@ -92,7 +92,7 @@ func (r roles) failure(m protoreflect.Message) (*spb.Status, error) {
 
 // entriesOf returns the entries of error.errors.
 func entriesOf(m protoreflect.Message) []protoreflect.Message {
-	return messagesIn(messageIn(m, "error"), "errors")
+	return Messages(messageIn(m, "error"), "errors")
 }
 
 // detailsOf returns the details of one entry of error.errors: the entry itself,
@@ -101,18 +101,18 @@ func entriesOf(m protoreflect.Message) []protoreflect.Message {
 func detailsOf(entry protoreflect.Message, code, host string) ([]*anypb.Any, error) {
 	all := []proto.Message{entry.Interface()}
 	hasInfo := false
-	for _, d := range messagesIn(entry, "error_details") {
+	for _, d := range Messages(entry, "error_details") {
 		if info := messageIn(d, "error_info"); info != nil {
 			hasInfo = true
-			all = append(all, &errdetails.ErrorInfo{Reason: textOf(info, "reason"), Domain: textOf(info, "domain"), Metadata: textsIn(info, "metadatas")})
+			all = append(all, &errdetails.ErrorInfo{Reason: Text(info, "reason"), Domain: Text(info, "domain"), Metadata: textsIn(info, "metadatas")})
 		}
 		if text := messageIn(d, "localized_message"); text != nil {
-			all = append(all, &errdetails.LocalizedMessage{Locale: textOf(text, "locale"), Message: textOf(text, "message")})
+			all = append(all, &errdetails.LocalizedMessage{Locale: Text(text, "locale"), Message: Text(text, "message")})
 		}
 		if help := messageIn(d, "help"); help != nil {
 			h := &errdetails.Help{}
-			for _, l := range messagesIn(help, "links") {
-				h.Links = append(h.Links, &errdetails.Help_Link{Description: textOf(l, "description"), Url: textOf(l, "url")})
+			for _, l := range Messages(help, "links") {
+				h.Links = append(h.Links, &errdetails.Help_Link{Description: Text(l, "description"), Url: Text(l, "url")})
 			}
 			all = append(all, h)
 		}
@@ -134,13 +134,13 @@ func detailsOf(entry protoreflect.Message, code, host string) ([]*anypb.Any, err
 // such as "compute.googleapis.com"; empty where there are none.
 func hostOf(md protoreflect.MessageDescriptor) string {
 	if services := md.ParentFile().Services(); services.Len() > 0 {
-		return optionText(services.Get(0), defaultHost)
+		return OptionText(services.Get(0), defaultHost)
 	}
 	return ""
 }
 
-// textOf returns a field by name; empty where m has none that is a string.
-func textOf(m protoreflect.Message, field protoreflect.Name) string {
+// Text returns a field by name; empty where m has none that is a string.
+func Text(m protoreflect.Message, field protoreflect.Name) string {
 	f := m.Descriptor().Fields().ByName(field)
 	if f == nil || f.Kind() != protoreflect.StringKind || f.IsList() {
 		return ""
@@ -171,8 +171,8 @@ func messageIn(m protoreflect.Message, field protoreflect.Name) protoreflect.Mes
 	return m.Get(f).Message()
 }
 
-// messagesIn returns a field that is a list of messages. m may be nil.
-func messagesIn(m protoreflect.Message, field protoreflect.Name) []protoreflect.Message {
+// Messages returns a field that is a list of messages. m may be nil.
+func Messages(m protoreflect.Message, field protoreflect.Name) []protoreflect.Message {
 	if m == nil {
 		return nil
 	}
