@@ -3,7 +3,8 @@
 //
 //	go run ./postgres                 all, some 24 minutes on two processors
 //	go run ./postgres -short          a bit of all, so that it works
-//	go run ./postgres -only run       these sections, separated by commas
+//	go run ./postgres -only get,size  these sections
+//	go run ./postgres -held 3m        a shorter transaction beside the load
 //	go run ./postgres -page           the page anew from the JSON
 //
 // It prints tables and writes docs/benchmarks/postgres.md and the same as JSON;
@@ -42,6 +43,7 @@ type bench struct {
 	short  bool
 	rounds int
 	window time.Duration // of one contender in one round
+	held   time.Duration // that a transaction stays open beside the load
 	result result
 }
 
@@ -54,6 +56,12 @@ type section struct {
 func sections() []section {
 	return []section{
 		{"run", throughput},
+		{"get", reads},
+		{"wait", waits},
+		{"tx", transactions},
+		{"size", sizes},
+		{"takeover", takeovers},
+		{"held", held},
 	}
 }
 
@@ -67,6 +75,7 @@ func run(args []string) error {
 	only := set.String("only", "", "run these sections alone, separated by commas: "+strings.Join(names(), ", "))
 	short := set.Bool("short", false, "run a bit of each section")
 	page := set.Bool("page", false, "run nothing, write the page from the JSON")
+	heldFor := set.Duration("held", 10*time.Minute, "how long the section held has its transaction open")
 	rounds := set.Int("rounds", 5, "how often the contenders take turns")
 	root := set.String("root", "..", "folder of the repository")
 	out := set.String("out", "", "write into this folder; by default docs/benchmarks of the repository, or .cache/bench with -short or -only")
@@ -95,9 +104,9 @@ func run(args []string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
-	b := &bench{short: *short, rounds: *rounds, window: 2 * time.Second}
+	b := &bench{short: *short, rounds: *rounds, window: 2 * time.Second, held: *heldFor}
 	if b.short {
-		b.rounds, b.window = 1, 300*time.Millisecond
+		b.rounds, b.window, b.held = 1, 300*time.Millisecond, min(b.held, 3*time.Second)
 	}
 	b.result.Machine = host.Machine()
 	b.result.Run = report.Run{Command: strings.Join(append([]string{"go run ./postgres"}, args...), " "), Begin: time.Now(),

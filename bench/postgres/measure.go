@@ -101,6 +101,26 @@ func times(n int, f func() error) ([]float64, error) {
 	return all, nil
 }
 
+// each calls f with 0 to n-1, in some goroutines, and returns the first error.
+func each(n, goroutines int, f func(i int) error) error {
+	var next atomic.Int64
+	var first error
+	var once sync.Once
+	var all sync.WaitGroup
+	for range min(n, goroutines) {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if err := f(i); err != nil {
+					once.Do(func() { first = err })
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	return first
+}
+
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 func median(all []float64) float64 { return quantile(all, 0.5) }
