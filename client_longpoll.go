@@ -46,6 +46,23 @@ func (c *Client) pauseLongPoll(d time.Duration) {
 	}
 }
 
+// learnLongPoll takes in what a call, and what was decided after it, say of
+// WaitOperation.
+func (c *Client) learnLongPoll(s pollState, o observation, d decision) {
+	switch {
+	case s.check == confirm && o.call == calledGet && o.done:
+		c.longPollTrust.Store(true)
+	case o.call == calledWait && o.err == nil:
+		c.longPollDoubts.Store(0)
+	case d.doubt && c.longPollDoubts.Add(1) >= longPollDoubts:
+		c.longPollDoubts.Store(0)
+		d.noLongPoll = longPollPause
+	}
+	if d.noLongPoll > 0 {
+		c.pauseLongPoll(d.noLongPoll)
+	}
+}
+
 // waitsFor reports whether the service has WaitOperation for the operation, as
 // far as it says so itself.
 func (c *Client) waitsFor(name string) bool { return c.selective == nil || c.selective.WaitsFor(name) }

@@ -105,9 +105,9 @@ func TestProtoIsAsSent(t *testing.T) {
 // A group may hold a million operations.
 func TestSizeOfOperation(t *testing.T) {
 	t.Parallel()
-	// Size classes of the allocator end at 192 and 32.
-	if size := unsafe.Sizeof(core{}); size > 192 {
-		t.Errorf("an operation takes %d B, want at most 192", size)
+	// Size classes of the allocator end at 176 and 32.
+	if size := unsafe.Sizeof(core{}); size > 176 {
+		t.Errorf("an operation takes %d B, want at most 176", size)
 	}
 	if size := unsafe.Sizeof(member{}); size > 32 {
 		t.Errorf("a member of a group takes %d B, want at most 32", size)

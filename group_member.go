@@ -30,7 +30,7 @@ func (g *group) add(c *core) {
 	it := g.iteration
 	g.mu.Unlock()
 	if it != nil {
-		g.join(it, m)
+		it.join(m)
 	}
 }
 
@@ -76,9 +76,10 @@ func (g *group) begin(ctx context.Context, inFlight int, qps float64) *caller {
 	}
 	it.scheduler = newGroupScheduler(ctx, inFlight, qps)
 	g.iterated, g.iteration = true, it
+	left := slices.Clone(g.left) // those that are added from now on, add joins
 	g.mu.Unlock()
-	for _, m := range g.members() {
-		g.join(it, m)
+	for _, m := range left {
+		it.join(m)
 	}
 	if it.deadline > 0 {
 		it.scheduler.expect(it)
@@ -92,7 +93,7 @@ func (g *group) end(it *caller) {
 	g.iteration = nil
 	g.mu.Unlock()
 	for _, m := range g.members() {
-		m.leave()
+		m.leave(it.ctx)
 	}
 	it.scheduler.close()
 	g.mu.Lock()
@@ -107,13 +108,6 @@ func (g *group) during(it *caller) bool {
 	return g.iteration == it
 }
 
-// join makes the iteration wait for a member.
-func (g *group) join(it *caller, m *member) {
-	if e := it.join(m); e != nil {
-		g.hand(m, e)
-	}
-}
-
 // stop yields operations that are done, and then each operation that has not, with the
 // error that ctx has ended.
 func (g *group) stop(it *caller, yield func(Handle, error) bool) {
@@ -121,15 +115,12 @@ func (g *group) stop(it *caller, yield func(Handle, error) bool) {
 		if _, ok := g.drain(yield); !ok {
 			return
 		}
-		at := m.leave()
+		e := m.leave(it.ctx)
 		switch {
-		case at.last.done:
-			g.hand(m, at)
-		case g.has(m):
-			at.err = contextCauses(it.ctx)
-			if !yield(m.core.self, at.outcome(it.began)) {
-				return
-			}
+		case e.last.done:
+			g.hand(m, e)
+		case g.has(m) && !yield(m.core.self, e.outcome(it.began)):
+			return
 		}
 	}
 	g.drain(yield)

@@ -35,7 +35,7 @@ func (c *core) learnLocked(v view) {
 	}
 	c.view = v
 	for m := c.wait.members; m != nil; m = m.next {
-		if m.by.watch {
+		if m.by.watch && c.wait.reachable() {
 			m.by.signal()
 		}
 	}

@@ -90,7 +90,7 @@ func (c *core) learnedLocked(o observation, a answer, now time.Duration) time.Du
 	}
 	since := max(o.age, 0)
 	after := c.learnt.pause(c.policy, age-since, o.elapsed-since, o.polls)
-	if o.call != calledGet || c.wait.phase == idle {
+	if o.call != calledGet || c.wait.lane == nil {
 		return after
 	}
 	x := c.wait.more()

@@ -139,18 +139,13 @@ func setDefault[T comparable](v *T, def T) {
 	}
 }
 
-// newHint returns what proposes the pauses of one wait.
-func (p *Policy) newHint() func(Raw, time.Duration) time.Duration {
-	if p.NextPoll == nil {
-		return noHint
-	}
-	hint := p.NextPoll(*p)
-	return func(s Raw, waited time.Duration) time.Duration {
-		return min(max(hint(s, waited), 0), p.MaxInterval)
+// nextPoll returns NextPoll's function for a wait that begins at begun, by clock.
+func (p *Policy) nextPoll(begun time.Duration) func(Raw) time.Duration {
+	next := p.NextPoll(*p)
+	return func(s Raw) time.Duration {
+		return min(max(next(s, elapsedSince(begun, clock())), 0), p.MaxInterval)
 	}
 }
-
-func noHint(Raw, time.Duration) time.Duration { return 0 }
 
 // interval returns the plain interval that follows a poll made when elapsed has
 // passed since the schedule began, before jitter. At the polls of the schedule

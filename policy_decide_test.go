@@ -211,7 +211,7 @@ func TestNextPollIsBounded(t *testing.T) {
 		p := mustPolicy(t, Policy{NextPoll: func(Policy) func(Raw, time.Duration) time.Duration {
 			return func(Raw, time.Duration) time.Duration { return proposed }
 		}})
-		if got := p.newHint()(Raw{}, 0); got != want {
+		if got := p.nextPoll(clock())(Raw{}); got != want {
 			t.Errorf("NextPoll proposes %v: %v, want %v", proposed, got, want)
 		}
 	}

@@ -8,20 +8,18 @@ import (
 
 // call is one call for the state of an operation, under way.
 type call struct {
-	core    *core
-	lane    *lane
-	begun   time.Duration
-	timeout time.Duration // of a WaitOperation, else 0
-	long    bool          // by WaitOperation
-	number  int           // of the wait's calls
-	ctx     context.Context
-	cancel  context.CancelFunc
-	from    context.Context // of the caller whose credentials it carries
-	counts  bool            // as one of the calls that are open
-	turn    int             // of the lane, when it was opened
-
-	cut    atomic.Bool // a WaitOperation that was given up, to poll instead
-	ending *ending     // of the wait, when it ended before the call; guarded by core.mu
+	core     *core
+	lane     *lane
+	begun    time.Duration
+	timeout  time.Duration // of a WaitOperation, else 0
+	number   int           // of the wait's calls
+	ctx      context.Context
+	cancel   context.CancelFunc
+	from     context.Context // of the caller whose credentials it carries
+	turn     int             // of the lane, when it was opened; -1 for a call that does not count
+	nextPoll func(Raw) time.Duration
+	span     *span
+	cut      atomic.Bool // a WaitOperation that was given up, to poll instead
 }
 
 // visit does what is due for a wait: it decides about one that is new, makes a
@@ -31,17 +29,17 @@ func (c *core) visit(s *scheduler) {
 	c.mu.Lock()
 	w, now := &c.wait, clock()
 	switch {
-	case w.lane == nil || w.lane.scheduler != s || w.entry.at > now: // any more
+	case w.lane == nil || w.lane.scheduler != s || w.at > now: // any more
 	case c.view.done: // learnt in another bubble
 		e = c.endLocked(nil, nil)
 	case c.unobservedLocked():
 		sp := c.newSpanLocked()
 		c.mu.Unlock()
-		sp.begin(c)
+		sp.begin()
 		return // it is still due
-	case w.phase == fresh:
+	case w.at == dueNew:
 		e = c.beginLocked()
-	case w.phase == calling:
+	case w.call() != nil:
 		c.cutLocked()
 		w.lane.put(c, forever)
 	default:
@@ -51,22 +49,27 @@ func (c *core) visit(s *scheduler) {
 	e.tell()
 }
 
-// openLocked prepares the call that is due.
+// openLocked prepares the call that is due. Its wait is visited again if it is a
+// WaitOperation which should show progress and has taken too long: a service that
+// ignores the timeout must not keep progress from those who watch.
 func (c *core) openLocked(now time.Duration) *call {
 	w, x := &c.wait, c.wait.more()
 	w.polls++
 	w.calls++
-	k := &call{core: c, lane: w.lane, begun: now, timeout: x.timeout, long: x.timeout > 0, number: int(w.polls), from: w.values()}
+	k := &call{core: c, lane: w.lane, begun: now, timeout: x.timeout, number: int(w.polls), from: w.values(), nextPoll: x.nextPoll, span: x.span}
 	values := k.from
-	if x.span != nil && x.span.ctx != nil {
-		values = x.span.ctx
-		x.span.values.from.Store(&k.from)
+	if k.span != nil {
+		values = k.span.carry(k.from)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), x.timeout+c.policy.AttemptTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), k.timeout+c.policy.AttemptTimeout)
 	k.ctx, k.cancel = valuesOf{ctx, values}, cancel
-	x.call, w.phase, w.last = k, calling, false
+	x.call, w.last = k, false
 	k.lane.opened(k)
-	c.putLocked()
+	overdue := forever
+	if k.timeout > 0 && w.watched() {
+		overdue = now + k.timeout + c.client.lastPollMargin()
+	}
+	k.lane.put(c, overdue)
 	return k
 }
 
@@ -74,31 +77,27 @@ func (c *core) openLocked(now time.Duration) *call {
 func (k *call) make() {
 	c := k.core
 	obs, a := c.ask(k.ctx, c.self.decodes, k.timeout, k.number)
-	if a.err == nil && !a.view.done {
-		if hint, began := c.hintFor(k); hint != nil {
-			obs.aim = hint(Raw{c.name, a.view}, elapsedSince(began, clock()))
-		}
+	if k.nextPoll != nil && a.err == nil && !a.view.done {
+		obs.aim = k.nextPoll(Raw{c.name, a.view})
 	}
 	k.cancel()
 	k.lane.returned(k)
 	c.mu.Lock()
-	x := c.wait.extra
-	if x == nil || x.call != k {
+	observed := k.span.releaseLocked()
+	if c.wait.call() != k {
 		// The wait has ended meanwhile. What the service said counts all the
 		// same; that the call was given up says nothing.
-		e := k.ending
 		c.mu.Unlock()
-		if a.err == nil && !(k.long && a.view.done) {
+		if a.err == nil && !(k.timeout > 0 && a.view.done) {
 			c.heard(a)
 		}
-		e.endSpan()
+		observed.end()
 		return
 	}
-	x.call = nil
-	if k.long && a.err != nil && k.cut.Load() {
+	c.wait.extra.call = nil
+	if k.timeout > 0 && a.err != nil && k.cut.Load() {
 		obs, a = observation{call: interrupted}, answer{}
 	}
-	c.wait.phase = pausing
 	e := c.tookLocked(obs, a, k.from)
 	c.mu.Unlock()
 	e.tell()
@@ -108,15 +107,4 @@ func (k *call) make() {
 func (k *call) giveUp() {
 	k.cut.Store(true)
 	k.cancel()
-}
-
-// hintFor returns the policy's hint where the call is that of a wait which has
-// one.
-func (c *core) hintFor(k *call) (hint func(Raw, time.Duration) time.Duration, began time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if x := c.wait.extra; x != nil && x.call == k {
-		return x.hint, x.began
-	}
-	return nil, 0
 }

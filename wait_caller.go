@@ -12,14 +12,15 @@ type caller struct {
 	ctx      context.Context
 	began    time.Time
 	deadline time.Duration // of ctx, by clock; 0 for none
-	entry                  // among the deadlines of its scheduler
+	at       time.Duration // when its last polls are made, by clock
+	index    int32         // among the deadlines of its scheduler, plus 1
 	watch    bool          // is woken by each change, not only by the end
 	wake     chan struct{}
 
 	only  member      // its part in the wait for one operation
 	ended *ending     // of that; nil before. Guarded by core.mu
 	then  func()      // is called on a goroutine of its own at the end, in place of wake
-	stop  func() bool // keeps then from being called at the end of ctx. Guarded by core.mu
+	stop  func() bool // keeps then from being called at the end of ctx
 
 	group     *group     // nil for one operation
 	scheduler *scheduler // of the group
@@ -65,90 +66,87 @@ func (k *caller) lastPolls() {
 
 var errOtherBubble = errors.New("callers in another bubble of testing/synctest wait for the operation")
 
-// join makes the caller wait for a member's operation. It returns nil, or how
-// waiting has ended before it began, where that is so.
+// join makes the caller wait for a member's operation, or lets it know how waiting
+// has ended before it began.
 //
 // It does little, on the caller's stack: a stack that has grown stays so for as
 // long as the caller waits. The scheduler does the rest.
-func (k *caller) join(m *member) *ending {
-	c := m.core
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w, ended := &c.wait, &ending{core: c, last: c.view}
-	switch {
-	case k.group != nil && !k.group.during(k):
+func (k *caller) join(m *member) {
+	m.core.mu.Lock()
+	e := k.joinLocked(m)
+	m.core.mu.Unlock()
+	e.tell()
+}
+
+func (k *caller) joinLocked(m *member) *ending {
+	if k.group != nil && !k.group.during(k) {
 		return nil // it waits for nothing any more
+	}
+	c, err := m.core, error(nil)
+	w := &c.wait
+	m.by = k
+	switch {
 	case c.view.done:
-		return ended
 	case k.group == nil && k.ctx.Err() != nil:
-		ended.err = contextCauses(k.ctx)
-		return ended
+		err = contextCauses(k.ctx)
 	case w.lane != nil && !w.reachable():
-		ended.err = errOtherBubble
-		return ended
+		err = errOtherBubble
+	default:
+		if k.watch && !w.watched() {
+			// A long poll meant for those who want the end only would keep progress
+			// from the first who watches.
+			c.cutLocked()
+		}
+		w.link(m)
+		c.homeLocked()
+		if k.group == nil && k.deadline > 0 {
+			w.lane.scheduler.expect(k)
+		}
+		return nil
 	}
-	if k.watch && w.phase == calling && !w.watched() {
-		// A long poll meant for those who want the end only would keep progress
-		// from the first who watches.
-		c.cutLocked()
-	}
-	w.link(m, k)
-	c.homeLocked()
-	if k.group == nil && k.deadline > 0 {
-		w.lane.scheduler.expect(k)
-	}
-	if k.then != nil {
-		k.stop = context.AfterFunc(k.ctx, k.then)
-	}
-	return nil
+	e := &ending{core: c, last: c.view, err: err}
+	e.give(m)
+	return e
 }
 
 // leave takes the caller of one operation out, and returns what its waiting ended
 // with: nil when the operation is done, else a [*WaitError].
 func (k *caller) leave() error {
-	at := k.only.leave()
-	switch {
-	case k.ended != nil:
-		at = k.ended
-	case !at.last.done && k.ctx.Err() != nil:
-		at.err = contextCauses(k.ctx)
+	e := k.only.leave(k.ctx)
+	if k.ended != nil {
+		e = k.ended
 	}
-	return at.outcome(k.began)
+	return e.outcome(k.began)
 }
 
-// leave takes a member out that may have ended, and returns the state of the
-// wait.
-func (m *member) leave() *ending {
+// leave takes a member out whose caller's context is ctx, and returns what its
+// waiting ended with, if it had not ended before.
+func (m *member) leave(ctx context.Context) *ending {
 	c := m.core
 	c.mu.Lock()
 	w := &c.wait
-	waits := w.unlink(m)
-	if waits && !c.view.done && w.poll.check == confirm && w.poll.failed > 0 {
+	if w.unlink(m) && !c.view.done && w.poll.check == confirm && w.poll.failed > 0 {
 		// WaitOperation has told how the operation ended; only the confirmation
 		// could not be had.
 		c.learnLocked(w.extra.held)
 	}
-	at := c.endingLocked(nil)
-	var e *ending
-	switch {
-	case waits && c.view.done:
-		e = c.endLocked(nil, nil)
-	case waits:
-		e = c.homeLocked()
+	left := c.endingLocked(nil)
+	if !left.last.done && ctx.Err() != nil {
+		left.err = contextCauses(ctx)
 	}
+	e := c.homeLocked()
 	c.mu.Unlock()
 	e.tell()
-	return at
+	return left
 }
 
 // link adds a member: a group's last, and another behind the first, which remains
 // the one for which calls are made.
-func (w *wait) link(m *member, by *caller) {
-	m.by = by
+func (w *wait) link(m *member) {
 	p := &w.members
 	for *p != nil && (*p).by.group == nil {
 		p = &(*p).next
-		if by.group == nil {
+		if m.by.group == nil {
 			break
 		}
 	}
@@ -173,9 +171,7 @@ func (w *wait) unlink(m *member) bool {
 // await blocks until the operation is done or waiting ends.
 func (c *core) await(ctx context.Context) error {
 	k := newCaller(ctx, c)
-	if e := k.join(&k.only); e != nil {
-		return e.outcome(k.began)
-	}
+	k.join(&k.only)
 	select {
 	case <-k.wake:
 	case <-ctx.Done():
@@ -188,9 +184,8 @@ func (c *core) await(ctx context.Context) error {
 func (c *core) onEnd(ctx context.Context, f func(error)) {
 	k := newCaller(ctx, c)
 	k.then = func() { f(k.leave()) }
-	if e := k.join(&k.only); e != nil {
-		go f(e.outcome(k.began))
-	}
+	k.stop = context.AfterFunc(ctx, k.then)
+	k.join(&k.only)
 }
 
 // watch calls yield with each state that differs from the one shown, until it
@@ -199,35 +194,24 @@ func (c *core) onEnd(ctx context.Context, f func(error)) {
 func (c *core) watch(ctx context.Context, shown view, yield func(view) bool) error {
 	k := newCaller(ctx, c)
 	k.watch = true
-	e := k.join(&k.only)
-	waits := e == nil
-	if !waits && e.err != nil {
-		return e.outcome(k.began)
-	}
-	defer func() {
-		if waits {
-			_ = k.leave()
-		}
-	}()
+	k.join(&k.only)
+	defer func() { _ = k.leave() }()
 	for !shown.done {
 		now, ended := k.state()
 		switch {
 		case now.at != 0 && !now.same(shown):
-			shown = now
-			if !yield(shown) {
+			if shown = now; !yield(shown) {
 				return nil
 			}
-			continue
-		case !ended && ctx.Err() == nil:
+		case ended || ctx.Err() != nil:
+			if err := k.leave(); err != nil {
+				return err
+			}
+		default:
 			select {
 			case <-k.wake:
 			case <-ctx.Done():
 			}
-			continue
-		}
-		waits = false
-		if err := k.leave(); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // A state younger than the margin needs no last poll, and one serves all whose
@@ -331,6 +332,44 @@ func TestClientInAndOutOfBubbles(t *testing.T) {
 	}
 }
 
+// A poll from outside of the bubble in which a caller watches the operation does
+// not wake it, which would end the process. It takes the state in.
+func TestPollOfWhatIsWatchedInABubble(t *testing.T) {
+	t.Parallel()
+	service := GetFunc(func(context.Context, string) (*longrunningpb.Operation, error) {
+		op := running("")
+		op.Metadata = anyOf(wrapperspb.String("news"))
+		return op, nil
+	})
+	c := NewClient(service, WithPolicy(Policy{FirstPoll: time.Hour, MaxInterval: time.Hour}))
+	op, err := Strings.Wrap(c, running(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	begun, polled := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(polled)
+		<-begun
+		if s, err := op.Poll(context.Background()); err != nil || !s.Time().After(begin) {
+			t.Errorf("Poll: state of %v, %v, want a new one", s.Time(), err)
+		}
+	}()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for range op.Progress(ctx) {
+			}
+		})
+		synctest.Wait()
+		close(begun)
+		<-polled
+		wg.Wait()
+	})
+}
+
 // Callers that come and go at random all learn what is true.
 func TestWaitersComeAndGo(t *testing.T) {
 	t.Parallel()
@@ -370,7 +409,7 @@ func TestWaitersComeAndGo(t *testing.T) {
 		synctest.Wait()
 		log.check(t)
 		for _, op := range ops {
-			if w := &op.untyped().wait; w.phase != idle || w.members != nil || w.lane != nil {
+			if w := &op.untyped().wait; w.members != nil || w.lane != nil || w.call() != nil {
 				t.Fatalf("%s: left behind %+v", op.Name(), w)
 			}
 		}

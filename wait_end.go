@@ -18,7 +18,7 @@ import (
 // with theirs.
 func (c *core) endLocked(err error, from context.Context) *ending {
 	w := &c.wait
-	if w.phase == idle {
+	if w.lane == nil {
 		return nil
 	}
 	e := c.endingLocked(err)
@@ -27,22 +27,17 @@ func (c *core) endLocked(err error, from context.Context) *ending {
 			continue
 		}
 		w.unlink(m)
-		if m.by.group == nil {
-			m.by.ended = e
-		}
-		e.told = append(e.told, told{m.by, m})
+		e.give(m)
 	}
 	if w.members != nil {
-		w.plan(clock(), 0)
-		c.putLocked()
+		c.planLocked(clock(), 0)
 		c.homeLocked()
 		return e
 	}
 	if x := w.extra; x != nil {
-		if e.span = x.span; e.span != nil && e.span.ctx == nil {
-			e.span.ending, e.later = e, true
-		} else if x.call != nil {
-			x.call.ending, e.later = e, true
+		if x.span != nil {
+			x.span.ending = e
+			e.span = x.span.releaseLocked()
 		}
 		if x.call != nil {
 			x.call.cancel()
@@ -54,7 +49,7 @@ func (c *core) endLocked(err error, from context.Context) *ending {
 	w.lane.remove(c)
 	w.poll.check, w.poll.missed = nothing, false
 	*w = wait{begun: w.begun, older: w.older, poll: w.poll, calls: w.calls, extra: w.extra}
-	w.trim(clock())
+	w.trim()
 	return e
 }
 
@@ -66,12 +61,11 @@ func sameContext(a, b context.Context) bool { return reflect.TypeOf(a).Comparabl
 type ending struct {
 	core    *core
 	told    []told
-	span    *span
+	span    *span // of the wait, if that is to be ended; else nil
 	last    view
 	err     error // nil when the operation is done, or no caller was left
 	pollErr error
 	polls   int
-	later   bool // the observer is told later
 }
 
 // told is a caller that is told of an end, and its part in the wait.
@@ -88,14 +82,21 @@ func (c *core) endingLocked(err error) *ending {
 	return e
 }
 
+// give makes it the end of a caller's waiting for the operation. core.mu must be
+// held.
+func (e *ending) give(m *member) {
+	if m.by.group == nil {
+		m.by.ended = e
+	}
+	e.told = append(e.told, told{m.by, m})
+}
+
 // tell tells the observer, then the callers.
 func (e *ending) tell() {
 	if e == nil {
 		return
 	}
-	if !e.later {
-		e.endSpan()
-	}
+	e.span.end()
 	for _, t := range e.told {
 		if t.by.group != nil {
 			t.by.group.hand(t.of, e)

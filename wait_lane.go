@@ -47,10 +47,10 @@ func (l *lane) opened(k *call) {
 	defer s.mu.Unlock()
 	s.next = max(s.next, k.begun-burst) + s.period
 	l.client.rate.spend(k.begun)
-	if k.long {
+	if k.timeout > 0 {
 		l.client.longCalls.add(k)
 	}
-	if k.counts = s.client == nil || !k.long; k.counts {
+	if k.turn = -1; s.client == nil || k.timeout == 0 {
 		k.turn = l.turn
 		l.open++
 	}
@@ -61,10 +61,10 @@ func (l *lane) returned(k *call) {
 	s := l.scheduler
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if k.long {
+	if k.timeout > 0 {
 		l.client.longCalls.drop(k)
 	}
-	if k.counts && k.turn == l.turn {
+	if k.turn == l.turn {
 		l.open--
 	}
 	if s.full {
@@ -73,22 +73,22 @@ func (l *lane) returned(k *call) {
 }
 
 // agenda is a heap of waits or callers by the time when they are due.
-type agenda[T interface{ place() *entry }] []T
+type agenda[T scheduled] []T
 
-// entry is the place of something in an agenda.
-type entry struct {
-	at    time.Duration
-	index int32 // plus 1; 0 outside of it
+// scheduled has a place in an agenda: when it is due, and where it is, plus 1; 0
+// for what is in none.
+type scheduled interface {
+	place() (at *time.Duration, index *int32)
 }
 
-func (e *entry) place() *entry { return e }
-func (c *core) place() *entry  { return &c.wait.entry }
+func (c *core) place() (*time.Duration, *int32)   { return &c.wait.at, &c.wait.index }
+func (k *caller) place() (*time.Duration, *int32) { return &k.at, &k.index }
 
 // put puts x in, or moves it if it is in.
-func (a *agenda[T]) put(x T, at time.Duration) {
-	e := x.place()
-	if e.at = at; e.index > 0 {
-		heap.Fix(a, int(e.index-1))
+func (a *agenda[T]) put(x T, due time.Duration) {
+	at, index := x.place()
+	if *at = due; *index > 0 {
+		heap.Fix(a, int(*index-1))
 	} else {
 		heap.Push(a, x)
 	}
@@ -96,31 +96,38 @@ func (a *agenda[T]) put(x T, at time.Duration) {
 
 // drop takes x out if it is in.
 func (a *agenda[T]) drop(x T) {
-	if i := x.place().index; i > 0 {
-		heap.Remove(a, int(i-1))
+	if _, index := x.place(); *index > 0 {
+		heap.Remove(a, int(*index-1))
 	}
 }
 
 // first returns what is due first, and when; forever when there is nothing.
-func (a agenda[T]) first() (x T, at time.Duration) {
+func (a agenda[T]) first() (x T, due time.Duration) {
 	if len(a) == 0 {
 		return x, forever
 	}
-	return a[0], a[0].place().at
+	at, _ := a[0].place()
+	return a[0], *at
 }
 
 // Len, Less, Swap, Push and Pop are for container/heap.
-func (a agenda[T]) Len() int           { return len(a) }
-func (a agenda[T]) Less(i, j int) bool { return a[i].place().at < a[j].place().at }
+func (a agenda[T]) Len() int { return len(a) }
+
+func (a agenda[T]) Less(i, j int) bool {
+	one, _ := a[i].place()
+	other, _ := a[j].place()
+	return *one < *other
+}
 
 func (a agenda[T]) Swap(i, j int) {
 	a[i], a[j] = a[j], a[i]
-	a[i].place().index, a[j].place().index = int32(i+1), int32(j+1)
+	a.indexed(i)
+	a.indexed(j)
 }
 
 func (a *agenda[T]) Push(x any) {
 	*a = append(*a, x.(T))
-	x.(T).place().index = int32(len(*a))
+	a.indexed(len(*a) - 1)
 }
 
 func (a *agenda[T]) Pop() any {
@@ -128,6 +135,12 @@ func (a *agenda[T]) Pop() any {
 	x := (*a)[last]
 	clear((*a)[last:])
 	*a = (*a)[:last]
-	x.place().index = 0
+	_, index := x.place()
+	*index = 0
 	return x
+}
+
+func (a agenda[T]) indexed(i int) {
+	_, index := a[i].place()
+	*index = int32(i + 1)
 }

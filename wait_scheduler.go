@@ -68,6 +68,19 @@ func (c *Client) enlist() *lane {
 	return l
 }
 
+// dismiss lets a scheduler without waits end, and reports whether there is still
+// none.
+func (c *Client) dismiss(s *scheduler) bool {
+	c.schedulersMu.Lock()
+	defer c.schedulersMu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waits == 0 {
+		c.schedulers = slices.DeleteFunc(c.schedulers, func(o *scheduler) bool { return o == s })
+	}
+	return s.waits == 0
+}
+
 func (s *scheduler) enlist(c *Client) *lane {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +139,9 @@ func (s *scheduler) run() {
 		case k != nil:
 			k.lastPolls()
 		case pause < 0:
-			return
+			if s.client == nil || s.client.dismiss(s) {
+				return
+			}
 		default:
 			timer.Reset(pause)
 			select {
@@ -142,7 +157,7 @@ func (s *scheduler) run() {
 func (s *scheduler) step() (c *core, k *caller, pause time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.waits == 0 && s.exitLocked() {
+	if s.waits == 0 && (s.closed || s.client != nil) {
 		return nil, nil, -1
 	}
 	s.waking, s.full = 0, false
@@ -159,23 +174,6 @@ func (s *scheduler) step() (c *core, k *caller, pause time.Duration) {
 	}
 	s.waking = at
 	return nil, nil, max(0, at-now)
-}
-
-// exitLocked reports whether the goroutine ends: unless another wait may come.
-func (s *scheduler) exitLocked() bool {
-	c := s.client
-	if c == nil {
-		return s.closed
-	}
-	s.mu.Unlock()
-	c.schedulersMu.Lock()
-	defer c.schedulersMu.Unlock()
-	s.mu.Lock()
-	if s.waits > 0 {
-		return false
-	}
-	c.schedulers = slices.DeleteFunc(c.schedulers, func(o *scheduler) bool { return o == s })
-	return true
 }
 
 // expect has last polls made before the caller's deadline; forget does not.
@@ -234,7 +232,7 @@ func (s *scheduler) pick(now time.Duration) (best *core, at time.Duration) {
 	for _, l := range s.lanes {
 		c, key := l.agenda.first()
 		switch {
-		case key == freshKey:
+		case key == dueNew:
 			return c, 0
 		case key > now:
 			at = min(at, key)
@@ -245,13 +243,13 @@ func (s *scheduler) pick(now time.Duration) (best *core, at time.Duration) {
 				at = min(at, l.turned+hangs)
 			}
 			continue
-		case key != lastPollKey:
+		case key != dueLastPoll:
 			if wait := l.client.rate.wait(now); wait > 0 {
 				at = min(at, now+wait)
 				continue
 			}
 		}
-		if best == nil || key < best.wait.entry.at {
+		if best == nil || key < best.wait.at {
 			best = c
 		}
 	}

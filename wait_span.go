@@ -6,13 +6,17 @@ import (
 	"time"
 )
 
-// span is a wait as the observer sees it, from WaitStart to WaitEnd.
+// span is a wait as the observer sees it, from WaitStart to WaitEnd. The wait
+// holds it, WaitStart until it returns, and the call under way: the last of these
+// to release it tells the observer of the end.
 type span struct {
+	core   *core
 	began  time.Duration   // by clock
 	link   any             // what Observer.Started returned
 	values callerValues    // what WaitStart's context is derived from
 	ctx    context.Context // what WaitStart returned; nil before. Guarded by core.mu
-	ending *ending         // of the wait, when it ended before WaitStart returned. Guarded by core.mu
+	holds  int             // guarded by core.mu
+	ending *ending         // of the wait; guarded by core.mu
 }
 
 // callerValues is a context with the values of the caller for which calls are
@@ -42,38 +46,61 @@ func (v valuesOf) Value(key any) any {
 func (c *core) unobservedLocked() bool {
 	o, w := c.client.config.observer, &c.wait
 	return o != nil && (o.WaitStart != nil || o.WaitEnd != nil) && (w.extra == nil || w.extra.span == nil) &&
-		(w.phase == pausing || w.phase == fresh && w.members.by.group == nil)
+		(w.at != dueNew || w.members.by.group == nil)
 }
 
-// newSpanLocked returns the span of the wait, for WaitStart to begin.
+// newSpanLocked returns the span of the wait, to begin.
 func (c *core) newSpanLocked() *span {
 	from, x := c.wait.values(), c.wait.more()
-	x.span = &span{began: clock(), link: x.link}
+	x.span = &span{core: c, began: clock(), link: x.link, holds: 2}
 	x.span.values.Context = context.Background()
 	x.span.values.from.Store(&from)
 	return x.span
 }
 
-// begin tells the observer, also of the end if the wait has ended meanwhile.
-func (sp *span) begin(c *core) {
+// begin tells the observer, and releases the span.
+func (sp *span) begin() {
+	c := sp.core
 	ctx := c.client.config.observer.waitStart(&sp.values, WaitStart{Operation: c.name, Method: c.method, Link: sp.link})
 	c.mu.Lock()
 	sp.ctx = ctx
-	e := sp.ending
+	last := sp.releaseLocked()
 	c.mu.Unlock()
-	e.endSpan()
+	last.end()
 }
 
-// endSpan tells the observer that the wait has ended, if it was told that it
-// began.
-func (e *ending) endSpan() {
-	if e == nil || e.span == nil {
+// carry holds the span for a call, and returns the context with which it is made
+// for the caller whose context is from.
+func (sp *span) carry(from context.Context) context.Context {
+	sp.holds++
+	sp.values.from.Store(&from)
+	if sp.ctx == nil { // the wait has moved to another scheduler meanwhile
+		return from
+	}
+	return sp.ctx
+}
+
+// releaseLocked returns the span if that was the last hold of it, to be ended once
+// core.mu is free, else nil.
+func (sp *span) releaseLocked() *span {
+	if sp == nil {
+		return nil
+	}
+	if sp.holds--; sp.holds > 0 {
+		return nil
+	}
+	return sp
+}
+
+// end tells the observer.
+func (sp *span) end() {
+	if sp == nil {
 		return
 	}
-	c := e.core
-	c.client.config.observer.waitEnd(e.span.ctx, WaitEnd{
+	c, e := sp.core, sp.ending
+	c.client.config.observer.waitEnd(sp.ctx, WaitEnd{
 		Operation: c.name, Method: c.method, Snapshot: Raw{c.name, e.last},
-		Err: e.err, Polls: e.polls, Elapsed: elapsedSince(e.span.began, clock()),
+		Err: e.err, Polls: e.polls, Elapsed: elapsedSince(sp.began, clock()),
 	})
 }
 
