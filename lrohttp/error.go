@@ -8,9 +8,11 @@ import (
 	"net/url"
 	"strings"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/go-lro/lro/internal/httperror"
 	"github.com/go-lro/lro/internal/rpccode"
 )
 
@@ -58,6 +60,27 @@ func (e *Error) Permanent() bool { return e.permanent }
 // Unwrap returns why there was no answer, such as the error of the network or
 // of ctx; nil when there was one.
 func (e *Error) Unwrap() error { return e.cause }
+
+// Failure gives the error of an HTTP client that has no gRPC status the status that
+// [lro.Policy] goes by, for a hand-written [lro.Service] over such a client: a 403
+// is PERMISSION_DENIED, which ends a wait, where an error without a status is
+// UNKNOWN, which is retried. The result wraps err.
+//
+// Failure understands every error with, or around one with
+//
+//   - an exported field Code, StatusCode or HTTPStatusCode of type int, or a method
+//     HTTPStatusCode or HTTPCode, that is an HTTP status from 300 to 599, with its
+//     fields Message, Status, Details, Body and Header, such as googleapi.Error,
+//     genai.APIError and AWS's ResponseError. A Body in the form of AIP-193 takes
+//     precedence;
+//   - an exported field Response or RawResponse of type *http.Response;
+//   - no answer: a *url.Error, net.Error or io.ErrUnexpectedEOF is UNAVAILABLE, a
+//     timeout DEADLINE_EXCEEDED, the end of a context its own code.
+//
+// Errors that have a gRPC status, and all others, are returned as they are, and nil
+// is nil. The headers of the answer, such as Retry-After, go where opts want them:
+// pass the options of the call.
+func Failure(err error, opts ...grpc.CallOption) error { return httperror.Failure(err, opts) }
 
 // newError makes an error of a request that was not sent.
 func newError(code codes.Code, format string, args ...any) *Error {

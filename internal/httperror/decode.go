@@ -47,6 +47,16 @@ func Decode(c anyjson.Codec, httpCode int, body []byte) (st *spb.Status, proper 
 	return st, proper
 }
 
+// FromJSON reads a google.rpc.Status in its JSON form. Its code is UNKNOWN if the
+// JSON has none, and it has no details that are no objects.
+func FromJSON(c anyjson.Codec, text []byte) *spb.Status {
+	st := &spb.Status{Code: int32(codes.Unknown)}
+	if o, ok := anyjson.ObjectOf(text); ok && !fill(c, st, o) {
+		st.Message = firstText(o, "message")
+	}
+	return st
+}
+
 // isBareStatus reports whether a JSON object is a google.rpc.Status as
 // grpc-gateway sends it. Other frameworks have a "code" of their own.
 func isBareStatus(httpCode int, o anyjson.Object) bool {

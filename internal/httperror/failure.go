@@ -107,16 +107,14 @@ type answer struct {
 func (a answer) status() *spb.Status {
 	codec := anyjson.New(nil)
 	st, proper := Decode(codec, a.code, a.body)
-	if said := st.GetMessage(); !proper {
+	if !proper {
 		body, err := json.Marshal(map[string]any{"error": map[string]any{
 			"code": a.code, "status": a.name, "message": a.message, "details": a.details,
 		}})
 		if err == nil {
 			st, _ = Decode(codec, a.code, body)
 		}
-		if st.Message = a.message; a.message == "" && len(a.body) > 0 {
-			st.Message = said
-		}
+		st.Message = a.message
 		if a.code < http.StatusBadRequest { // a redirect, by what stands before the service
 			st.Code = int32(codes.Unknown)
 		}

@@ -58,7 +58,7 @@ func TestFailure(t *testing.T) {
 	}{
 		"googleapi":         {&googleapiError{Code: 403, Message: "no"}, codes.PermissionDenied, "no"},
 		"googleapi, body":   {&googleapiError{Code: 409, Message: "no", Body: detailsBody, Header: header}, codes.AlreadyExists, "at once"},
-		"googleapi, a page": {&googleapiError{Code: 502, Body: "<title>Bad Gateway</title>"}, codes.Unavailable, `the answer is a page titled "Bad Gateway"`},
+		"googleapi, a page": {&googleapiError{Code: 502, Body: "<title>Bad Gateway</title>"}, codes.Unavailable, "HTTP status 502 Bad Gateway"},
 		"genai":             {genaiError{Code: 403, Message: "no", Status: "PERMISSION_DENIED"}, codes.PermissionDenied, "no"},
 		"genai, status":     {genaiError{Code: 400, Message: "m", Status: "FAILED_PRECONDITION"}, codes.FailedPrecondition, "m"},
 		"genai, details": {genaiError{Code: 409, Message: "m", Status: "ALREADY_EXISTS", Details: []map[string]any{

@@ -4,77 +4,59 @@ import (
 	"context"
 	"strings"
 
-	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	sqladmin "google.golang.org/api/sqladmin/v1"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/emptypb"
-	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
 
-	"github.com/go-lro/lro"
-	"github.com/go-lro/lro/lroext"
+	"github.com/go-lro/lro/lroadapt"
 )
 
 // The recipe of docs/kin.md for Cloud SQL.
 
-// sqlService has the operations of a project in Cloud SQL, by their IDs.
-type sqlService struct {
-	operations *sqladmin.OperationsService
-	project    string
+// sqlOperations are the operations of a project in Cloud SQL, by their IDs.
+func sqlOperations(sql *sqladmin.Service, project string) *lroadapt.Client[*sqladmin.Operation, *sqladmin.Operation] {
+	return lroadapt.NewClient(lroadapt.Source[*sqladmin.Operation, *sqladmin.Operation]{
+		Get: func(ctx context.Context, name string, _ ...grpc.CallOption) (*sqladmin.Operation, error) {
+			return sql.Operations.Get(project, name).Context(ctx).Do()
+		},
+		Cancel: func(ctx context.Context, name string, _ ...grpc.CallOption) error {
+			_, err := sql.Operations.Cancel(project, name).Context(ctx).Do()
+			return err
+		},
+		State: func(op *sqladmin.Operation) lroadapt.State[*sqladmin.Operation] {
+			return lroadapt.State[*sqladmin.Operation]{Done: op.Status == "DONE", Result: op, Err: sqlError(op.Error)}
+		},
+	})
 }
 
-func (s sqlService) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
-	op, err := s.operations.Get(s.project, req.GetName()).Context(ctx).Do()
-	if err != nil {
-		return nil, restError(err)
+// sqlError returns what an operation failed with. The codes are Cloud SQL's own.
+func sqlError(failed *sqladmin.OperationErrors) error {
+	if failed == nil {
+		return nil
 	}
-	return sqlState(op)
-}
-
-func sqlState(op *sqladmin.Operation) (*longrunningpb.Operation, error) {
-	packed, err := pack(op)
-	state := &longrunningpb.Operation{Name: op.Name, Metadata: packed, Done: op.Status == "DONE"}
-	if state.Done {
-		state.Result = &longrunningpb.Operation_Response{Response: packed}
+	var texts []string
+	var reasons []protoadapt.MessageV1
+	for _, e := range failed.Errors {
+		texts = append(texts, e.Code+": "+e.Message)
+		reasons = append(reasons, &errdetails.ErrorInfo{Reason: e.Code, Domain: "sqladmin.googleapis.com"})
 	}
-	if state.Done && op.Error != nil {
-		var texts []string
-		failed := &spb.Status{Code: int32(codes.Unknown)}
-		for _, e := range op.Error.Errors {
-			texts = append(texts, e.Code+": "+e.Message)
-			info, _ := anypb.New(&errdetails.ErrorInfo{Reason: e.Code, Domain: "sqladmin.googleapis.com"})
-			failed.Details = append(failed.Details, info)
-		}
-		failed.Message = strings.Join(texts, "; ")
-		state.Result = &longrunningpb.Operation_Error{Error: failed}
-	}
-	return state, err
+	st, _ := status.New(codes.Unknown, strings.Join(texts, "; ")).WithDetails(reasons...)
+	return st.Err()
 }
 
-func (s sqlService) CancelOperation(ctx context.Context, req *longrunningpb.CancelOperationRequest, _ ...grpc.CallOption) (*emptypb.Empty, error) {
-	_, err := s.operations.Cancel(s.project, req.GetName()).Context(ctx).Do()
-	return &emptypb.Empty{}, restError(err)
-}
-
-var sqlMethod lro.Method[*structpb.Struct, *structpb.Struct]
-
-func createDatabase(ctx context.Context, client *lro.Client, sql *sqladmin.Service, project string, instance *sqladmin.DatabaseInstance) (*sqladmin.DatabaseInstance, error) {
+func createDatabase(ctx context.Context, sql *sqladmin.Service, project string, instance *sqladmin.DatabaseInstance) (*sqladmin.DatabaseInstance, error) {
 	started, err := sql.Instances.Insert(project, instance).Context(ctx).Do()
 	if err != nil {
 		return nil, err
 	}
-	state, err := sqlState(started)
+	op, err := sqlOperations(sql, project).Wrap(started.Name, started)
 	if err != nil {
 		return nil, err
 	}
-	op, err := sqlMethod.Wrap(client, state)
-	if err != nil {
-		return nil, err
-	}
-	return lroext.Resource(ctx, op, func(ctx context.Context, _ *structpb.Struct) (*sqladmin.DatabaseInstance, error) {
+	return lroadapt.Resource(ctx, op, func(ctx context.Context, _ *sqladmin.Operation) (*sqladmin.DatabaseInstance, error) {
 		return sql.Instances.Get(project, instance.Name).Context(ctx).Do()
 	})
 }

@@ -53,17 +53,17 @@ func TestCloudSQL(t *testing.T) {
 	want := expected{"op-1", "p:us-central1:db", codes.Unknown, "ERROR_RDBMS: out of disk; INTERNAL_ERROR: rolled back"}
 	testRecipe(t, want, func(t *testing.T, s *script) recipe {
 		sql := newSQL(t, s, nil)
-		client := lro.NewClient(sqlService{sql.Operations, "p"})
+		client := sqlOperations(sql, "p")
 		return recipe{
 			start: func(ctx context.Context) (string, error) {
-				instance, err := createDatabase(ctx, client, sql, "p", &sqladmin.DatabaseInstance{Name: "db"})
+				instance, err := createDatabase(ctx, sql, "p", &sqladmin.DatabaseInstance{Name: "db"})
 				if err != nil {
 					return "", err
 				}
 				return instance.ConnectionName, nil
 			},
 			resume: func(ctx context.Context, name string) (string, error) {
-				op, err := sqlMethod.Resume(client, name)
+				op, err := client.Resume(name)
 				if err != nil {
 					return "", err
 				}
@@ -71,8 +71,8 @@ func TestCloudSQL(t *testing.T) {
 				if err != nil {
 					return "", err
 				}
-				if typed := must(unpack[sqladmin.Operation](done)); typed.TargetId != "db" || typed.OperationType != "CREATE" {
-					t.Errorf("the result is %+v, want the operation", typed)
+				if done.TargetId != "db" || done.OperationType != "CREATE" {
+					t.Errorf("the result is %+v, want the operation", done)
 				}
 				return want.result, nil
 			},
@@ -85,7 +85,7 @@ func TestCloudSQLReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cancelled := false
 		sql := newSQL(t, &script{steps: []answer{running, failed}}, func() { cancelled = true })
-		op := must(sqlMethod.Resume(lro.NewClient(sqlService{sql.Operations, "p"}), "op-1"))
+		op := must(sqlOperations(sql, "p").Resume("op-1"))
 		if _, err := op.Cancel(t.Context()); err != nil || !cancelled {
 			t.Errorf("cancelled %t, %v", cancelled, err)
 		}

@@ -3,125 +3,82 @@ package kintest
 import (
 	"cmp"
 	"context"
-	"errors"
 
-	"cloud.google.com/go/longrunning/autogen/longrunningpb"
-	"google.golang.org/api/googleapi"
 	"google.golang.org/genai"
-	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/emptypb"
-	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/lroadapt"
 )
 
 // The recipes of docs/kin.md for google.golang.org/genai.
 
-// genaiError gives an error of package genai the code of its HTTP status.
-func genaiError(err error) error {
-	if answer, ok := errors.AsType[genai.APIError](err); ok {
-		known := &googleapi.Error{Code: answer.Code, Message: answer.Message}
-		known.Wrap(err)
-		err = known
-	}
-	return restError(err)
-}
-
-// genaiState returns an operation of package genai, whose response is an R.
-func genaiState[R any](name string, done bool, metadata, failed map[string]any, response *R) (*longrunningpb.Operation, error) {
-	meta, metaErr := pack(metadata)
-	result, resultErr := pack(response)
-	state := &longrunningpb.Operation{Name: name, Metadata: meta, Done: done}
-	switch {
-	case !done:
-	case failed != nil:
-		code, _ := failed["code"].(float64)
-		message, _ := failed["message"].(string)
-		state.Result = &longrunningpb.Operation_Error{Error: status.New(codes.Code(code), message).Proto()}
-	case result != nil:
-		state.Result = &longrunningpb.Operation_Response{Response: result}
-	}
-	return state, errors.Join(metaErr, resultErr)
-}
-
 // genaiVideos are the operations of Models.GenerateVideos.
-func genaiVideos(client *genai.Client) lro.Service {
-	return lro.GetFunc(func(ctx context.Context, name string) (*longrunningpb.Operation, error) {
-		op, err := client.Operations.GetVideosOperation(ctx, &genai.GenerateVideosOperation{Name: name}, nil)
-		if err != nil {
-			return nil, genaiError(err)
-		}
-		return genaiState(name, op.Done, op.Metadata, op.Error, op.Response)
+func genaiVideos(client *genai.Client) *lroadapt.Client[*genai.GenerateVideosOperation, *genai.GenerateVideosResponse] {
+	return lroadapt.NewClient(lroadapt.Source[*genai.GenerateVideosOperation, *genai.GenerateVideosResponse]{
+		Get: func(ctx context.Context, name string, _ ...grpc.CallOption) (*genai.GenerateVideosOperation, error) {
+			return client.Operations.GetVideosOperation(ctx, &genai.GenerateVideosOperation{Name: name}, nil)
+		},
+		State: func(op *genai.GenerateVideosOperation) lroadapt.State[*genai.GenerateVideosResponse] {
+			return lroadapt.State[*genai.GenerateVideosResponse]{Done: op.Done, Result: op.Response, Err: lroadapt.StatusError(op.Error)}
+		},
 	})
+}
+
+func generateVideo(ctx context.Context, client *genai.Client, model string, source *genai.GenerateVideosSource) (*genai.GenerateVideosResponse, error) {
+	started, err := client.Models.GenerateVideosFromSource(ctx, model, source, nil)
+	if err != nil {
+		return nil, err
+	}
+	op, err := genaiVideos(client).Wrap(started.Name, started)
+	if err != nil {
+		return nil, err
+	}
+	return op.Wait(ctx)
 }
 
 // genaiUploads are the operations of FileSearchStores.UploadToFileSearchStore.
-func genaiUploads(client *genai.Client) lro.Service {
-	return lro.GetFunc(func(ctx context.Context, name string) (*longrunningpb.Operation, error) {
-		op, err := client.Operations.GetUploadToFileSearchStoreOperation(ctx, &genai.UploadToFileSearchStoreOperation{Name: name}, nil)
-		if err != nil {
-			return nil, genaiError(err)
-		}
-		return genaiState(name, op.Done, op.Metadata, op.Error, op.Response)
+func genaiUploads(client *genai.Client) *lroadapt.Client[*genai.UploadToFileSearchStoreOperation, *genai.UploadToFileSearchStoreResponse] {
+	return lroadapt.NewClient(lroadapt.Source[*genai.UploadToFileSearchStoreOperation, *genai.UploadToFileSearchStoreResponse]{
+		Get: func(ctx context.Context, name string, _ ...grpc.CallOption) (*genai.UploadToFileSearchStoreOperation, error) {
+			return client.Operations.GetUploadToFileSearchStoreOperation(ctx, &genai.UploadToFileSearchStoreOperation{Name: name}, nil)
+		},
+		State: func(op *genai.UploadToFileSearchStoreOperation) lroadapt.State[*genai.UploadToFileSearchStoreResponse] {
+			return lroadapt.State[*genai.UploadToFileSearchStoreResponse]{Done: op.Done, Result: op.Response, Err: lroadapt.StatusError(op.Error)}
+		},
 	})
 }
 
-var genaiMethod lro.Method[*structpb.Struct, *structpb.Struct]
-
-func generateVideo(ctx context.Context, client *lro.Client, models *genai.Models, model string, source *genai.GenerateVideosSource) (*genai.GenerateVideosResponse, error) {
-	started, err := models.GenerateVideosFromSource(ctx, model, source, nil)
-	if err != nil {
-		return nil, err
-	}
-	op, err := genaiMethod.Wrap(client, &longrunningpb.Operation{Name: started.Name})
-	if err != nil {
-		return nil, err
-	}
-	done, err := op.Wait(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return unpack[genai.GenerateVideosResponse](done)
+// genaiBatches are batch jobs.
+func genaiBatches(client *genai.Client) *lroadapt.Client[*genai.BatchJob, *genai.BatchJob] {
+	return lroadapt.NewClient(lroadapt.Source[*genai.BatchJob, *genai.BatchJob]{
+		Get: func(ctx context.Context, name string, _ ...grpc.CallOption) (*genai.BatchJob, error) {
+			return client.Batches.Get(ctx, name, nil)
+		},
+		Cancel: func(ctx context.Context, name string, _ ...grpc.CallOption) error {
+			return client.Batches.Cancel(ctx, name, nil)
+		},
+		State: func(job *genai.BatchJob) lroadapt.State[*genai.BatchJob] {
+			return jobState(job.State, lroadapt.StatusError(job.Error), job)
+		},
+	})
 }
 
-// genaiBatches has batch jobs.
-type genaiBatches struct {
-	batches *genai.Batches
-}
-
-func (s genaiBatches) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
-	job, err := s.batches.Get(ctx, req.GetName(), nil)
-	if err != nil {
-		return nil, genaiError(err)
+// jobState reads a job, which is its own result. err is its error, if it has one.
+func jobState[Job any](state genai.JobState, err error, job Job) lroadapt.State[Job] {
+	failed := func(code codes.Code) lroadapt.State[Job] {
+		return lroadapt.State[Job]{Done: true, Err: status.Error(code, cmp.Or(status.Convert(err).Message(), string(state)))}
 	}
-	failed := &spb.Status{Message: string(job.State)} // code 0 of an error counts as UNKNOWN
-	if e := job.Error; e != nil {
-		failed = &spb.Status{Code: *cmp.Or(e.Code, new(int32)), Message: e.Message}
-	}
-	return jobState(req.GetName(), job.State, failed, job)
-}
-
-// jobState returns a job, which is its own metadata and result.
-func jobState(name string, state genai.JobState, failed *spb.Status, job any) (*longrunningpb.Operation, error) {
-	packed, err := pack(job)
-	op := &longrunningpb.Operation{Name: name, Metadata: packed, Done: true, Result: &longrunningpb.Operation_Error{Error: failed}}
 	switch state {
 	case genai.JobStateSucceeded, genai.JobStatePartiallySucceeded:
-		op.Result = &longrunningpb.Operation_Response{Response: packed}
+		return lroadapt.State[Job]{Done: true, Result: job}
 	case genai.JobStateFailed:
+		return failed(cmp.Or(status.Code(err), codes.Unknown))
 	case genai.JobStateCancelled:
-		failed.Code = int32(codes.Canceled)
+		return failed(codes.Canceled)
 	case genai.JobStateExpired:
-		failed.Code = int32(codes.DeadlineExceeded)
-	default: // CANCELLING and PAUSED still run
-		op.Done, op.Result = false, nil
+		return failed(codes.DeadlineExceeded)
 	}
-	return op, err
-}
-
-func (s genaiBatches) CancelOperation(ctx context.Context, req *longrunningpb.CancelOperationRequest, _ ...grpc.CallOption) (*emptypb.Empty, error) {
-	return &emptypb.Empty{}, genaiError(s.batches.Cancel(ctx, req.GetName(), nil))
+	return lroadapt.State[Job]{} // CANCELLING and PAUSED still run
 }

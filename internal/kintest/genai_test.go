@@ -7,14 +7,11 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genai"
-	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/lroadapt"
 	"github.com/go-lro/lro/lrotest"
 )
 
@@ -28,17 +25,14 @@ func newGenAI(t *testing.T, mux *http.ServeMux) *genai.Client {
 	}))
 }
 
-// waitStruct resumes an operation and returns its result, as a T.
-func waitStruct[T any](ctx context.Context, client *lro.Client, name string) (*T, error) {
-	op, err := genaiMethod.Resume(client, name)
+// wait resumes an operation and returns its result.
+func wait[Op, R any](ctx context.Context, client *lroadapt.Client[Op, R], name string) (R, error) {
+	op, err := client.Resume(name)
 	if err != nil {
-		return nil, err
+		var none R
+		return none, err
 	}
-	done, err := op.Wait(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return unpack[T](done)
+	return op.Wait(ctx)
 }
 
 func TestGenAIVideos(t *testing.T) {
@@ -64,13 +58,13 @@ func TestGenAIVideos(t *testing.T) {
 			})
 		})
 		client := newGenAI(t, mux)
-		videos := lro.NewClient(genaiVideos(client))
+		videos := genaiVideos(client)
 		return recipe{
 			start: func(ctx context.Context) (string, error) {
-				return uri(generateVideo(ctx, videos, client.Models, "veo", &genai.GenerateVideosSource{Prompt: "a cat"}))
+				return uri(generateVideo(ctx, client, "veo", &genai.GenerateVideosSource{Prompt: "a cat"}))
 			},
 			resume: func(ctx context.Context, name string) (string, error) {
-				return uri(waitStruct[genai.GenerateVideosResponse](ctx, videos, name))
+				return uri(wait(ctx, videos, name))
 			},
 		}
 	})
@@ -89,9 +83,9 @@ func TestGenAIUploads(t *testing.T) {
 				failed:    `{"name": "` + name + `", "done": true, "error": {"code": 8, "message": "the store is full"}}`,
 			})
 		})
-		uploads := lro.NewClient(genaiUploads(newGenAI(t, mux)))
+		uploads := genaiUploads(newGenAI(t, mux))
 		document := func(ctx context.Context, name string) (string, error) {
-			response, err := waitStruct[genai.UploadToFileSearchStoreResponse](ctx, uploads, name)
+			response, err := wait(ctx, uploads, name)
 			if err != nil {
 				return "", err
 			}
@@ -136,9 +130,9 @@ func TestGenAIBatches(t *testing.T) {
 	want := expected{name, "files/result", codes.Unknown, "JOB_STATE_FAILED"}
 	testRecipe(t, want, func(t *testing.T, s *script) recipe {
 		client := newBatches(t, s, states)
-		batches := lro.NewClient(genaiBatches{client.Batches})
+		batches := genaiBatches(client)
 		file := func(ctx context.Context, name string) (string, error) {
-			job, err := waitStruct[genai.BatchJob](ctx, batches, name)
+			job, err := wait(ctx, batches, name)
 			if err != nil {
 				return "", err
 			}
@@ -159,7 +153,7 @@ func TestGenAIBatches(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			client := newBatches(t, &script{steps: []answer{running}}, states)
-			op := must(genaiMethod.Resume(lro.NewClient(genaiBatches{client.Batches}), name))
+			op := must(genaiBatches(client).Resume(name))
 			if _, err := op.CancelAndWait(t.Context()); status.Code(err) != codes.Canceled {
 				t.Errorf("got %v, want CANCELLED", err)
 			}
@@ -186,31 +180,12 @@ func TestGenAIJobStates(t *testing.T) {
 		genai.JobStateCancelled:          {true, codes.Canceled},
 		genai.JobStateExpired:            {true, codes.DeadlineExceeded},
 	} {
-		op, err := jobState("n", state, &spb.Status{Code: int32(codes.Internal)}, &genai.TuningJob{Name: "n"})
-		if got := (outcome{op.GetDone(), codes.Code(op.GetError().GetCode())}); err != nil || got != want {
-			t.Errorf("%s: %+v, %v, want %+v", state, got, err, want)
+		s := jobState(state, status.Error(codes.Internal, "broken"), &genai.TuningJob{Name: "n"})
+		if got := (outcome{s.Done, status.Code(s.Err)}); got != want {
+			t.Errorf("%s: %+v, want %+v", state, got, want)
 		}
-		if want.Done == (op.Result == nil) {
-			t.Errorf("%s: done %t with result %v", state, op.GetDone(), op.Result)
+		if succeeded := s.Done && s.Err == nil; succeeded != (s.Result != nil) {
+			t.Errorf("%s: result %v", state, s.Result)
 		}
-	}
-}
-
-// The JSON of a value comes back as it was.
-func TestPack(t *testing.T) {
-	t.Parallel()
-	want := &genai.GenerateVideosResponse{
-		GeneratedVideos:       []*genai.GeneratedVideo{{Video: &genai.Video{VideoBytes: []byte{0, 255, 1}, MIMEType: "video/mp4"}}},
-		RAIMediaFilteredCount: 2,
-	}
-	var s structpb.Struct
-	if err := must(pack(want)).UnmarshalTo(&s); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, must(unpack[genai.GenerateVideosResponse](&s))); diff != "" {
-		t.Errorf("-packed +unpacked:\n%s", diff)
-	}
-	if none, err := pack((*genai.Video)(nil)); none != nil || err != nil {
-		t.Errorf("nil is packed as %v, %v, want nothing", none, err)
 	}
 }

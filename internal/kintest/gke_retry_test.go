@@ -11,8 +11,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-
-	"github.com/go-lro/lro"
 )
 
 // overloadedGKE refuses the first poll, and asks to be called again in 5 minutes.
@@ -38,7 +36,7 @@ func TestGKERetryAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake := &overloadedGKE{}
-		op := must(gkeMethod.Resume(lro.NewClient(gkeService{dialGKE(t, fake)}), gkeOperation))
+		op := must(gkeOperations(dialGKE(t, fake)).Resume(gkeOperation))
 		if _, err := op.Wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/go-lro/lro"
+	"github.com/go-lro/lro/internal/progress"
 	"github.com/go-lro/lro/lrotest"
 )
 
@@ -109,16 +110,16 @@ func TestGKE(t *testing.T) {
 			want := expected{gkeOperation, gkeParent + "/clusters/c", tt.code, "Insufficient quota."}
 			testRecipe(t, want, func(t *testing.T, s *script) recipe {
 				clusters := dialGKE(t, &fakeGKE{script: s, noStatus: tt.noStatus})
-				client := lro.NewClient(gkeService{clusters})
+				client := gkeOperations(clusters)
 				return recipe{
 					start: func(ctx context.Context) (string, error) {
-						cluster, err := createCluster(ctx, client, clusters, &containerpb.CreateClusterRequest{
+						cluster, err := createCluster(ctx, clusters, &containerpb.CreateClusterRequest{
 							Parent: gkeParent, Cluster: &containerpb.Cluster{Name: "c"},
 						})
 						return cluster.GetName(), err
 					},
 					resume: func(ctx context.Context, name string) (string, error) {
-						op, err := gkeMethod.Resume(client, name)
+						op, err := client.Resume(name)
 						if err != nil {
 							return "", err
 						}
@@ -139,7 +140,7 @@ func TestGKECancel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake := &fakeGKE{script: &script{steps: []answer{running, running, running, failed}}}
-		op := must(gkeMethod.Resume(lro.NewClient(gkeService{dialGKE(t, fake)}), gkeOperation))
+		op := must(gkeOperations(dialGKE(t, fake)).Resume(gkeOperation))
 		if _, err := op.Poll(t.Context()); err != nil || op.Done() {
 			t.Fatalf("before: done %t, %v", op.Done(), err)
 		}
@@ -166,18 +167,20 @@ func TestGKEProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fake := &fakeGKE{script: &script{steps: []answer{running, running, succeeded}}}
-		op := must(gkeMethod.Resume(lro.NewClient(gkeService{dialGKE(t, fake)}), gkeOperation))
+		op := must(gkeOperations(dialGKE(t, fake)).Resume(gkeOperation))
 		var last int64
-		for s, err := range op.Progress(t.Context()) {
+		for state, err := range op.Progress(t.Context()) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			meta, _ := s.Metadata()
-			for _, m := range meta.GetProgress().GetMetrics() {
+			for _, m := range state.GetProgress().GetMetrics() {
 				if m.GetIntValue() <= last {
 					t.Errorf("percent done: %d after %d", m.GetIntValue(), last)
 				}
 				last = m.GetIntValue()
+			}
+			if got := progress.Of(state.ProtoReflect()).Percent; got != float64(last) {
+				t.Errorf("found %v percent, want %d", got, last)
 			}
 			time.Sleep(time.Second)
 		}

@@ -36,8 +36,8 @@ func TestVertexVideos(t *testing.T) {
 				succeeded: `{"name": "` + name + `", "done": true, "response": {"videos": [{"gcsUri": "gs://b/video"}]}}`,
 			})
 		})
-		client := lro.NewClient(genaiVideos(newVertex(t, mux)))
-		got, err := waitStruct[genai.GenerateVideosResponse](t.Context(), client, name)
+		client := genaiVideos(newVertex(t, mux))
+		got, err := wait(t.Context(), client, name)
 		if err != nil || len(got.GeneratedVideos) != 1 || got.GeneratedVideos[0].Video.URI != "gs://b/video" {
 			t.Errorf("got %+v, %v, want the video", got, err)
 		}
@@ -64,8 +64,8 @@ func TestVertexBatches(t *testing.T) {
 				mux.HandleFunc("GET /v1beta1/"+name, func(w http.ResponseWriter, _ *http.Request) {
 					reply(w, http.StatusOK, `{"name": "`+name+`", "state": `+body+`}`)
 				})
-				client := lro.NewClient(genaiBatches{newVertex(t, mux).Batches})
-				_, err := waitStruct[genai.BatchJob](t.Context(), client, name)
+				client := genaiBatches(newVertex(t, mux))
+				_, err := wait(t.Context(), client, name)
 				failed, ok := errors.AsType[*lro.OperationError](err)
 				if !ok || failed.Code() != want.code || failed.Message() != want.message {
 					t.Errorf("got %v, want that it failed with %v: %s", err, want.code, want.message)

@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -144,6 +145,9 @@ func innerOf(name string, v any) measured {
 			unit = ""
 		}
 		m := measuredIn(v, unit)
+		if metrics, ok := v.get("metrics").([]object); ok && m.percent < 0 && m.total == 0 {
+			m = measuredBy(metrics)
+		}
 		m.step = text([]object{v}, stepNames)
 		return m
 	case []object:
@@ -160,6 +164,42 @@ func innerOf(name string, v any) measured {
 		}
 	}
 	return measured{percent: -1}
+}
+
+// measuredBy measures a list of named metrics, as GKE has it: "nodes done" and
+// "nodes total", or "progress" and "progress scale", which is 1 by default.
+func measuredBy(metrics []object) measured {
+	m := measured{percent: -1}
+	values := map[string]any{}
+	for _, o := range metrics {
+		name := strings.ReplaceAll(strings.ToLower(text([]object{o}, []string{"name"})), "_", " ")
+		for _, field := range []string{"int_value", "double_value", "string_value"} {
+			if v := o.get(field); v != nil {
+				values[name] = v
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		total, counts := integer(values[name])
+		if unit, ok := strings.CutSuffix(name, " total"); ok && counts && total > m.total {
+			done, _ := integer(values[unit+" done"])
+			m.done, m.total, m.unit = max(0, done), total, unit
+		}
+	}
+	for _, name := range percentNames {
+		if x, _, ok := number(values[strings.ReplaceAll(name, "_", " ")]); ok && x > 0 {
+			m.percent = min(x, 100)
+			return m
+		}
+	}
+	scale, _, ok := number(values["progress scale"])
+	if !ok || scale <= 0 {
+		scale = 1
+	}
+	if x, _, ok := number(values["progress"]); ok && x > 0 {
+		m.percent = 100 * min(x/scale, 1)
+	}
+	return m
 }
 
 // measuredIn measures a message. unit is what it counts unless it says so.

@@ -296,3 +296,24 @@ func FuzzFacts(f *testing.F) {
 		}
 	})
 }
+
+// GKE has progress as named metrics (google.container.v1.OperationProgress).
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Facts{
+		`[{"name": "nodes done", "intValue": "15"}, {"name": "nodes total", "intValue": "32"}]`:             {Percent: 46.875, Done: 15, Total: 32, Unit: "nodes"},
+		`[{"name": "nodes total", "intValue": "32"}]`:                                                       {Percent: 0, Total: 32, Unit: "nodes"},
+		`[{"name": "progress", "doubleValue": 0.5}, {"name": "progress scale", "doubleValue": 1}]`:          {Percent: 50},
+		`[{"name": "progress", "doubleValue": 3}, {"name": "progress scale", "doubleValue": 4}]`:            {Percent: 75},
+		`[{"name": "PERCENT_DONE", "intValue": "30"}]`:                                                      {Percent: 30},
+		`[{"name": "CLUSTER_HEALTHCHECKING", "intValue": "2"}]`:                                             {Percent: -1},
+		`[{"name": "progress", "stringValue": "x"}, {"name": "progress scale", "intValue": "0"}, {}, null]`: {Percent: -1},
+		`[]`: {Percent: -1},
+	} {
+		got := OfJSON([]byte(`{"status": "RUNNING", "progress": {"name": "step", "metrics": ` + text + `}}`))
+		want.State = Running
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+}
