@@ -64,6 +64,20 @@ func (k *caller) lastPolls() {
 	}
 }
 
+// lastPollMargin is how long before its deadline the caller's last polls are
+// made. Those of a group depend on all of its clients, also where another
+// scheduler moves the waits because others wait too.
+func (k *caller) lastPollMargin() time.Duration {
+	if k.group == nil {
+		return k.only.core.client.lastPollMargin()
+	}
+	var longest time.Duration
+	for _, m := range k.group.members() {
+		longest = max(longest, m.core.client.lastPollMargin())
+	}
+	return longest
+}
+
 var errOtherBubble = errors.New("callers in another bubble of testing/synctest wait for the operation")
 
 // join makes the caller wait for a member's operation, or lets it know how waiting

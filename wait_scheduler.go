@@ -194,24 +194,19 @@ func (s *scheduler) forget(k *caller) {
 // pickDeadline takes out a caller whose last polls are due. If there is none, it
 // returns when to look again.
 func (s *scheduler) pickDeadline(now time.Duration) (*caller, time.Duration) {
-	var margin time.Duration
-	for _, l := range s.lanes {
-		margin = max(margin, l.client.lastPollMargin())
-	}
-	// Early enough, within reason, for period; each so that the product does not
-	// overflow.
-	margin = min(margin+time.Duration(s.waits)*min(s.period, maxLastPollMargin), maxLastPollMargin)
 	for {
 		k, at := s.deadlines.first()
-		switch {
-		case at > now:
+		if at > now {
 			return nil, at
-		case k.deadline-margin > now:
-			s.deadlines.put(k, k.deadline-margin)
-		default:
+		}
+		// Early enough, within reason, for period; each so that the product does not
+		// overflow.
+		margin := min(k.lastPollMargin()+time.Duration(s.waits)*min(s.period, maxLastPollMargin), maxLastPollMargin)
+		if k.deadline-margin <= now {
 			s.deadlines.drop(k)
 			return k, 0
 		}
+		s.deadlines.put(k, k.deadline-margin)
 	}
 }
 
