@@ -296,13 +296,14 @@ func (p *Policy) delay(o observation) time.Duration {
 // step returns the schedule's next interval, with jitter: the learned one, if
 // there is one, after a poll that was answered.
 func (p *Policy) step(o observation) time.Duration {
-	if o.learned > 0 && o.err == nil {
-		if o.watched { // progress is shown as often as by the plain schedule
-			o.learned = min(o.learned, p.interval(o.elapsed))
-		}
-		return p.paced(o)
+	plain := p.jittered(p.interval(o.elapsed), o.jitter)
+	switch {
+	case o.learned == 0 || o.err != nil:
+		return plain
+	case o.watched: // progress is shown as often as by the plain schedule
+		return min(p.paced(o), plain)
 	}
-	return p.jittered(p.interval(o.elapsed), o.jitter)
+	return p.paced(o)
 }
 
 // paced returns the time to the next poll, with jitter, where the pause was

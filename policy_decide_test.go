@@ -59,6 +59,8 @@ func TestDecide(t *testing.T) {
 			want: decision{action: doGet, after: 200 * ms}},
 		{name: "running, learned, watched", obs: observation{call: calledGet, elapsed: 4 * time.Second, learned: 7 * time.Second, watched: true},
 			want: decision{action: doGet, after: 1300 * ms}},
+		{name: "running, learned, watched, no polls left", obs: observation{call: calledGet, elapsed: p.plainAt(9), learned: ms, polls: 12, watched: true},
+			want: decision{action: doGet, after: p.interval(p.plainAt(9))}},
 		{name: "running, hint beats learned", obs: observation{call: calledGet, hint: time.Minute, learned: time.Second}, want: decision{action: doGet, after: time.Minute}},
 		{name: "running, aim beats learned", obs: observation{call: calledGet, aim: 3 * time.Second, learned: time.Second}, want: decision{action: doGet, after: 3 * time.Second}},
 		{name: "running, long poll", obs: observation{call: calledGet, longPoll: true}, want: decision{action: doWait, timeout: 30 * time.Second}},
