@@ -101,10 +101,10 @@ ENGINE ?= sqlite
 SEEDS  ?= 1-400
 KEEP   ?=
 HOURS  ?= 1
-SIMULATE = GOMAXPROCS=1 go test ./server/engine/$(ENGINE) -count=1 -run='^TestSimulation$$' -timeout=0 -v
+SIMULATE = GOMAXPROCS=1 go test $(if $(filter future,$(ENGINE)),./internal/simulation/future,./server/engine/$(ENGINE)) -count=1 -run='^TestSimulation$$' -timeout=0 -v
 
 .PHONY: simulate
-simulate: ## run the programs of SEEDS (1-400) on ENGINE (sqlite), and judge their histories
+simulate: ## run the programs of SEEDS (1-400) on ENGINE (sqlite; or future, which has no engine), and judge their histories
 	@mkdir -p .cache/simulation
 	@$(SIMULATE) -simulation.seeds=$(SEEDS) -simulation.keep=$(KEEP) -simulation.again=10 \
 		-simulation.out=$(CURDIR)/.cache/simulation -simulation.totals=$(CURDIR)/.cache/simulation/totals.json | grep -v '^ *\(===\|--- PASS\)'

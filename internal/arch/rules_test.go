@@ -64,6 +64,7 @@ var directions = []direction{
 	{"internal/rpcinfo", nil, "stands at the bottom: the future and the service compare declarations"},
 	{"internal/oracle", []string{"server/engine"}, "the model is of any engine"},
 	{"internal/simulation", []string{".", "server", "server/engine", "internal/oracle"}, "the programs and their oracle must fit every engine"},
+	{"internal/simulation/future", nil, "has tests only"},
 	{"internal/transporttest", []string{"."}, "the suite must fit every transport"},
 	{"internal/cli/...", []string{"..."}, "the command puts everything together"},
 	{"cmd/...", []string{"..."}, "a program puts everything together"},

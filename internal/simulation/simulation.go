@@ -110,22 +110,31 @@ func report(t *testing.T, name string, f Factory, p *program, r *result, v verdi
 	t.Logf("to repeat: make simulate ENGINE=%s SEEDS=%d KEEP=%s", name, p.seed, strings.Join(keep, ","))
 }
 
-// shrink leaves out steps, large parts first, for as long as the rest fails.
+// shrink leaves out steps for as long as the rest fails.
 func shrink(p *program, fails func(*program) bool) *program {
+	with := func(steps []step) *program {
+		less := *p
+		less.steps = steps
+		return &less
+	}
+	return with(shrinkSteps(p.steps, func(steps []step) bool { return fails(with(steps)) }))
+}
+
+// shrinkSteps leaves out steps, large parts first, for as long as the rest fails.
+func shrinkSteps[S any](steps []S, fails func([]S) bool) []S {
 	tries := 0
-	for part := max(len(p.steps)/2, 1); part >= 1; part /= 2 {
-		for at := 0; at < len(p.steps) && tries < shrinkTries; {
-			less := *p
-			less.steps = slices.Delete(slices.Clone(p.steps), at, min(at+part, len(p.steps)))
+	for part := max(len(steps)/2, 1); part >= 1; part /= 2 {
+		for at := 0; at < len(steps) && tries < shrinkTries; {
+			less := slices.Delete(slices.Clone(steps), at, min(at+part, len(steps)))
 			tries++
-			if fails(&less) {
-				p = &less
+			if fails(less) {
+				steps = less
 				continue
 			}
 			at += part
 		}
 	}
-	return p
+	return steps
 }
 
 func keepHistory(r *result) (string, error) {
