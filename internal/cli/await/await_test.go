@@ -250,6 +250,22 @@ func TestOutageBetweenLongPolls(t *testing.T) {
 	})
 }
 
+// TestLastLine: where progress is printed as lines, the last one says that all
+// operations have ended.
+func TestLastLine(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		srv := &lrotest.Server{}
+		srv.Add("operations/x", lrotest.Running(nil).For(30*time.Second), lrotest.Succeeded(nil))
+		srv.Add("operations/y", lrotest.Running(nil).For(30*time.Second), lrotest.Succeeded(nil))
+		r := wait(t.Context(), srv, "", "operations/x", "operations/y")
+		lines := strings.Split(strings.TrimSpace(r.err), "\n")
+		if last := lines[len(lines)-1]; r.status != exit.Done || !strings.HasPrefix(last, "100%  2/2 operations  ") {
+			t.Errorf("wait for two operations: status %d, said %q; want a last line with all of them", r.status, r.err)
+		}
+	})
+}
+
 func TestGone(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {

@@ -241,9 +241,13 @@ func (b *board) summary() {
 	for _, p := range b.percent {
 		sum += p
 	}
-	b.update(term.Progress{
-		Percent: sum / b.total, Done: int64(len(b.ended)), Total: int64(b.total), Unit: "operations",
-	})
+	p := term.Progress{Percent: sum / b.total, Done: int64(len(b.ended)), Total: int64(b.total), Unit: "operations"}
+	if len(b.ended) == b.total {
+		b.last = p
+		b.meter.Finish(p)
+		return
+	}
+	b.update(p)
 }
 
 // forget drops what is shown of an operation that has ended.

@@ -40,9 +40,10 @@ type Meter struct {
 
 	mu      sync.Mutex
 	now     Progress
-	known   bool // Update was called
-	drawn   bool // a bar stands in the last line of the terminal
-	printed time.Time
+	known   bool      // Update was called
+	drawn   bool      // a bar stands in the last line of the terminal
+	printed time.Time // when a line was, or the meter began
+	shown   Progress  // in that line
 }
 
 // NewMeter starts a meter. A quiet one shows nothing, but prints lines. Call
@@ -116,6 +117,18 @@ func (m *Meter) Println(w io.Writer, text string) error {
 	return err
 }
 
+// Finish shows the progress that is the last one, also where a line has just been
+// printed, unless none was.
+func (m *Meter) Finish(p Progress) {
+	m.Update(p)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.quiet || m.io.ErrTerminal || m.printed.Equal(m.begin) || m.shown == m.now {
+		return
+	}
+	m.printLocked()
+}
+
 // Stop erases the bar. The meter shows nothing any more. Stopping twice is
 // fine.
 func (m *Meter) Stop() {
@@ -158,8 +171,12 @@ func (m *Meter) showLocked(grace time.Duration) {
 	if time.Since(m.printed) < min(max(minLineEvery, elapsed/lineShare), maxLineEvery)+grace {
 		return
 	}
-	m.printed = time.Now()
-	fmt.Fprintln(m.io.Err, line(m.now, elapsed))
+	m.printLocked()
+}
+
+func (m *Meter) printLocked() {
+	m.printed, m.shown = time.Now(), m.now
+	fmt.Fprintln(m.io.Err, line(m.now, time.Since(m.begin)))
 }
 
 // counts is "4,812/11,478 files", or as much of it as is known.
