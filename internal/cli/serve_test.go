@@ -157,6 +157,8 @@ func TestServeUsage(t *testing.T) {
 		args []string
 		want string
 	}{
+		{[]string{"--db", "postgres://lro@x/x", "--role", "worker", "--listen", "127.0.0.1:0"}, "--listen: a worker answers no calls"},
+		{[]string{"--db", "postgres://lro@x/x", "--role", "worker", "--token-file", "tokens"}, "--token-file: a worker answers no calls"},
 		{[]string{"--listen", ":0"}, "would answer other machines without TLS and authentication"},
 		{[]string{"--listen", "0.0.0.0:0"}, "would answer other machines without TLS and authentication"},
 		{append([]string{"--listen", "[::]:0"}, cert...), "would answer other machines without authentication"},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/flag"
@@ -33,6 +34,7 @@ type options struct {
 	proxies     []string
 	root        string
 	insecure    bool
+	flags       *pflag.FlagSet
 }
 
 // New returns the command. A nil store is a file, or a PostgreSQL database.
@@ -74,6 +76,7 @@ below --checksum-root.`,
 		},
 	}
 	f := cmd.Flags()
+	o.flags = f
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8700", "answer at `HOST:PORT`; port 0 is any that is free")
 	store.AddFlags(f)
 	f.StringVar(&o.parent, "parent", "", "start operations under `NAME`, such as projects/p, that name no other parent")
@@ -99,6 +102,9 @@ func (o *options) config(logger *slog.Logger) (host.Config, *net.TCPAddr, error)
 		WorkerOnly: o.store.Role() == Work, AnswerOnly: o.store.Role() == Answer,
 	}
 	if err := o.store.Configure(&c); err != nil {
+		return c, nil, err
+	}
+	if err := o.unused(); err != nil {
 		return c, nil, err
 	}
 	if o.drain <= 0 {
@@ -138,6 +144,22 @@ func (o *options) config(logger *slog.Logger) (host.Config, *net.TCPAddr, error)
 	}
 	reached := !alone || len(o.hosts)+len(o.proxies) > 0
 	return c, address, o.confine(&c, reached)
+}
+
+// answers reports whether this process listens.
+func (o *options) answers() bool { return o.store.Role() != Work || o.metrics }
+
+// unused reports a flag about callers where there are none.
+func (o *options) unused() error {
+	if o.answers() {
+		return nil
+	}
+	for _, name := range []string{"listen", "cert", "key", "client-ca", "token-file", "host", "trusted-proxy", "insecure-allow-anyone"} {
+		if o.flags.Changed(name) {
+			return fmt.Errorf("--%s: a worker answers no calls; with --metrics it serves those", name)
+		}
+	}
+	return nil
 }
 
 // limit sets how many operations run at once.

@@ -38,7 +38,7 @@ func (o *options) serve(ctx context.Context, h *host.Host, config host.Config, a
 		o.reload(ctx, config, hangups)
 		return nil
 	})
-	if o.store.Role() == Work && !o.metrics {
+	if !o.answers() {
 		fmt.Fprintf(o.io.Err, "running operations, records in %s; Ctrl-C stops\n", o.store.Where())
 		return h.Serve(ctx, nil, stopping, reloading)
 	}
