@@ -65,13 +65,14 @@ install-postgres-faults:
 	fi
 
 FAULT_ROUNDS ?= 2
+KILL_ROUNDS  ?= 200
 
 # The processes of the fault tests are copies of the test binary, so the race
 # detector sees them too.
 .PHONY: test-postgres
-test-postgres: install-postgres install-postgres-faults ## test what runs on PostgreSQL, which apt installs where it can, with FAULT_ROUNDS (2) faults of each sort
+test-postgres: install-postgres install-postgres-faults ## test what runs on PostgreSQL, which apt installs where it can, with FAULT_ROUNDS (2) faults of each sort, KILL_ROUNDS (200) of them kill -9
 	LRO_POSTGRES=$${CI:+1} go test -race -count=1 ./internal/pgtest ./server/engine/postgres
-	LRO_POSTGRES=$${CI:+1} go test -race -count=1 -parallel=2 -timeout=0 ./server/engine/postgres/internal/faulttest -fault-rounds=$(FAULT_ROUNDS)
+	LRO_POSTGRES=$${CI:+1} go test -race -count=1 -parallel=2 -timeout=0 ./server/engine/postgres/internal/faulttest -fault-rounds=$(FAULT_ROUNDS) -kill-rounds=$(KILL_ROUNDS)
 
 # One package at a time: they start a Temporal service and workers each. Their
 # processes are copies of the test binary, so the race detector sees them too.
@@ -88,8 +89,6 @@ bench-temporal: ## compare operations on Temporal with the Temporal SDK, and 4 w
 .PHONY: demo-temporal
 demo-temporal: ## kill one of three workers under 50 operations on Temporal, and show what became of them
 	cd temporal && go run ./cmd/demo
-
-KILL_ROUNDS ?= 200
 
 .PHONY: test-kill
 test-kill: ## kill a process that runs operations KILL_ROUNDS (200) times

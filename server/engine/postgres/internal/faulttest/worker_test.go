@@ -35,6 +35,7 @@ type workerConfig struct {
 	Schema   string
 	Lease    time.Duration
 	PollOnly bool
+	History  *historyConfig // the worker writes one
 }
 
 func (c workerConfig) open(ctx context.Context, log *slog.Logger) (*pgxpool.Pool, *postgres.Engine, error) {
@@ -89,6 +90,9 @@ func runWorker(encoded string) error {
 	}
 	defer pool.Close()
 	h := &handler{e: e, pool: pool, schema: c.Schema}
+	if c.History != nil {
+		return errors.Join(runHistorian(ctx, *h, *c.History), e.Close())
+	}
 	srv, err := server.New(e, server.Config{PageKey: e.PageKey(), Logger: log, Drain: -1, Concurrency: 6}, work.Handle(h.run))
 	if err != nil {
 		return errors.Join(err, e.Close())

@@ -131,9 +131,17 @@ func (w *world) worker() *child.Process { return w.workerWith(w.config) }
 
 func (w *world) workerWith(c workerConfig) *child.Process {
 	w.t.Helper()
-	encoded, err := json.Marshal(c)
+	p, err := w.spawn(c)
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	return p
+}
+
+func (w *world) spawn(c workerConfig) (*child.Process, error) {
+	encoded, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
 	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), workerEnv+"="+string(encoded))
@@ -141,7 +149,7 @@ func (w *world) workerWith(c workerConfig) *child.Process {
 	defer cancel()
 	p, _, err := child.Start(ctx, cmd, child.Prefix("ready"))
 	if err != nil {
-		w.t.Fatal(err)
+		return nil, err
 	}
 	w.t.Cleanup(func() {
 		p.Kill()
@@ -149,7 +157,7 @@ func (w *world) workerWith(c workerConfig) *child.Process {
 			w.t.Logf("worker %d wrote at last:\n%s", p.PID(), p.Output())
 		}
 	})
-	return p
+	return p, nil
 }
 
 func (w *world) workers(n int) []*child.Process {
