@@ -231,6 +231,8 @@ func (s *Server) statusOf(err error) *spb.Status {
 			code: codes.Unavailable, reason: reasonStoreUnavailable,
 			message: "the store of operations is unavailable",
 		})).Proto()
+	case errors.Is(err, engine.ErrMisconfigured):
+		return status.Convert(s.faults.make(s.faults.misconfigured())).Proto()
 	case s.config.ErrorStatus != nil:
 		if st := s.config.ErrorStatus(err); st != nil {
 			return s.faults.complete(st.Proto(), "")

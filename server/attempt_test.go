@@ -34,6 +34,7 @@ func TestOutcome(t *testing.T) {
 		rpcCanceled = status.Error(codes.Canceled, "context canceled")
 		unavailable = status.Error(codes.Unavailable, "later")
 		store       = fmt.Errorf("save: %w", engine.ErrUnavailable)
+		refused     = fmt.Errorf("save: %w: permission denied for table live", engine.ErrMisconfigured)
 		lostSave    = leaseError(engine.ErrFenced)
 	)
 	retry := Retry{MaxAttempts: 3, Backoff: time.Second}
@@ -53,6 +54,7 @@ func TestOutcome(t *testing.T) {
 		{"own timeout", nil, context.DeadlineExceeded, kind{}, codes.DeadlineExceeded, reasonHandlerFailed, false},
 		{"own cancel is not CANCELLED", nil, context.Canceled, kind{}, codes.Unknown, reasonHandlerFailed, false},
 		{"store failed", nil, store, kind{}, codes.Unavailable, reasonStoreUnavailable, false},
+		{"store refuses the program", nil, refused, kind{retry: retry}, codes.FailedPrecondition, reasonStoreMisconfigured, false},
 		{"store failed, retried", nil, store, kind{retry: retry}, codes.Unavailable, reasonStoreUnavailable, true},
 		{"retryable", nil, unavailable, kind{retry: retry}, codes.Unavailable, "UNAVAILABLE", true},
 		{"retryable but at most once", nil, unavailable, kind{retry: retry, atMostOnce: true}, codes.Unavailable, "UNAVAILABLE", false},

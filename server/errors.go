@@ -125,12 +125,24 @@ func (s *Server) engineError(ctx context.Context, name string, err error) error 
 			code: codes.Unavailable, reason: reasonStoreUnavailable, retry: storeRetryDelay,
 			message: "the store of operations is unavailable",
 		})
+	case errors.Is(err, engine.ErrMisconfigured):
+		s.logger.ErrorContext(ctx, "store misconfigured", "operation", name, "error", err)
+		return f.make(f.misconfigured())
 	case ctx.Err() != nil:
 		return f.make(fault{
 			code: status.FromContextError(ctx.Err()).Code(), reason: reasonCallEnded, message: ctx.Err().Error(),
 		})
 	}
 	return s.internal(ctx, reasonInternal, name, err)
+}
+
+// misconfigured is the fault of [engine.ErrMisconfigured]. Its text, which names
+// roles and tables, is for the log.
+func (faults) misconfigured() fault {
+	return fault{
+		code: codes.FailedPrecondition, reason: reasonStoreMisconfigured,
+		message: "the store of operations is misconfigured; the log of the server has the cause",
+	}
 }
 
 // internal logs err and hides its text behind reason.

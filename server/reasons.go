@@ -20,6 +20,7 @@ const (
 	reasonNotEnded           = "OPERATION_HAS_NOT_ENDED"
 	reasonDenied             = "PERMISSION_DENIED"
 	reasonStoreUnavailable   = "STORE_UNAVAILABLE"
+	reasonStoreMisconfigured = "STORE_MISCONFIGURED"
 	reasonInternal           = "INTERNAL_ERROR"
 	reasonCallEnded          = "CALL_ENDED"
 

@@ -4,6 +4,7 @@ package cli_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/pgtest"
@@ -133,5 +136,32 @@ func TestMigrate(t *testing.T) {
 		if got.status != tt.code || !strings.Contains(got.err, tt.want) || strings.Contains(got.err, "secret") {
 			t.Errorf("lro %q = %+v, want %d, %q and no password", tt.args, got, tt.code, tt.want)
 		}
+	}
+}
+
+// TestServePostgresRole: a role that lacks a right ends serve at once, with an
+// error that names both.
+func TestServePostgresRole(t *testing.T) {
+	t.Parallel()
+	db := pgtest.URL(t)
+	conn, err := pgx.Connect(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	runProcess(t, nil, "migrate", "--db", db, "--schema", "cli role")
+	_, err = conn.Exec(t.Context(), `CREATE ROLE cli_role LOGIN; GRANT USAGE ON SCHEMA "cli role" TO cli_role;
+		GRANT SELECT ON ALL TABLES IN SCHEMA "cli role" TO cli_role; GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA "cli role" TO cli_role`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.User("cli_role")
+	got := failProcess(t, nil, "serve", "--listen", "127.0.0.1:0", "--db", u.String(), "--schema", "cli role")
+	if !strings.Contains(got, `role "cli_role" lacks in schema "cli role": DELETE on live, `) || strings.Contains(got, "unavailable") {
+		t.Errorf("serve by a role that may only read said %q", got)
 	}
 }

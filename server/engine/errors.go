@@ -22,6 +22,9 @@ var (
 	ErrTooLarge = errors.New("too large")
 	// ErrUnavailable: the store cannot be reached or written right now.
 	ErrUnavailable = errors.New("store unavailable")
+	// ErrMisconfigured: the store refuses this program, or lacks what it needs,
+	// until an operator changes that; the text says what.
+	ErrMisconfigured = errors.New("store misconfigured")
 	// ErrClosed: the engine was closed.
 	ErrClosed = errors.New("engine closed")
 )

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/term"
+	"github.com/go-lro/lro/internal/pgtext"
 	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine/postgres"
 )
@@ -51,7 +52,7 @@ func Connect(ctx context.Context, db string) (*pgxpool.Pool, error) {
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, exit.Hint(fmt.Errorf("reach PostgreSQL: %w", err), "does it run, and is --db right?")
+		return nil, exit.Hint(fmt.Errorf("reach PostgreSQL: %w", pgtext.Error(err)), "does it run, and is --db right?")
 	}
 	return pool, nil
 }

@@ -83,12 +83,15 @@ func open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Engine, error
 	if opts.Lease < MinLease {
 		return nil, fmt.Errorf("%w: a lease of %v is shorter than %v", engine.ErrInvalid, opts.Lease, MinLease)
 	}
+	if err := checkRights(ctx, pool, opts.Schema); err != nil {
+		return nil, err
+	}
 	v, err := readVersion(ctx, pool, opts.Schema)
 	if errors.Is(err, ErrNoSchema) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, storeError(ctx, err)
+		return nil, storeError(ctx, pool, err)
 	}
 	if err := v.check(opts.Schema); err != nil {
 		return nil, err
@@ -105,7 +108,7 @@ func open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Engine, error
 	}
 	err = each(ctx, pgxQuerier{q: pool}, e.sql.secret, func(r rows) error { return r.Scan(&e.pageKey) }, "page_key")
 	if err != nil {
-		return nil, storeError(ctx, err)
+		return nil, storeError(ctx, pool, err)
 	}
 	config.MaxConns, config.MinConns, config.MinIdleConns = ownConns, 0, 0
 	if e.ownPool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
@@ -121,7 +124,7 @@ func open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Engine, error
 	if err := e.sweep(ctx); err != nil {
 		e.stop()
 		e.ownPool.Close()
-		return nil, storeError(ctx, err)
+		return nil, storeError(ctx, pool, err)
 	}
 	for _, run := range []func(context.Context){
 		e.process.run, e.news.send, e.news.receive, e.runFetch, e.runWatch, e.runProgress, e.runSweep,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/go-lro/lro/internal/pgtext"
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
@@ -171,7 +172,7 @@ func (n *notifier) receive(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		n.e.opts.Logger.Warn("LISTEN failed, will try again, and polls meanwhile", "error", err)
+		n.e.opts.Logger.Warn("LISTEN failed, will try again, and polls meanwhile", "error", pgtext.Error(err))
 		if !pause(ctx, listenRetry, nil) {
 			return
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/internal/pgtext"
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
@@ -38,6 +38,11 @@ const (
 	codeLockNotAvailable     = "55P03"
 	codeSerializationFailure = "40001"
 	codeDeadlock             = "40P01"
+
+	codeInsufficientPrivilege = "42501"
+	codeUndefinedTable        = "42P01"
+	codeUndefinedColumn       = "42703"
+	codeInvalidSchema         = "3F000"
 )
 
 // querier is a connection, a transaction of pgx or one of database/sql.
@@ -160,9 +165,14 @@ func seqs(ctx context.Context, q querier, sql string, args ...any) ([]int64, err
 	return out, err
 }
 
-// with runs f on a connection of a pool, again after errors that say that
-// another try may succeed and that nothing was done.
+// with is repeat for what the engine does itself: errors are of one line.
 func (e *Engine) with(ctx context.Context, pool *pgxpool.Pool, f func(*pgx.Conn) error) error {
+	return pgtext.Error(e.repeat(ctx, pool, f))
+}
+
+// repeat runs f on a connection of a pool, again after errors that say that
+// another try may succeed and that nothing was done.
+func (e *Engine) repeat(ctx context.Context, pool *pgxpool.Pool, f func(*pgx.Conn) error) error {
 	for try := 1; ; try++ {
 		err := e.once(ctx, pool, f)
 		if err == nil || try == maxTries || !transient(err) {
@@ -237,38 +247,4 @@ func isCode(err error, code string) bool {
 		return e.SQLState() == code
 	}
 	return false
-}
-
-// storeError is that function for calls of an engine that may be closing.
-func (e *Engine) storeError(ctx context.Context, err error) error {
-	err = storeError(ctx, err)
-	if errors.Is(err, engine.ErrUnavailable) && e.ctx.Err() != nil {
-		return engine.ErrClosed
-	}
-	return err
-}
-
-// storeError makes the engine's error of one of the store. Errors of the contract
-// and of ctx stay.
-func storeError(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	for _, own := range contract {
-		if errors.Is(err, own) {
-			return err
-		}
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if isCode(err, codeLockNotAvailable) {
-		return fmt.Errorf("%w: another transaction holds it: %w", engine.ErrUnavailable, err)
-	}
-	return fmt.Errorf("%w: %w", engine.ErrUnavailable, err)
-}
-
-var contract = []error{
-	engine.ErrNotFound, engine.ErrFenced, engine.ErrRequestIDReused, engine.ErrInvalid, engine.ErrInvalidCursor,
-	engine.ErrTooLarge, engine.ErrUnavailable, engine.ErrClosed,
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/go-lro/lro/internal/pgtext"
 )
 
 // DefaultSchema is the meaning of "" in [Options.Schema] and [Migrate].
@@ -72,7 +74,7 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool, schema string) (from, to i
 		return err
 	})
 	if err != nil {
-		return 0, 0, fmt.Errorf("migrate schema %q: %w", schema, err)
+		return 0, 0, fmt.Errorf("migrate schema %q: %w", schema, pgtext.Error(err))
 	}
 	return from, to, nil
 }

@@ -3,11 +3,14 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/go-lro/lro/server/engine"
 )
 
 // joined is a caller's transaction.
@@ -80,6 +83,10 @@ func (e *Engine) Committed(ctx context.Context) {
 // one that [server.Kind] retries where it has retries. Other errors are f's own,
 // or the commit's.
 //
+// If ctx is that of an attempt and the attempt loses its lease while f runs, the
+// connection is closed, which rolls the transaction back: a handler that ignores
+// the end of its ctx does not keep the operation from the next attempt.
+//
 // Once f has returned nil the commit does not depend on ctx any more. An error
 // that wraps engine.ErrUnavailable may mean that the answer to the commit was
 // lost: the transaction may have been committed. A repetition of a start with the
@@ -87,14 +94,22 @@ func (e *Engine) Committed(ctx context.Context) {
 func (e *Engine) InTx(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
 	var in context.Context
 	var connected bool // when the error came
-	err := e.with(ctx, e.pool, func(c *pgx.Conn) (err error) {
+	err := e.repeat(ctx, e.pool, func(c *pgx.Conn) (err error) {
 		connected = false
 		tx, err := c.Begin(ctx)
 		if err != nil {
 			return err
 		}
 		in = WithTx(ctx, tx)
+		// A handler that ignores its ctx would hold its operation, which another
+		// process runs meanwhile, for ever.
+		stop := context.AfterFunc(ctx, func() {
+			if errors.Is(context.Cause(ctx), engine.ErrLeaseLost) {
+				_ = c.PgConn().Conn().Close()
+			}
+		})
 		err = f(in, tx)
+		stop()
 		connected = !c.IsClosed()
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 		defer cancel()
