@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -88,17 +89,17 @@ func (b *bench) versions(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read version: %w", err)
 	}
-	text := fmt.Sprintf("Versions: PostgreSQL %s, %s", version, runtime.Version())
+	all := []string{"PostgreSQL " + version, runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
 			switch d.Path {
 			case "github.com/riverqueue/river":
-				text += ", River " + d.Version
+				all = append(all, "River "+d.Version)
 			case "github.com/jackc/pgx/v5":
-				text += ", pgx " + d.Version
+				all = append(all, "pgx "+d.Version)
 			}
 		}
 	}
-	b.result.Versions = append(b.result.Versions, text, "Server: fsync="+fsync+", shared_buffers=512MB, max_wal_size=4GB, otherwise PostgreSQL's defaults")
+	b.result.Versions = append(b.result.Versions, "Versions: "+strings.Join(all, ", "), "Server: fsync="+fsync+", shared_buffers=512MB, max_wal_size=4GB, otherwise PostgreSQL's defaults")
 	return nil
 }

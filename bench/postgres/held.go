@@ -18,7 +18,6 @@ import (
 // load is a constant rate of operations, or of jobs, on a database of its own.
 type load struct {
 	name string
-	url  string
 	pool *pgxpool.Pool
 
 	mu           sync.Mutex

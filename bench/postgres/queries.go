@@ -12,7 +12,7 @@ import (
 // queries measures the queries of a process. It implements [pgx.QueryTracer].
 type queries struct {
 	mu           sync.Mutex
-	n            int
+	waits        int
 	claims, ends []float64 // milliseconds
 }
 
@@ -37,8 +37,9 @@ func (q *queries) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQue
 	took := milliseconds(time.Since(began.begin))
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.n++
 	switch {
+	case isWait(began.sql):
+		q.waits++
 	case isClaim(began.sql):
 		q.claims = append(q.claims, took)
 	case isEnd(began.sql):
@@ -52,7 +53,12 @@ func isClaim(sql string) bool {
 }
 
 func isEnd(sql string) bool {
-	return strings.Contains(sql, "name: JobSetStateIfRunningMany") || strings.Contains(sql, "SELECT seq, hidden") && strings.Contains(sql, "FROM gone")
+	return strings.Contains(sql, "name: JobSetStateIfRunningMany") || strings.Contains(sql, "FROM gone g LEFT JOIN kept")
+}
+
+// isWait reports whether a statement of the engine reads what is waited for.
+func isWait(sql string) bool {
+	return strings.HasSuffix(sql, "WHERE o.seq = ANY($1::bigint[])") || strings.Contains(sql, "FROM unnest($1::bigint[]) AS s")
 }
 
 // take returns what was measured since the last call.
@@ -64,9 +70,9 @@ func (q *queries) take() (claims, ends []float64) {
 	return claims, ends
 }
 
-// count returns how many queries there were.
-func (q *queries) count() int {
+// waited returns how many queries read what is waited for.
+func (q *queries) waited() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.n
+	return q.waits
 }

@@ -28,8 +28,8 @@ func waits(ctx context.Context, b *bench, p *part) error {
 	}
 	p.Title = "Waiting for operations of another process"
 	p.Intro = fmt.Sprintf("%d callers in one process wait for one operation each, which run in another process and end there %d a second. "+
-		"Lateness is from the end that the database has stored to the return of the caller. Queries are those of the process of the callers, "+
-		"from the first end to the last. Memory is heap and stacks. Medians of %d rounds.", n, rate, rounds)
+		"Lateness is from the end that the database has stored to the return of the caller. Queries are those of the process of the callers "+
+		"that read what is waited for, from the first end to the last. Memory is heap and stacks. Medians of %d rounds.", n, rate, rounds)
 	var failed error
 	modes := []waitMode{
 		{"result fits a notification", 64, false, 20},
@@ -60,8 +60,6 @@ func waits(ctx context.Context, b *bench, p *part) error {
 		p.most(mode.name+": queries for waiting", "a second", 10, column(found[i], func(w waited) float64 { return w.queries })...)
 		p.most(mode.name+": memory of a caller", "KiB", 16, column(found[i], func(w waited) float64 { return w.kib })...)
 	}
-	p.note("Beside waiting, the process of the callers makes a few queries a second whatever is waited for: the sweep for dead processes, and the " +
-		"ping of LISTEN. They are taken off by the number that it made while all waited and nothing ended.")
 	return failed
 }
 
@@ -103,10 +101,7 @@ func (b *bench) waitRound(ctx context.Context, name string, mode waitMode, n, pe
 	}()
 	sleep(ctx, 2*time.Second) // all wait
 	found.kib = (memory() - before) / float64(n) / 1024
-	idle := counted.count()
-	sleep(ctx, 2*time.Second)
-	idle = counted.count() - idle
-	begin, asked := time.Now(), counted.count()
+	begin, asked := time.Now(), counted.waited()
 	if err := w.tell(message{Release: perSecond}); err != nil {
 		return found, err
 	}
@@ -114,10 +109,7 @@ func (b *bench) waitRound(ctx context.Context, name string, mode waitMode, n, pe
 		return found, err
 	}
 	took := time.Since(begin).Seconds()
-	found.queries = float64(counted.count()-asked)/took - float64(idle)/2
-	if mode.pollOnly {
-		found.queries += 1 / postgresPoll.Seconds() // polling is for waiting
-	}
+	found.queries = float64(counted.waited()-asked) / took
 	ends, err := s.ends(ctx)
 	if err != nil {
 		return found, err
@@ -130,9 +122,6 @@ func (b *bench) waitRound(ctx context.Context, name string, mode waitMode, n, pe
 	found.p50, found.p99 = quantile(late, 0.5), quantile(late, 0.99)
 	return found, nil
 }
-
-// postgresPoll is the default of [postgres.Options.Poll].
-const postgresPoll = 100 * time.Millisecond
 
 // running waits until n operations run.
 func (s *service) running(ctx context.Context, n int) error {

@@ -84,6 +84,9 @@ func (a *attempt) forget() {
 // operation is no longer the attempt's, or the worker gives up: then the
 // operation runs again when the lease has ended.
 func (a *attempt) finish(o engine.Outcome) {
+	if a.isLost() {
+		return // it would be refused
+	}
 	o = enginekit.Storable(o, a.e.opts.MaxPayload)
 	enginekit.Retry(a.worker.abandoned, minFinishPause, maxFinishPause, func(pause time.Duration) bool {
 		err := a.store(o)

@@ -157,7 +157,7 @@ func (e *Engine) claim(ctx context.Context, w *worker, want int, kinds []string,
 	now := time.Now()
 	changes := make([]news, len(claimed))
 	for i, r := range claimed {
-		changes[i] = news{seq: r.seq, own: true}
+		changes[i] = news{seq: r.seq, lives: true, own: true}
 		w.marks[r.rec.Kind].see(r.seq, now)
 	}
 	if len(claimed) == 0 {

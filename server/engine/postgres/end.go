@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
@@ -11,8 +12,8 @@ import (
 type endCall struct {
 	seq, fence, revision int64
 	state                engine.State
-	result, metadata     []byte // no metadata keeps what is there
-	change               news
+	result, metadata     []byte         // no metadata keeps what is there
+	rec                  *engine.Record // as it was claimed, with its result
 }
 
 func newEnd(a *attempt, o engine.Outcome, revision int64) (c endCall, err error) {
@@ -22,8 +23,8 @@ func newEnd(a *attempt, o engine.Outcome, revision int64) (c endCall, err error)
 	} else {
 		rec.State, rec.Error = enginekit.Ending(o.Error)
 	}
-	c = endCall{seq: a.seq, fence: rec.Fence, revision: revision, state: rec.State}
-	c.change = news{seq: a.seq, own: true}
+	rec.Metadata = o.Metadata
+	c = endCall{seq: a.seq, fence: rec.Fence, revision: revision, state: rec.State, rec: &rec}
 	if c.metadata, err = enginekit.EncodeAny(o.Metadata); err != nil {
 		return c, err
 	}
@@ -31,37 +32,72 @@ func newEnd(a *attempt, o engine.Outcome, revision int64) (c endCall, err error)
 	return c, err
 }
 
-// runEnds ends a group. The result is false for operations that are not the
-// attempt's any more, or that another transaction has locked.
-func (e *Engine) runEnds(ctx context.Context, group []*call[endCall, bool]) {
-	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
-	defer cancel()
+// endArgs are the parameters of the statement that ends a group.
+func endArgs(group ...*endCall) []any {
 	n := len(group)
 	var (
 		numbers, fences, revisions = make([]int64, n), make([]int64, n), make([]int64, n)
 		states                     = make([]int16, n)
 		results, metadata          = make([][]byte, n), make([][]byte, n)
-		calls                      = make(map[int64]*call[endCall, bool], n)
 	)
 	for i, c := range group {
-		q := &c.query
-		numbers[i], fences[i], revisions[i], states[i] = q.seq, q.fence, q.revision, int16(q.state)
-		results[i], metadata[i] = q.result, q.metadata
-		calls[q.seq] = c
+		numbers[i], fences[i], revisions[i], states[i] = c.seq, c.fence, c.revision, int16(c.state)
+		results[i], metadata[i] = c.result, c.metadata
+	}
+	return []any{numbers, fences, states, results, metadata, revisions}
+}
+
+// scanEnd reads what the statement returns. find returns the call of a number.
+func scanEnd(r rows, find func(seq int64) *endCall) (news, error) {
+	var (
+		seq, revision      int64
+		hidden             bool
+		at                 time.Time
+		cancel, expire     *time.Time
+		stored, checkpoint []byte
+	)
+	if err := r.Scan(&seq, &hidden, &revision, &at, &cancel, &expire, &stored, &checkpoint); err != nil {
+		return news{}, err
+	}
+	n := news{seq: seq, own: true}
+	if hidden {
+		return n, nil
+	}
+	rec := *find(seq).rec
+	rec.Revision, rec.EndTime, rec.UpdateTime = revision, at.UTC(), at.UTC()
+	rec.CancelTime, rec.ExpireTime, rec.Checkpoint = utc(cancel), utc(expire), checkpoint
+	if rec.Metadata == nil {
+		var err error
+		if rec.Metadata, err = enginekit.DecodeAny(stored); err != nil {
+			return n, nil // it is read by those that need it
+		}
+	}
+	n.ended = &rec
+	return n, nil
+}
+
+// runEnds ends a group. The result is false for operations that are not the
+// attempt's any more, or that another transaction has locked.
+func (e *Engine) runEnds(ctx context.Context, group []*call[endCall, bool]) {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	calls := make(map[int64]*call[endCall, bool], len(group))
+	all := make([]*endCall, len(group))
+	for i, c := range group {
+		calls[c.query.seq], all[i] = c, &c.query
 	}
 	var changes []news
 	err := e.planned(ctx, func(q querier) error {
 		changes = nil
 		return each(ctx, q, e.sql.end, func(r rows) error {
-			var seq int64
-			var hidden bool
-			if err := r.Scan(&seq, &hidden); err != nil {
+			n, err := scanEnd(r, func(seq int64) *endCall { return &calls[seq].query })
+			if err != nil {
 				return err
 			}
-			calls[seq].result = true
-			changes = append(changes, calls[seq].query.change)
+			calls[n.seq].result = true
+			changes = append(changes, n)
 			return nil
-		}, numbers, fences, states, results, metadata, revisions)
+		}, endArgs(all...)...)
 	})
 	if err != nil {
 		fail(group, err)

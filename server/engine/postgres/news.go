@@ -3,8 +3,10 @@ package postgres
 import (
 	"context"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
@@ -15,15 +17,17 @@ type news struct {
 	seq     int64
 	kind    string         // has become PENDING; empty otherwise
 	deleted *engine.Record // its last state; nil otherwise
+	ended   *engine.Record // its last state, once it has ended; without a name when another process told it; nil otherwise
+	lives   bool           // has not ended
 	own     bool           // by its own attempt, which knows
 }
 
 func startedNews(rec *engine.Record) news {
 	seq, _ := enginekit.ParseSeqName(rec.Name)
 	if rec.External {
-		return news{seq: seq}
+		return news{seq: seq, lives: true}
 	}
-	return news{seq: seq, kind: rec.Kind}
+	return news{seq: seq, kind: rec.Kind, lives: true}
 }
 
 // newsOf tells what has become of before. A nil after was removed.
@@ -35,19 +39,23 @@ func newsOf(before, after *row) news {
 		}
 		return news{seq: before.seq, deleted: before.rec}
 	case after.rec.State == engine.Pending && before.rec.State != engine.Pending:
-		return news{seq: after.seq, kind: after.rec.Kind}
+		return news{seq: after.seq, kind: after.rec.Kind, lives: true}
+	case after.rec.State.Terminal():
+		return news{seq: after.seq, ended: after.rec}
 	}
-	return news{seq: after.seq}
+	return news{seq: after.seq, lives: true}
 }
 
 // The lines of a notification. They are exchanged between processes of different
 // versions: unknown ones are left out.
 const (
-	lineChanged = "c" // seq
+	lineChanged = "c" // seq, then lineLives, or the end where that is short
 	linePending = "p" // seq kind
 	lineDeleted = "d" // seq name
 	lineMissed  = "m" // more than can be told
 	linePing    = "i" // number
+
+	lineLives = "-"
 )
 
 func (n news) line() string {
@@ -57,6 +65,12 @@ func (n news) line() string {
 		return lineDeleted + " " + seq + " " + n.deleted.Name
 	case n.kind != "":
 		return linePending + " " + seq + " " + n.kind
+	case n.lives:
+		return lineChanged + " " + seq + " " + lineLives
+	case n.ended != nil:
+		if end, ok := encodeEnd(n.ended); ok {
+			return lineChanged + " " + seq + " " + end
+		}
 	}
 	return lineChanged + " " + seq
 }
@@ -71,9 +85,9 @@ func parseLine(line string) (news, bool) {
 	}
 	switch what {
 	case lineChanged:
-		return news{seq: seq}, true
+		return news{seq: seq, ended: decodeEnd(rest), lives: rest == lineLives}, true
 	case linePending:
-		return news{seq: seq, kind: rest}, true
+		return news{seq: seq, kind: rest, lives: true}, true
 	case lineDeleted:
 		id, ok := enginekit.ParseName(rest)
 		parent := strings.TrimSuffix(strings.TrimSuffix(rest, "operations/"+id), "/")
@@ -96,15 +110,31 @@ func (e *Engine) hear(changes []news) {
 			kinds[n.kind] = true
 			e.wakeWorkers(n.kind)
 		}
+		if n.ended != nil && e.hearEnd(n) {
+			continue
+		}
 		if e.interested(n) {
 			e.fetch(n)
 		}
 	}
 }
 
+// hearEnd hands an end to all that wait for it. It reports false when that is not
+// all that depends on it.
+func (e *Engine) hearEnd(n news) bool {
+	e.waits.End(n.seq, n.ended, nil)
+	e.mu.Lock()
+	a := e.attempts[n.seq]
+	e.mu.Unlock()
+	if a != nil && !n.own {
+		a.lose()
+	}
+	return !e.feed.Used()
+}
+
 // interested reports whether anything here depends on the state of an operation.
 func (e *Engine) interested(n news) bool {
-	if e.feed.Used() || e.waits.Waiting(n.seq) {
+	if e.feed.Used() || !n.lives && e.waits.Waiting(n.seq) {
 		return true
 	}
 	e.mu.Lock()
@@ -120,24 +150,55 @@ func (e *Engine) fetch(n news) {
 	kick(e.fetchKick)
 }
 
-// runFetch reads what fetch was given, all of it at once.
+// fetchEvery is the least time between two reads of what has changed. With the
+// poll of each second they are at most 10 a second, however much changes.
+const fetchEvery = 112 * time.Millisecond
+
+// runFetch reads what fetch was given: at once after a while without a read, else
+// together.
 func (e *Engine) runFetch(ctx context.Context) {
+	var batch []news
+	var read time.Time
 	for {
-		select {
-		case <-e.fetchKick:
-		case <-ctx.Done():
+		wait := time.Hour
+		if len(batch) > 0 {
+			wait = max(0, fetchEvery-time.Since(read))
+		}
+		if !pause(ctx, wait, e.fetchKick) {
 			return
 		}
 		e.mu.Lock()
-		batch := e.fetches
+		batch = append(batch, e.fetches...)
 		e.fetches = nil
 		e.mu.Unlock()
+		batch = e.publishEnds(batch)
+		if len(batch) == 0 || time.Since(read) < fetchEvery {
+			continue
+		}
+		read = time.Now()
 		if err := e.fetchNow(ctx, batch); err != nil && ctx.Err() == nil {
 			// Waits and attempts are watched besides; a subscriber has lost changes.
 			e.opts.Logger.Warn("changed operations could not be read", "error", err)
 			e.feed.End(engine.ErrLagged)
 		}
+		batch = nil
 	}
+}
+
+// publishEnds sends the ends of a batch that need not be read, and returns the
+// rest, without what those operations were before.
+func (e *Engine) publishEnds(batch []news) []news {
+	known := make(map[int64]bool)
+	for _, n := range batch {
+		if n.ended == nil || n.ended.Name == "" {
+			continue
+		}
+		known[n.seq] = true
+		e.mu.Lock()
+		e.feed.Send(engine.Change{Record: n.ended})
+		e.mu.Unlock()
+	}
+	return slices.DeleteFunc(batch, func(n news) bool { return known[n.seq] && n.deleted == nil })
 }
 
 func (e *Engine) fetchNow(ctx context.Context, batch []news) error {

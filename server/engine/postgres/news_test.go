@@ -15,7 +15,8 @@ func TestLines(t *testing.T) {
 	name := enginekit.FormatName("projects/a b/x", enginekit.FormatSeqID(7, enginekit.Random(enginekit.SeqTail)))
 	for _, n := range []news{
 		{seq: 1},
-		{seq: enginekit.MaxSeq, kind: "a kind"},
+		{seq: 1, lives: true},
+		{seq: enginekit.MaxSeq, kind: "a kind", lives: true},
 		{seq: 7, deleted: &engine.Record{Name: name, Parent: "projects/a b/x"}},
 		{seq: 7, deleted: &engine.Record{Name: strings.TrimPrefix(name, "projects/a b/x/")}},
 	} {

@@ -50,10 +50,21 @@ func (p *process) id(ctx context.Context) (int64, error) {
 
 // run renews the lease.
 func (p *process) run(ctx context.Context) {
-	every := p.e.opts.Lease / 5
-	for pause(ctx, every, nil) {
+	for pause(ctx, p.next(), nil) {
 		p.renew(ctx)
 	}
+}
+
+// next is how long to wait for the next renewal. It is never beyond the end of the
+// lease: the attempts must have ended by then.
+func (p *process) next() time.Duration {
+	every := p.e.opts.Lease / 5
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.owner == 0 {
+		return every
+	}
+	return max(0, min(every, time.Until(p.until)))
 }
 
 func (p *process) renew(ctx context.Context) {

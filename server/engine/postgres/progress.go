@@ -82,7 +82,7 @@ func (e *Engine) storeProgress(ctx context.Context) error {
 		revision, ok := stored[a.seq]
 		switch {
 		case err == nil && ok:
-			changes = append(changes, news{seq: a.seq})
+			changes = append(changes, news{seq: a.seq, lives: true})
 			if a.revision == r.revision { // nothing was reported since
 				a.unsaved = false
 			}

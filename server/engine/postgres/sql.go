@@ -154,17 +154,18 @@ WITH d AS MATERIALIZED (
 	WHERE l.seq = d.seq AND l.seq = ANY(ARRAY(SELECT seq FROM mine)) AND l.owner IS NOT NULL AND l.fence = d.fence
 	RETURNING l.seq, l.hidden, l.attempt, l.crashes, l.releases, l.fence, greatest(l.revision + 1, d.revision) AS revision,
 		l.start_time, ` + changed + ` AS at, l.cancel_time, l.history, l.checkpoint, coalesce(d.metadata, l.metadata) AS metadata,
-		d.state, d.result
+		CASE WHEN d.metadata IS NULL THEN l.metadata END AS stored, d.state, d.result
 ), kept AS (
 	UPDATE {op} o SET state = g.state, attempt = g.attempt, crashes = g.crashes, releases = g.releases, fence = g.fence,
 		revision = g.revision, start_time = g.start_time, update_time = g.at, cancel_time = g.cancel_time, end_time = g.at,
 		expire_time = CASE WHEN o.retention > 0 THEN g.at + o.retention / 1000 * interval '1 microsecond' END,
 		history = g.history, metadata = g.metadata, checkpoint = g.checkpoint, result = g.result
 	FROM gone g WHERE o.seq = g.seq AND o.seq = ANY($1::bigint[]) AND NOT g.hidden
+	RETURNING o.seq, o.expire_time
 ), removed AS (
 	DELETE FROM {op} o USING gone g WHERE o.seq = g.seq AND o.seq = ANY($1::bigint[]) AND g.hidden
 )
-SELECT seq, hidden FROM gone`,
+SELECT g.seq, g.hidden, g.revision, g.at, g.cancel_time, k.expire_time, g.stored, g.checkpoint FROM gone g LEFT JOIN kept k ON k.seq = g.seq`,
 
 		// The end of an operation that is locked: $1 number, then as endArgs.
 		dropLive: `DELETE FROM {live} WHERE seq = $1::bigint`,
@@ -192,8 +193,16 @@ FROM d WHERE d.seq = l.seq AND l.owner IS NOT NULL AND l.fence = d.fence AND l.s
 	SELECT m.seq FROM {live} m WHERE m.seq = ANY($1::bigint[]) ORDER BY m.seq FOR UPDATE SKIP LOCKED))
 RETURNING l.seq, l.revision`,
 
-		// Of $1 those that have ended or were deleted.
-		watch: `SELECT s FROM unnest($1::bigint[]) AS s WHERE NOT EXISTS (SELECT 1 FROM {live} l WHERE l.seq = s AND NOT l.hidden)`,
+		// Of $1 those that have ended or were deleted. What is not there has no kind.
+		watch: `SELECT ` + rowColumns + ` FROM (SELECT s FROM unnest($1::bigint[]) AS s
+				WHERE NOT EXISTS (SELECT 1 FROM {live} l WHERE l.seq = s AND NOT l.hidden)) w
+			LEFT JOIN {op} x ON x.seq = w.s
+			CROSS JOIN LATERAL (SELECT w.s AS seq, coalesce(x.tail, '') AS tail, coalesce(x.parent, '') AS parent, coalesce(x.kind, '') AS kind,
+				x.state, coalesce(x.flags, 0) AS flags, coalesce(x.create_time, 'epoch') AS create_time, coalesce(x.crash_limit, 0) AS crash_limit,
+				coalesce(x.retention, 0) AS retention, coalesce(x.lease_for, 0) AS lease_for, x.request_id, x.caller, x.trace, x.request, x.result,
+				x.end_time, x.expire_time, x.attempt, x.crashes, x.releases, x.fence, x.revision, x.start_time, x.update_time, x.cancel_time,
+				x.history, x.metadata, x.checkpoint) o
+			LEFT JOIN {live} l ON l.seq = w.s`,
 		// Of $1 those that are still owned by $2, with whether they were cancelled.
 		mine: `SELECT l.seq, l.fence, l.cancel_time IS NOT NULL FROM {live} l WHERE l.seq = ANY($1::bigint[]) AND l.owner = $2::bigint`,
 

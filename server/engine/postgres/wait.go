@@ -46,7 +46,11 @@ func (e *Engine) wait(ctx context.Context, name string) (*engine.Record, error) 
 	case <-ctx.Done():
 	}
 	if enginekit.IsClosed(w.Done()) { // also when both are at once
-		return w.Result()
+		end, err := w.Result()
+		if err != nil {
+			return nil, err
+		}
+		return completed(r.rec, end), nil
 	}
 	latest, err := e.find(last, name)
 	switch {

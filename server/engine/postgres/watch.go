@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"time"
+
+	"github.com/go-lro/lro/server/engine"
 )
 
 // runWatch finds what waits are for and what attempts must know, where LISTEN has
@@ -33,16 +35,26 @@ func (e *Engine) watch(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	if waited := e.waits.Keys(); len(waited) > 0 {
-		var ended []int64
-		err := e.own(ctx, func(q querier) (err error) {
-			ended, err = seqs(ctx, q, e.sql.watch, waited)
-			return err
+		var found []*row
+		err := e.own(ctx, func(q querier) error {
+			found = nil
+			return each(ctx, q, e.sql.watch, func(s rows) error {
+				r, err := scanRow(s)
+				if err == nil {
+					found = append(found, r)
+				}
+				return err
+			}, waited)
 		})
 		if err != nil {
 			return err
 		}
-		for _, seq := range ended {
-			e.fetch(news{seq: seq})
+		for _, r := range found {
+			if r.rec.Kind == "" || r.hidden {
+				e.waits.End(r.seq, nil, engine.ErrNotFound)
+			} else if r.rec.State.Terminal() {
+				e.waits.End(r.seq, r.rec, nil)
+			}
 		}
 	}
 	if err := e.pollFeed(ctx); err != nil {

@@ -1,0 +1,153 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+func TestEncodeEnd(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	known := engine.Record{
+		Name: "projects/p/operations/x", Parent: "projects/p", Kind: "k", State: engine.Running, Request: text("request"), RequestID: "id",
+		Metadata: text("earlier"), Attempt: 1, Fence: 1, Revision: 3, CreateTime: at, Trace: map[string]string{"traceparent": "t"},
+	}
+	succeeded, failed, damaged, long := known, known, known, known
+	succeeded.State, succeeded.Response, succeeded.Metadata = engine.Succeeded, text("response\n"), text("last")
+	succeeded.ExpireTime = at.Add(time.Hour)
+	succeeded.EndTime, succeeded.UpdateTime, succeeded.StartTime = at.Add(time.Second), at.Add(time.Second), at.Add(time.Millisecond)
+	succeeded.Attempt, succeeded.Crashes, succeeded.Releases, succeeded.Fence, succeeded.Revision = 4, 1, 2, 5, 9
+	failed.State, failed.Error, failed.Metadata = engine.Failed, &status.Status{Code: 3, Message: "no"}, nil
+	failed.EndTime, failed.UpdateTime, failed.CancelTime, failed.Checkpoint = at, at, at, []byte("checkpoint")
+	damaged = succeeded
+	damaged.Damaged = "history"
+	long = succeeded
+	long.Response = text(strings.Repeat("x", maxEnded))
+	for _, tt := range []struct {
+		name string
+		rec  engine.Record
+		fits bool
+	}{{"succeeded", succeeded, true}, {"failed", failed, true}, {"damaged", damaged, false}, {"long", long, false}} {
+		line := (news{seq: 7, ended: &tt.rec}).line()
+		if strings.Contains(line, "\n") || len(line) > maxPayload {
+			t.Errorf("%s: line %q is not one of a notification", tt.name, line)
+		}
+		n, ok := parseLine(line)
+		if !ok || n.seq != 7 || (n.ended != nil) != tt.fits {
+			t.Errorf("%s: parseLine(%q) = %+v, %v; want the end: %v", tt.name, line, n, ok, tt.fits)
+		}
+		if n.ended == nil {
+			continue
+		}
+		if diff := cmp.Diff(&tt.rec, completed(&known, n.ended), protocmp.Transform()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+	for _, line := range []string{"c 7 {", `c 7 {"s":2,"e":1,"o":""}`, `c 7 {"s":3,"o":""}`, `c 7 {"s":3,"e":1,"o":"/w=="}`} {
+		if n, ok := parseLine(line); !ok || n.ended != nil {
+			t.Errorf("parseLine(%q) = %+v, %v; want a change without its end", line, n, ok)
+		}
+	}
+}
+
+// reads counts the queries that read operations by their numbers.
+type reads struct{ n atomic.Int64 }
+
+func (r *reads) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(q.SQL, "o.seq = ANY(") {
+		r.n.Add(1)
+	}
+	return ctx
+}
+
+func (r *reads) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TestWaitElsewhere: those that wait for operations of another process get what the
+// database has, and read nothing where the end fits a notification.
+func TestWaitElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		response string
+		fits     bool
+	}{{"short", "response", true}, {"long", strings.Repeat("x", 2*maxEnded), false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t, &Options{Lease: testLease})
+			worker := s.open(t)
+			config, err := pgxpool.ParseConfig(s.url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var counted reads
+			config.ConnConfig.Tracer = &counted
+			pool, err := pgxpool.NewWithConfig(t.Context(), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pool.Close()
+			waiter, err := Open(t.Context(), pool, &s.opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer waiter.Close()
+			var found atomic.Int64 // calls that know that they have to wait
+			read := waiter.gets.run
+			waiter.gets.run = func(ctx context.Context, group []*call[int64, *row]) {
+				read(ctx, group)
+				found.Add(int64(len(group)))
+			}
+			proceed := make(chan struct{})
+			work(t, worker, func(_ context.Context, a engine.Attempt) engine.Outcome {
+				a.Report(text("metadata"))
+				<-proceed
+				return engine.Outcome{Response: text(tt.response)}
+			})
+			const n = 20
+			ends := make([]*engine.Record, n)
+			var waiting sync.WaitGroup
+			for i := range n {
+				rec := mustStart(t, worker, engine.Spec{Request: text("request"), Retention: time.Hour})
+				waiting.Go(func() {
+					var err error
+					if ends[i], err = waiter.Wait(t.Context(), rec.Name); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			for found.Load() < n {
+				<-time.After(time.Millisecond)
+			}
+			before := counted.n.Load()
+			close(proceed)
+			waiting.Wait()
+			if read := counted.n.Load() - before; tt.fits && read > 0 || !tt.fits && read == 0 {
+				t.Errorf("%d queries read operations that had ended, want some: %v", read, !tt.fits)
+			}
+			for _, got := range ends {
+				if got == nil {
+					continue
+				}
+				want, err := waiter.Get(t.Context(), got.Name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+					t.Fatalf("Wait() against Get() (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
