@@ -45,6 +45,7 @@ func (e *Engine) list(ctx context.Context, q engine.Query) (engine.Page, error) 
 	sql, args := e.listQuery(q, before, want+1)
 	err = e.planned(ctx, func(c querier) error {
 		page = engine.Page{}
+		here := e.running()
 		var n, bytes int
 		var last int64
 		r, err := c.Query(ctx, sql, args...)
@@ -63,6 +64,7 @@ func (e *Engine) list(ctx context.Context, q engine.Query) (engine.Page, error) 
 			}
 			n++
 			last = found.seq
+			found.ranBy(here)
 			rec := e.shown(found)
 			bytes += size(rec)
 			if q.Where.Matches(rec) {

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/go-lro/lro/server/engine"
 )
@@ -304,5 +307,37 @@ func TestStaleRead(t *testing.T) {
 	close(end)
 	if rec, err := e.Wait(t.Context(), rec.Name); err != nil || rec.Attempt != 1 {
 		t.Errorf("Wait() = %v, %v; want the end of attempt 1", rec, err)
+	}
+}
+
+// TestReadBesideEnd: a read that began before an attempt of the process ended
+// shows what the attempt had reported, as reads before it did, and not the older
+// progress that is in the row it has found.
+func TestReadBesideEnd(t *testing.T) {
+	t.Parallel()
+	e := newStore(t, &Options{Lease: testLease}).open(t)
+	rec := mustStart(t, e, engine.Spec{})
+	begun, report, end := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	work(t, e, func(_ context.Context, a engine.Attempt) engine.Outcome {
+		close(begun)
+		<-report
+		a.Report(text("reported"))
+		<-end
+		return engine.Outcome{Retry: true, RetryAfter: time.Hour, Error: &status.Status{Code: int32(code.Code_UNAVAILABLE)}}
+	})
+	<-begun
+	read, err := e.find(t.Context(), rec.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(report)
+	close(end)
+	for begin := time.Now(); len(e.running()) > 0; time.Sleep(time.Millisecond) { // sleep: PostgreSQL has its own time
+		if time.Since(begin) > elsewhere {
+			t.Fatal("the attempt has not ended")
+		}
+	}
+	if got := e.shown(read); got.State != engine.Running || !proto.Equal(got.Metadata, text("reported")) {
+		t.Errorf("a read that began before the end shows %v, want what was reported", got)
 	}
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
@@ -44,6 +45,7 @@ func (e *Engine) find(ctx context.Context, name string) (*row, error) {
 func (e *Engine) runGets(ctx context.Context, group []*call[int64, *row]) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
+	here := e.running()
 	if len(group) == 1 {
 		err := e.query(ctx, func(q querier) (err error) {
 			group[0].result, err = e.load(ctx, q, group[0].query)
@@ -51,7 +53,9 @@ func (e *Engine) runGets(ctx context.Context, group []*call[int64, *row]) {
 		})
 		if err != nil {
 			fail(group, err)
+			return
 		}
+		group[0].result.ranBy(here)
 		return
 	}
 	wanted := make([]int64, len(group))
@@ -65,6 +69,24 @@ func (e *Engine) runGets(ctx context.Context, group []*call[int64, *row]) {
 	}
 	for _, c := range group {
 		c.result = found[c.query]
+		c.result.ranBy(here)
+	}
+}
+
+// running returns the attempts of this process, by operation. A read that has
+// found an operation running shows what its attempt had reported when the read
+// began, also when the attempt has ended since.
+func (e *Engine) running() map[int64]*attempt {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.attempts)
+}
+
+// ranBy notes the attempt of r, which may be nil, among those that running has
+// returned.
+func (r *row) ranBy(here map[int64]*attempt) {
+	if r != nil {
+		r.here = here[r.seq]
 	}
 }
 
@@ -94,6 +116,9 @@ func (e *Engine) shown(r *row) *engine.Record {
 
 func (e *Engine) shownLocked(r *row) *engine.Record {
 	a := e.attempts[r.seq]
+	if a == nil {
+		a = r.here
+	}
 	if a == nil || !r.owned(a.lease()) || a.progress == nil || !a.unsaved && r.rec.Revision >= a.revision {
 		return r.rec
 	}

@@ -33,6 +33,7 @@ type row struct {
 	history    []engine.Event
 	unrunnable bool      // what an attempt needs is damaged
 	now        time.Time // by the database's clock, when it was read
+	here       *attempt  // that ran it in this process when the read began; nil for none
 }
 
 func (r *row) atMostOnce() bool { return r.flags&flagAtMostOnce != 0 }

@@ -244,6 +244,7 @@ func (e *Engine) startOne(ctx context.Context, c startCall) (*engine.Record, err
 // startedBy returns the operation that a request ID has started, or nil.
 func (e *Engine) startedBy(ctx context.Context, c startCall) (*engine.Record, error) {
 	var r *row
+	here := e.running()
 	find := func(q querier) error {
 		return each(ctx, q, e.sql.byRequestKey, func(s rows) (err error) {
 			r, err = scanRow(s)
@@ -259,6 +260,7 @@ func (e *Engine) startedBy(ctx context.Context, c startCall) (*engine.Record, er
 	if err != nil || r == nil {
 		return nil, err
 	}
+	r.ranBy(here)
 	rec := r.rec
 	if r.unrunnable && rec.Request == nil {
 		return rec, nil // with which request is not known any more

@@ -86,8 +86,8 @@ func (b *batch) execute(group []*request, claims []*claim, results []error) erro
 	if b.err != nil {
 		return b.abort("write operations", b.err)
 	}
-	b.e.committing.Lock()
-	defer b.e.committing.Unlock()
+	b.e.committing <- struct{}{}
+	defer func() { <-b.e.committing }()
 	if err := b.c.execute("COMMIT"); err != nil {
 		return b.abort("commit", err)
 	}

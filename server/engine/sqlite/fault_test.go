@@ -168,8 +168,8 @@ func checkMemory(t *testing.T, e *Engine) {
 		t.Fatalf("open database: %v", err)
 	}
 	// Between a commit and what it changes in memory they may differ.
-	e.committing.RLock()
-	defer e.committing.RUnlock()
+	e.committing <- struct{}{}
+	defer func() { <-e.committing }()
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	for seq, en := range e.cache.entries {

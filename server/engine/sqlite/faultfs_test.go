@@ -38,6 +38,8 @@ type faultFS struct {
 	rand  *rand.Rand
 	open  map[string]int       // files that are open, by path
 	pause func() time.Duration // how long the next read of a reader takes; nil for no time
+	// commits says how long the next sync takes; nil for no time.
+	commits func() time.Duration
 }
 
 // inode is what is known of one file.
@@ -86,21 +88,24 @@ func newFaultFS(t testing.TB, seed uint64) *faultFS {
 	return fs
 }
 
-func (fs *faultFS) readTime() time.Duration {
+// takes returns what a function of fs does, which is nil where calls take no time.
+func (fs *faultFS) takes(pause *func() time.Duration) time.Duration {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if fs.pause == nil {
+	if *pause == nil {
 		return 0
 	}
-	return fs.pause()
+	return (*pause)()
 }
 
-// slow is a pause for every second read.
-func (fs *faultFS) slow() time.Duration {
-	if fs.rand.IntN(2) > 0 {
-		return 0
+// slow is a pause for every second call, shorter than most.
+func slow(r *rand.Rand, most time.Duration) func() time.Duration {
+	return func() time.Duration {
+		if r.IntN(2) > 0 {
+			return 0
+		}
+		return time.Duration(r.Int64N(int64(most)))
 	}
-	return time.Duration(fs.rand.Int64N(int64(20 * time.Millisecond)))
 }
 
 // syncDir stands for the operating system's.
@@ -325,7 +330,7 @@ func (f *faultFile) did(c pendingWrite) {
 // change meanwhile is what a reader has to expect.
 func (f *faultFile) ReadAt(p []byte, off int64) (int, error) {
 	if f.reader {
-		time.Sleep(f.fs.readTime()) // sleep: in the bubble of its caller
+		time.Sleep(f.fs.takes(&f.fs.pause)) // sleep: in the bubble of its caller
 	}
 	return f.File.ReadAt(p, off)
 }
@@ -384,6 +389,7 @@ func (f *faultFile) Truncate(size int64) error {
 }
 
 func (f *faultFile) Sync(flags vfs.SyncFlag) error {
+	time.Sleep(f.fs.takes(&f.fs.commits)) // sleep: in the bubble of its caller
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	what := f.fs.next(f.what("sync"))

@@ -47,10 +47,10 @@ func (e *Engine) list(ctx context.Context, q engine.Query) (engine.Page, error) 
 	e.settled()
 	page := engine.Page{}
 	for _, r := range scan.rows {
-		if latest := e.visible(r.seq); latest != nil {
-			r = latest
+		if r, err = e.latest(ctx, r); err != nil {
+			return engine.Page{}, err
 		}
-		if !r.hidden() && q.Where.Matches(r.rec) {
+		if r != nil && !r.hidden() && q.Where.Matches(r.rec) {
 			page.Records = append(page.Records, r.rec)
 		}
 	}
@@ -58,6 +58,20 @@ func (e *Engine) list(ctx context.Context, q engine.Query) (engine.Page, error) 
 		page.Next = enginekit.FormatSeqCursor(scan.last)
 	}
 	return page, nil
+}
+
+// latest returns the latest state of an operation that was read from the
+// database, nil when it is gone.
+func (e *Engine) latest(ctx context.Context, r *row) (*row, error) {
+	if latest := e.visible(r.seq); latest != nil {
+		return latest, nil
+	}
+	if r.rec.State != engine.Running {
+		return r, nil
+	}
+	// It runs no longer, or it would be in memory. What the row lacks, that
+	// memory had, is in the database now.
+	return e.read(ctx, r.seq)
 }
 
 // scanned are the rows of one page as they are stored.

@@ -205,6 +205,7 @@ func newEngine(path string, opts Options, owned *ownership, writer *conn) *Engin
 		dirty:   make(map[int64]struct{}),
 		counts:  make(map[tallyKey]int64),
 
+		committing: make(chan struct{}, 1),
 		expireKick: make(chan struct{}, 1),
 		dirtyKick:  make(chan struct{}, 1),
 		closing:    make(chan struct{}),

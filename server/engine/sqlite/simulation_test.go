@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/go-lro/lro/internal/simulation"
 	"github.com/go-lro/lro/server/engine"
@@ -21,16 +23,21 @@ func TestSimulation(t *testing.T) {
 type faultStore struct {
 	t        testing.TB
 	fs       *faultFS
-	slow     bool // reads take time
+	slow     bool          // reads take time
+	commits  time.Duration // the most that a sync takes
 	path     string
 	cache    int64 // bytes
 	injected map[string]int
 	trap     func() // injects the fault of the next Open; nil for none
 }
 
+// commits are the most that a sync takes, by the seed. It is less than what the
+// oracle allows for what has to happen at once.
+var commits = [8]time.Duration{0: 20 * time.Millisecond, 1: 20 * time.Millisecond, 4: 200 * time.Millisecond, 5: 200 * time.Millisecond}
+
 func newFaultStore(t testing.TB, seed uint64) simulation.Store {
 	s := &faultStore{
-		t: t, slow: seed%2 == 0, path: filepath.Join(t.TempDir(), "operations.db"),
+		t: t, slow: seed%2 == 0, commits: commits[seed%8], path: filepath.Join(t.TempDir(), "operations.db"),
 		cache: []int64{-1, 3 << 10, 0}[seed%3], injected: make(map[string]int),
 	}
 	s.mount(seed)
@@ -41,7 +48,10 @@ func newFaultStore(t testing.TB, seed uint64) simulation.Store {
 func (s *faultStore) mount(seed uint64) {
 	s.fs = newFaultFS(s.t, seed)
 	if s.slow {
-		s.fs.pause = s.fs.slow
+		s.fs.pause = slow(s.fs.rand, 20*time.Millisecond)
+	}
+	if s.commits > 0 {
+		s.fs.commits = slow(rand.New(rand.NewPCG(seed, 1)), s.commits)
 	}
 }
 
