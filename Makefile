@@ -72,7 +72,7 @@ KILL_ROUNDS  ?= 200
 .PHONY: test-postgres
 test-postgres: install-postgres install-postgres-faults ## test what runs on PostgreSQL, which apt installs where it can, with FAULT_ROUNDS (2) faults of each sort, KILL_ROUNDS (200) of them kill -9
 	LRO_POSTGRES=$${CI:+1} go test -race -count=1 ./internal/pgtest ./server/engine/postgres
-	LRO_POSTGRES=$${CI:+1} go test -race -count=1 -parallel=2 -timeout=0 ./server/engine/postgres/internal/faulttest -fault-rounds=$(FAULT_ROUNDS) -kill-rounds=$(KILL_ROUNDS)
+	LRO_POSTGRES=$${CI:+1} go test -race -count=1 -parallel=2 -timeout=0 ./server/engine/postgres/internal/faulttest -fault-rounds=$(FAULT_ROUNDS) -kill-rounds=$(KILL_ROUNDS) -simulation-lanes=2
 
 # One package at a time: they start a Temporal service and workers each. Their
 # processes are copies of the test binary, so the race detector sees them too.
@@ -94,31 +94,45 @@ demo-temporal: ## kill one of three workers under 50 operations on Temporal, and
 test-kill: ## kill a process that runs operations KILL_ROUNDS (200) times
 	go test ./server/engine/sqlite -count=1 -run='^TestKill$$' -kill-rounds=$(KILL_ROUNDS) -v
 
-# Without SEEDS, as many as CI has the time for. KEEP, which a failure prints, are
-# the steps of a program that are enough for it.
-ENGINE ?= sqlite
-SEEDS  ?= 1-400
-KEEP   ?=
-HOURS  ?= 1
-SIMULATE = GOMAXPROCS=1 go test $(if $(filter future,$(ENGINE)),./internal/simulation/future,./server/engine/$(ENGINE)) -count=1 -run='^TestSimulation$$' -timeout=0 -v
+# Without SEEDS, as many as CI has the time for. KEEP and HISTORY, which a failure
+# prints, are the steps of a program that are enough for it, and a file to judge
+# again. ENGINE=postgres runs LANES programs at once, in real time.
+ENGINE  ?= sqlite
+SEEDS   ?= $(if $(filter postgres,$(ENGINE)),1-40,1-400)
+KEEP    ?=
+HISTORY ?=
+HOURS   ?= 1
+LANES   ?= 4
+AGAIN    = $(if $(filter postgres,$(ENGINE)),2,10)
+SIMULATED.sqlite   = GOMAXPROCS=1 go test ./server/engine/sqlite
+SIMULATED.future   = GOMAXPROCS=1 go test ./internal/simulation/future
+SIMULATED.postgres = LRO_POSTGRES=1 go test ./server/engine/postgres/internal/faulttest -simulation-lanes=$(LANES)
+SIMULATE = $(SIMULATED.$(ENGINE)) -count=1 -run='^TestSimulation$$' -timeout=0 -v -simulation.again=$(AGAIN) -simulation.out=$(CURDIR)/.cache/simulation
 
 .PHONY: simulate
-simulate: ## run the programs of SEEDS (1-400) on ENGINE (sqlite; or future, which has no engine), and judge their histories
+simulate: ## run the programs of SEEDS on ENGINE (sqlite; postgres; or future, which has no engine), and judge their histories
 	@mkdir -p .cache/simulation
-	@$(SIMULATE) -simulation.seeds=$(SEEDS) -simulation.keep=$(KEEP) -simulation.again=10 \
-		-simulation.out=$(CURDIR)/.cache/simulation -simulation.totals=$(CURDIR)/.cache/simulation/totals.json | grep -v '^ *\(===\|--- PASS\)'
+	@$(SIMULATE) -simulation.seeds=$(SEEDS) -simulation.keep=$(KEEP) -simulation.history=$(HISTORY) \
+		-simulation.totals=$(CURDIR)/.cache/simulation/totals.json | grep -v '^ *\(===\|--- PASS\)'
 
 .PHONY: soak
 soak: ## run the programs of new seeds for HOURS (1), and add to docs/reliability/totals.json
 	@mkdir -p .cache/simulation docs/reliability
-	@seed=$$(date +%s)0000; $(SIMULATE) -simulation.seeds=$$seed -simulation.for=$(HOURS)h -simulation.again=10 \
-		-simulation.out=$(CURDIR)/.cache/simulation -simulation.totals=$(CURDIR)/docs/reliability/totals.json | grep -v '^ *\(===\|--- PASS\)'
+	@seed=$$(date +%s)0000; $(SIMULATE) -simulation.seeds=$$seed -simulation.for=$(HOURS)h \
+		-simulation.totals=$(CURDIR)/docs/reliability/totals.json | grep -v '^ *\(===\|--- PASS\)'
 
 MUTANTS ?= .
 
 .PHONY: mutants
 mutants: ## have the simulation find the bugs in internal/simulation/testdata/mutants that match MUTANTS (.)
 	GOMAXPROCS=1 go test ./internal/simulation -count=1 -run='^TestMutants$$' -mutants='$(MUTANTS)' -timeout=0 -v
+
+SAMPLE ?= 300
+
+.PHONY: mutation
+mutation: ## change the code at SAMPLE (300) places, one after another; add what no test finds to docs/reliability/mutations.txt
+	GOMAXPROCS=1 nice -n 19 go test ./internal/mutation -count=1 -run='^TestSample$$' -timeout=0 -v \
+		-mutation.sample=$(SAMPLE) -mutation.file=$(CURDIR)/docs/reliability/mutations.txt | grep -v '^ *\(===\|--- PASS\)'
 
 .PHONY: test-vanguard
 test-vanguard: ## test the handler of all protocols, and the requests of docs/http.md by curl

@@ -25,7 +25,7 @@ const (
 	Claim  = "claim"  // an attempt began
 	Save   = "save"   // a checkpoint
 	Finish = "finish" // the handler returned
-	Die    = "died"   // the process; from there to where the next one has opened the store
+	Die    = "died"   // the process, or it may have lost its leases; from there to where the next one has opened the store
 	Drain  = "drain"  // one of the servers of a process stopped in good order
 	Close  = "closed" // the process stopped in good order
 )
@@ -38,6 +38,7 @@ const (
 	Lost     = "lease lost"
 	NotEnded = "not ended" // what the engine refuses to do to an operation that runs
 	Invalid  = "invalid"   // the request ID had started something else
+	Undone   = "undone"    // the transaction of the call was rolled back
 	Wrong    = "wrong: "   // and what: an answer that is never right
 )
 

@@ -18,6 +18,7 @@ type state struct {
 	stage   engine.State
 	attempt int
 	claimed bool // the attempt's handler has begun
+	lived   int  // the process of that handler, while it runs
 	cancel  bool
 	crashes int
 	result  string
@@ -36,7 +37,7 @@ func (s state) is(name string) bool { return s.name == name || s.name == nameles
 func (s state) active() bool { return s.exists() && !s.stage.Terminal() }
 
 func (s state) end(result string) state {
-	s.result = result
+	s.result, s.lived = result, 0
 	switch {
 	case strings.HasPrefix(result, "ok:"):
 		s.stage = engine.Succeeded
@@ -118,17 +119,16 @@ func (r Rules) after(s state, e *Event) []state {
 		return r.wrote(s, e)
 	case Finish, Complete, Fail:
 		return r.finished(s, e)
-	case Die:
-		return r.died(s)
-	case Drain:
-		return append(r.closed(s), s) // another server may have it
-	case Close:
-		return r.closed(s)
+	case Die, Drain, Close:
+		return r.stopped(s, e)
 	}
 	return nil
 }
 
 func (r Rules) started(s state, e *Event) []state {
+	if e.Out == Undone {
+		return []state{s}
+	}
 	if s.exists() && s.variant != e.Variant {
 		return when(e.Out == Invalid, s)
 	}
@@ -223,7 +223,7 @@ func (r Rules) claimed(s state, e *Event) []state {
 	if !s.is(e.Name) || s.stage != engine.Running || s.claimed || s.attempt != e.Attempt || s.saved != e.Arg {
 		return nil
 	}
-	s.name, s.claimed = e.Name, true
+	s.name, s.claimed, s.lived = e.Name, true, e.Lived
 	return []state{s}
 }
 
@@ -294,8 +294,22 @@ func (r Rules) released(s state) state {
 }
 
 func (r Rules) handedBack(s state) state {
-	s.stage, s.claimed = engine.Pending, false
+	s.stage, s.claimed, s.lived = engine.Pending, false, 0
 	return s
+}
+
+// stopped is what becomes of an operation when a process dies, or stops in good
+// order. That of another process stays.
+func (r Rules) stopped(s state, e *Event) []state {
+	switch {
+	case s.lived != 0 && e.Lived != 0 && s.lived != e.Lived:
+		return []state{s}
+	case e.Do == Die:
+		return r.died(s)
+	case e.Do == Drain:
+		return append(r.closed(s), s) // another server of the process may have it
+	}
+	return r.closed(s)
 }
 
 // died is what becomes of an operation when the process of its attempt dies.

@@ -74,6 +74,12 @@ func TestModel(t *testing.T) {
 		{"second completion counts", Rules{External: true}, []Event{external, {Do: Complete, Name: "a", Arg: "x"}, {Do: Complete, Name: "a", Arg: "y"}, sees(Get, "SUCCEEDED", 1, "ok:y")}, false},
 		{"lease ends", Rules{External: true, Leased: true}, []Event{external, sees(Get, "FAILED", 1, "err:ABORTED")}, true},
 		{"no lease, and ends", Rules{External: true}, []Event{external, sees(Get, "FAILED", 1, "err:ABORTED")}, false},
+		{"run again after another process has died", Rules{}, []Event{start, {Do: Claim, Name: "a", Attempt: 1, Lived: 1}, {Do: Die, Lived: 2}, again}, false},
+		{"run again after its process has died", Rules{}, []Event{start, {Do: Claim, Name: "a", Attempt: 1, Lived: 1}, {Do: Die, Lived: 1}, again}, true},
+		{"lease kept", Rules{}, []Event{start, claim, {Do: Die, Out: Unknown}, finish, sees(Get, "SUCCEEDED", 1, "ok:1")}, true},
+		{"lease lost later", Rules{}, []Event{start, claim, {Do: Die, Out: Unknown}, sees(Get, "RUNNING", 1, ""), again}, true},
+		{"rolled back and there", Rules{}, []Event{{Do: Start, Out: Undone}, sees(Get, "PENDING", 0, "")}, false},
+		{"rolled back, then started", Rules{}, []Event{{Do: Start, Out: Undone}, start}, true},
 		{"report lost", Rules{External: true}, []Event{external, {Do: Report, Name: "a", Arg: "half"}, sees(Get, "RUNNING", 1, "")}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -14,8 +14,19 @@ import (
 	"github.com/go-lro/lro/internal/oracle"
 )
 
-// slack is how late something may be that has to happen at once.
-const slack = time.Second
+// slack is how late something may be that has to happen at once: in virtual time,
+// and in real time on a machine that may be busy.
+const (
+	slack     = time.Second
+	slackReal = 20 * time.Second
+)
+
+func (c *checker) slack() time.Duration {
+	if c.r.Shared {
+		return slackReal
+	}
+	return slack
+}
 
 // checkTime bounds the search for an order of the events of one slot. Nothing
 // that takes longer was found wrong; it is counted.
@@ -258,11 +269,11 @@ func (c *checker) timed(name string, f *facts, end time.Duration, result string)
 			if !s.Done() || a.Attempt != s.View.Attempt {
 				continue
 			}
-			if result == "err:DEADLINE_EXCEEDED" && end < a.From+timedDeadline {
+			if result == "err:DEADLINE_EXCEEDED" && !c.r.Shared && end < a.From+timedDeadline {
 				c.complain("%s reached its deadline at %v, and its attempt began at %v", name, end, a.From)
 			}
 			// While the store refuses the end, it comes later.
-			if !c.r.Faulty && end > a.From+timedDeadline+timedGrace+slack {
+			if !c.r.Faulty && end > a.From+c.r.Pace.of(timedDeadline+timedGrace)+c.slack() {
 				c.complain("%s ended at %v, after the time of its attempt, which began at %v", name, end, a.From)
 			}
 			return
@@ -279,7 +290,7 @@ func (c *checker) heard(name string, f *facts, end time.Duration) {
 		disturbed := slices.ContainsFunc(c.r.Events, func(e *oracle.Event) bool {
 			return (e.Do == oracle.Die || e.Do == oracle.Close) && e.From <= a.To && e.To >= a.From
 		})
-		late := max(a.From, end) + 2*slack
+		late := max(a.From, end) + 2*c.slack()
 		if !disturbed && (a.Arg != "" && a.To > late || a.Arg == "" && a.Out == oracle.OK && a.To > late) && !c.gone(f, a.To) {
 			c.complain("%s ended at %v, and Wait() returned at %v: %v", name, end, a.To, a)
 		}
@@ -338,7 +349,7 @@ func (c *checker) waits(name string, f *facts, end time.Duration) {
 		if end > 0 {
 			over = min(over, max(e.From, end))
 		}
-		if e.To > over+slack {
+		if e.To > over+c.slack() {
 			c.complain("%s ended at %v (0 for never), and a wait was answered at %v: %v", name, end, e.To, e.Event)
 		}
 		if !e.Done() && e.To < over-slack && !c.stopped(e.Lived, e.To) {
@@ -367,6 +378,9 @@ func (c *checker) reports(name string, f *facts) {
 	}
 	for _, a := range f.seen {
 		for _, b := range f.seen {
+			if c.r.Shared && (a.State != "RUNNING" || b.State != "RUNNING" || a.View.Attempt != b.View.Attempt) {
+				continue // what a process had not stored when it lost an attempt is gone
+			}
 			if a.Lived == b.Lived && a.Return > 0 && a.Return < b.Call && order(a.Text) > order(b.Text) {
 				c.complain("%s showed the report %q, and then %q: %v", name, a.Text, b.Text, b.Event)
 				return
@@ -390,13 +404,13 @@ func (c *checker) told(name string, f *facts, end time.Duration) {
 		}
 		over := f.ends[i]
 		for _, e := range f.cancels {
-			if e.Out != oracle.OK || e.Lived != a.Lived || e.To < a.From || e.To+slack > over.From {
+			if e.Out != oracle.OK || e.Lived != a.Lived || e.To < a.From || e.To+c.slack() > over.From {
 				continue
 			}
 			if end > 0 && end < e.To {
 				continue
 			}
-			if over.Told == 0 || over.Told > e.To+slack {
+			if over.Told == 0 || over.Told > e.To+c.slack() {
 				c.complain("attempt %d of %s heard of a cancel at %v (0 for never), which was answered at %v", a.Attempt, name, over.Told, e.To)
 			}
 		}
@@ -405,6 +419,7 @@ func (c *checker) told(name string, f *facts, end time.Duration) {
 
 // expiry: an operation stays as long as it must, and goes then.
 func (c *checker) expiry(name string, f *facts, end time.Duration) {
+	retention := c.r.Pace.of(briefRetention)
 	for _, e := range f.gone {
 		if e.To == 0 || slices.ContainsFunc(f.deletes, func(d *oracle.Event) bool { return d.Call < e.Return }) {
 			continue
@@ -414,7 +429,7 @@ func (c *checker) expiry(name string, f *facts, end time.Duration) {
 			continue
 		}
 		for _, s := range f.seen {
-			if !s.Done() && e.To < s.From+briefRetention || end > 0 && e.To < end+briefRetention {
+			if !s.Done() && e.To < s.From+retention || end > 0 && e.To < end+retention {
 				c.complain("%s is gone at %v, before its time; it was seen at %v: %+v", name, e.To, s.From, s.View)
 				break
 			}
@@ -424,7 +439,7 @@ func (c *checker) expiry(name string, f *facts, end time.Duration) {
 		return
 	}
 	for _, s := range f.seen {
-		if s.Call > c.r.Settled && s.From > end+briefRetention+time.Minute && s.Event.Do == oracle.Get {
+		if s.Call > c.r.Settled && s.From > end+retention+time.Minute && s.Event.Do == oracle.Get {
 			c.complain("%s ended at %v, and is there at %v", name, end, s.From)
 			break
 		}
@@ -438,11 +453,11 @@ func (c *checker) lease(name string, f *facts, end time.Duration, result string)
 		return
 	}
 	for _, e := range f.writes {
-		if e.Out == oracle.OK && end < e.From+outsideLease {
+		if e.Out == oracle.OK && end < e.From+c.r.Pace.of(outsideLease) {
 			c.complain("%s was given up at %v, and was heard of at %v: %v", name, end, e.From, e)
 		}
 	}
-	if len(f.started) > 0 && c.oneStart(name) && end < f.started[0].From+outsideLease {
+	if len(f.started) > 0 && c.oneStart(name) && end < f.started[0].From+c.r.Pace.of(outsideLease) {
 		c.complain("%s was given up at %v, and was started at %v: %v", name, end, f.started[0].From, f.started[0])
 	}
 }

@@ -57,20 +57,25 @@ type (
 	details = *lropb.OperationMetadata
 )
 
-func kindOf(name string) server.Kind[text, text, details] {
+// pace divides all times of a program: 1 in virtual time, where none is too long.
+type pace int
+
+func (p pace) of(d time.Duration) time.Duration { return d / time.Duration(max(p, 1)) }
+
+func (p pace) kind(name string) server.Kind[text, text, details] {
 	// A retry has no jitter when its wait is too short to have any.
 	k := server.Kind[text, text, details]{Name: name, Retry: server.Retry{MaxAttempts: -1, Backoff: 1, MaxBackoff: 1}}
 	switch name {
 	case kindOnce:
 		k.AtMostOnce = true
 	case kindBrief:
-		k.Retention = briefRetention
+		k.Retention = p.of(briefRetention)
 	case kindNarrow:
 		k.Concurrency, k.CrashLimit = 1, narrowCrashes
 	case kindTimed:
-		k.AttemptTimeout, k.TimeoutGrace = timedDeadline, timedGrace
+		k.AttemptTimeout, k.TimeoutGrace = p.of(timedDeadline), p.of(timedGrace)
 	case kindOutside:
-		k.Lease = outsideLease
+		k.Lease = p.of(outsideLease)
 	}
 	return k
 }
@@ -86,19 +91,67 @@ func rulesOf(kind string) oracle.Rules {
 	return r
 }
 
-// registrations are the kinds of a process, without the one that is missing.
-func (w *world) registrations(p *process, missing string) []server.Registration {
-	all := []server.Registration{kindOf(kindOutside).External()}
+// recorder gets the events of handlers.
+type recorder interface {
+	claim(e oracle.Event)              // made before its handler began
+	call(e oracle.Event) *oracle.Event // begins an event
+	done(e *oracle.Event, out string)  // ends it
+	now() time.Duration
+}
+
+// actor runs the handlers of one process.
+type actor struct {
+	recorder
+	number int         // of the process
+	alive  func() bool // no event counts once it is not
+	sleep  func(ctx context.Context, d time.Duration)
+	pace   pace
+}
+
+// registrations are the kinds of the process, without the one that is missing.
+func (a *actor) registrations(missing string) []server.Registration {
+	all := []server.Registration{a.pace.kind(kindOutside).External()}
 	for _, name := range handledKinds {
 		if name == missing {
-			all = append(all, kindOf(name).Declare())
+			all = append(all, a.pace.kind(name).Declare())
 			continue
 		}
-		all = append(all, kindOf(name).Handle(func(ctx context.Context, task *server.Task[details], req text) (text, error) {
-			return w.handle(ctx, p, task, req.GetValue())
+		all = append(all, a.pace.kind(name).Handle(func(ctx context.Context, task *server.Task[details], req text) (text, error) {
+			return a.handle(ctx, task, req.GetValue())
 		}))
 	}
 	return all
+}
+
+// queue is how long the operations of the kind with a limit take that are known,
+// one after another.
+func (w *world) queue() (all time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, slot := range w.slots {
+		if k := w.program.keys[keyOf(slot)]; k.kind == kindNarrow {
+			all += longest(k.script)
+		}
+	}
+	return all
+}
+
+// longest is how long a script can take with its retries.
+func longest(script string) (all time.Duration) {
+	attempts := time.Duration(1)
+	for word := range strings.FieldsSeq(script) {
+		switch word {
+		case wordRetry, wordLater:
+			attempts = 3
+			all += laterDelay
+		case wordDeaf:
+			all += deafFor
+		default:
+			pause, _ := time.ParseDuration(word) // other words take no time
+			all += pause
+		}
+	}
+	return attempts * all
 }
 
 // A request is the slot, a mark that makes it another one, and the script.
@@ -114,29 +167,31 @@ func parseRequest(s string) (slot int, script []string) {
 
 // handle is the handler of all kinds: it follows its script, and notes what it
 // sees.
-func (w *world) handle(ctx context.Context, p *process, task *server.Task[details], req string) (text, error) {
+func (a *actor) handle(ctx context.Context, task *server.Task[details], req string) (text, error) {
 	slot, script := parseRequest(req)
-	base := oracle.Event{Key: slot, By: "handler", Name: task.Name(), Attempt: task.Attempt(), Lived: p.number}
+	base := oracle.Event{Key: slot, By: "handler", Name: task.Name(), Attempt: task.Attempt(), Lived: a.number}
 	claim := base
 	claim.Do, claim.Arg = oracle.Claim, string(task.Checkpoint())
-	w.noteClaim(p, claim)
+	if a.alive() {
+		a.claim(claim)
+	}
 
 	told := make(chan time.Duration, 1)
-	stop := context.AfterFunc(ctx, func() { told <- w.history.now() })
-	result, err := w.follow(ctx, p, task, base, script)
+	stop := context.AfterFunc(ctx, func() { told <- a.now() })
+	result, err := a.follow(ctx, task, base, script)
 	stop()
 	finish := base
-	finish.Do, finish.Arg = oracle.Finish, w.outcome(ctx, result, err)
+	finish.Do, finish.Arg = oracle.Finish, a.outcome(ctx, result, err)
 	if script[len(script)-1] == wordLater && finish.Arg == oracle.Retry {
-		finish.For = laterDelay
+		finish.For = a.pace.of(laterDelay)
 	}
 	select {
 	case finish.Told = <-told:
 	default:
 	}
-	if p.alive() {
+	if a.alive() {
 		// Whether it is stored the handler never hears.
-		w.history.done(w.history.call(finish), oracle.Unknown)
+		a.done(a.call(finish), oracle.Unknown)
 	}
 	if err != nil {
 		return nil, err
@@ -144,21 +199,8 @@ func (w *world) handle(ctx context.Context, p *process, task *server.Task[detail
 	return wrapperspb.String(result), nil
 }
 
-func (w *world) noteClaim(p *process, claim oracle.Event) {
-	if !p.alive() {
-		return
-	}
-	h := w.history
-	e := h.call(claim)
-	h.mu.Lock()
-	e.Call = p.since // it was made at some time before the handler began
-	h.mu.Unlock()
-	h.done(e, oracle.OK)
-	w.know(claim.Name, claim.Key)
-}
-
 // follow returns the response of an attempt, or its error.
-func (w *world) follow(ctx context.Context, p *process, task *server.Task[details], base oracle.Event, script []string) (string, error) {
+func (a *actor) follow(ctx context.Context, task *server.Task[details], base oracle.Event, script []string) (string, error) {
 	deaf := script[len(script)-1] == wordDeaf
 	for i, word := range script {
 		if ctx.Err() != nil && !deaf {
@@ -169,13 +211,13 @@ func (w *world) follow(ctx context.Context, p *process, task *server.Task[detail
 		case wordReport:
 			e := base
 			e.Do, e.Arg = oracle.Report, at
-			if err := w.report(p, task, e); err != nil {
+			if err := a.report(task, e); err != nil {
 				return "", err
 			}
 		case wordSave:
 			e := base
 			e.Do, e.Arg = oracle.Save, at
-			if err := w.save(ctx, p, task, e); errors.Is(err, server.ErrLeaseLost) {
+			if err := a.save(ctx, task, e); errors.Is(err, server.ErrLeaseLost) {
 				return "", err
 			}
 		case wordOK:
@@ -189,15 +231,15 @@ func (w *world) follow(ctx context.Context, p *process, task *server.Task[detail
 			return at, nil
 		case wordLater:
 			if base.Attempt < 3 {
-				return "", later(at)
+				return "", later(at, a.pace.of(laterDelay))
 			}
 			return at, nil
 		case wordDeaf:
 			ctx = context.WithoutCancel(ctx)
-			w.clock.sleep(ctx, deafFor)
+			a.sleep(ctx, a.pace.of(deafFor))
 			e := base
 			e.Do, e.Arg = oracle.Save, at
-			_ = w.save(ctx, p, task, e) // it is deaf for that too
+			_ = a.save(ctx, task, e) // it is deaf for that too
 			return at, nil
 		default:
 			pause, err := time.ParseDuration(word)
@@ -207,52 +249,52 @@ func (w *world) follow(ctx context.Context, p *process, task *server.Task[detail
 			if deaf {
 				ctx = context.WithoutCancel(ctx)
 			}
-			w.clock.sleep(ctx, pause)
+			a.sleep(ctx, a.pace.of(pause))
 		}
 	}
 	return "", errors.New("the script has no end")
 }
 
-func (w *world) report(p *process, task *server.Task[details], report oracle.Event) error {
+func (a *actor) report(task *server.Task[details], report oracle.Event) error {
 	e := &oracle.Event{}
-	if p.alive() {
-		e = w.history.call(report)
+	if a.alive() {
+		e = a.call(report)
 	}
 	err := task.Report(&lropb.OperationMetadata{StatusMessage: report.Arg})
-	w.history.done(e, oracle.OK)
+	a.done(e, oracle.OK)
 	return err
 }
 
 // later is an error that is retried after a while.
-func later(message string) error {
-	st, err := status.New(codes.Unavailable, message).WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(laterDelay)})
+func later(message string, delay time.Duration) error {
+	st, err := status.New(codes.Unavailable, message).WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(delay)})
 	if err != nil {
 		return err
 	}
 	return st.Err()
 }
 
-func (w *world) save(ctx context.Context, p *process, task *server.Task[details], save oracle.Event) error {
-	if !p.alive() {
+func (a *actor) save(ctx context.Context, task *server.Task[details], save oracle.Event) error {
+	if !a.alive() {
 		return task.Save(ctx, []byte(save.Arg)) // of which no caller ever hears
 	}
-	e := w.history.call(save)
+	e := a.call(save)
 	err := task.Save(ctx, []byte(save.Arg))
 	switch {
-	case !p.alive():
-		w.history.done(e, oracle.Unknown)
+	case !a.alive():
+		a.done(e, oracle.Unknown)
 	case err == nil:
-		w.history.done(e, oracle.OK)
+		a.done(e, oracle.OK)
 	case errors.Is(err, server.ErrLeaseLost):
-		w.history.done(e, oracle.Lost)
+		a.done(e, oracle.Lost)
 	default:
-		w.history.done(e, oracle.Unknown)
+		a.done(e, oracle.Unknown)
 	}
 	return err
 }
 
 // outcome is what the server should make of what a handler returns.
-func (w *world) outcome(ctx context.Context, result string, err error) string {
+func (a *actor) outcome(ctx context.Context, result string, err error) string {
 	switch {
 	case err == nil:
 		return "ok:" + result

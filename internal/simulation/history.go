@@ -90,3 +90,27 @@ func (h *history) view(op *longrunningpb.Operation) (*oracle.View, error) {
 	v.Result = "ok:" + s.GetValue()
 	return v, nil
 }
+
+// local records the handlers of a process of this one.
+type local struct {
+	*history
+	w *world
+	p *process
+}
+
+func (l local) claim(e oracle.Event) { l.w.claimed(l.p.since, e) }
+
+func (w *world) actor(p *process) *actor {
+	return &actor{recorder: local{w.history, w, p}, number: p.number, alive: p.alive, sleep: w.clock.sleep, pace: w.program.pace}
+}
+
+// claimed notes that an attempt was begun, at some time after its process was.
+func (w *world) claimed(since int, claim oracle.Event) {
+	h := w.history
+	e := h.call(claim)
+	h.mu.Lock()
+	e.Call = since
+	h.mu.Unlock()
+	h.done(e, oracle.OK)
+	w.know(claim.Name, claim.Key)
+}

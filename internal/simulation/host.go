@@ -53,7 +53,7 @@ type process struct {
 	since  int // place of its beginning in the order of events
 	began  time.Duration
 
-	engine engine.Engine
+	engine engine.Engine // nil of a process that is not this one
 	serves []*serve
 
 	once   sync.Once
@@ -81,6 +81,14 @@ func (p *process) alive() bool {
 	}
 }
 
+// How servers stop.
+const (
+	drainTime = 2 * time.Second
+	graceTime = time.Second
+)
+
+var pageKey = []byte("the same for all")
+
 // host runs one process after another.
 type host struct {
 	w     *world
@@ -93,15 +101,19 @@ type host struct {
 	diedOpening atomic.Bool // a process has died before it served
 }
 
-func (h *host) process() *process {
+func (h *host) process(int) *process { return h.running() }
+
+func (h *host) running() *process {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.current
 }
 
-// begin starts a process, without a handler for the missing kind. It tries until
+func (h *host) begin() error { return h.start("") }
+
+// start starts a process, without a handler for the missing kind. It tries until
 // the store can be opened.
-func (h *host) begin(missing string) error {
+func (h *host) start(missing string) error {
 	h.number++
 	p := &process{number: h.number, dead: make(chan struct{})}
 	var err error
@@ -124,8 +136,8 @@ func (h *host) begin(missing string) error {
 	for range h.w.program.servers {
 		h.w.clock.sleep(context.Background(), 1) // so that they work in the same order each time
 		srv, err := server.New(p.engine, server.Config{
-			PageKey: []byte("the same for all"), Drain: 2 * time.Second, Grace: time.Second,
-		}, h.w.registrations(p, missing)...)
+			PageKey: pageKey, Drain: drainTime, Grace: graceTime,
+		}, h.w.actor(p).registrations(missing)...)
 		if err != nil {
 			return err
 		}
@@ -179,3 +191,126 @@ func (h *host) stop(p *process) error {
 	h.die(p)
 	return err
 }
+
+func (h *host) inside(n int) (*process, *server.Server) {
+	p := h.running()
+	if p == nil {
+		return nil, nil
+	}
+	return p, p.serve(n).server
+}
+
+func (h *host) tx() *Tx { return nil }
+
+func (h *host) disturb(s step) {
+	p := h.running()
+	switch s.Do {
+	case doDie:
+		h.kill(p, s)
+	case doDisk:
+		faults := h.store.Faults()
+		h.store.Inject(faults[s.Fault%len(faults)], s.Nth, s.Size, nil)
+	case doRestart:
+		h.restart(p, "", s.For, s)
+	case doUpgrade:
+		h.restart(p, handledKinds[s.Fault%len(handledKinds)], time.Second, s)
+		h.w.clock.sleep(context.Background(), s.For)
+		h.restart(h.running(), "", time.Second, step{Opens: -1})
+	}
+}
+
+// kill has the process die at a change of the store, or, if that does not come,
+// a while later.
+func (h *host) kill(p *process, s step) {
+	if p == nil {
+		return
+	}
+	w := h.w
+	deaths := h.store.Deaths()
+	fault := deaths[s.Fault%len(deaths)]
+	died := make(chan struct{})
+	h.store.Inject(fault, s.Nth, 1, func() {
+		h.die(p)
+		close(died)
+	})
+	timeout := time.NewTimer(10 * time.Second)
+	defer timeout.Stop()
+	select {
+	case <-died:
+	case <-timeout.C:
+		h.store.Inject(fault, 0, 1, func() {
+			h.die(p)
+			close(died)
+		})
+		<-died
+	}
+	e := w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Die, Arg: fault, Lived: p.number})
+	w.history.mu.Lock()
+	e.Call = p.diedAt
+	w.history.mu.Unlock()
+	w.actors.Go(func() { _ = h.bury(p) }) // its store is gone
+	w.clock.sleep(context.Background(), s.For)
+	h.trap(s)
+	if err := h.start(""); err != nil {
+		w.complain("after %s: %v", fault, err)
+		return
+	}
+	w.history.done(e, oracle.OK)
+}
+
+// trap injects the fault that the next process meets while it opens the store.
+func (h *host) trap(s step) {
+	store := h.store
+	faults, deaths := store.Faults(), store.Deaths()
+	switch n := s.Opens; {
+	case n < 0:
+	case n%2 == 0:
+		store.Inject(faults[n%len(faults)], s.OpensNth, 1, nil)
+	default:
+		store.Inject(deaths[n%len(deaths)], s.OpensNth, 1, func() { h.diedOpening.Store(true) })
+	}
+}
+
+// restart stops the process in good order and starts another.
+func (h *host) restart(p *process, missing string, away time.Duration, s step) {
+	if p == nil {
+		return // the store could not be opened any more, which was noted
+	}
+	w := h.w
+	e := w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Close, Lived: p.number})
+	h.store.Heal()
+	if err := h.stop(p); err != nil {
+		w.complain("stop: %v", err)
+	}
+	w.clock.sleep(context.Background(), away)
+	h.trap(s)
+	if err := h.start(missing); err != nil {
+		w.complain("restart: %v", err)
+	}
+	w.history.done(e, oracle.OK)
+}
+
+func (h *host) heal() { h.store.Heal() }
+
+func (h *host) settle([]string) {
+	h.w.clock.sleep(context.Background(), max(settleTime, h.w.queue()))
+	h.w.actors.Wait()
+}
+
+func (h *host) renew() { h.restart(h.running(), "", time.Second, step{Opens: -1}) }
+
+func (h *host) end() {
+	p := h.running()
+	if p == nil {
+		return
+	}
+	if err := h.stop(p); err != nil {
+		h.w.complain("stop: %v", err)
+	}
+	// A handler that was given up may run still, where something is wrong. It must
+	// not outlive the bubble, which would panic and not say what.
+	h.w.clock.sleep(context.Background(), settleTime)
+}
+
+func (h *host) check() error             { return h.store.Check() }
+func (h *host) injected() map[string]int { return h.store.Injected() }

@@ -85,7 +85,7 @@ type edge struct {
 // hang is what a call does whose connection is half-open: the other side has
 // gone without a word. A keepalive finds that out in the end.
 func (l *link) hang(ctx context.Context) error {
-	l.w.clock.sleep(ctx, 40*time.Second)
+	l.w.clock.sleep(ctx, l.w.program.pace.of(40*time.Second))
 	if ctx.Err() != nil {
 		return status.FromContextError(ctx.Err()).Err()
 	}
@@ -113,7 +113,7 @@ func carry[Req, Resp proto.Message](ctx context.Context, l *link, req Req, at *e
 		}
 		return resp, status.Error(codes.Unavailable, "connection reset")
 	}
-	p := w.host.process()
+	p := w.fleet.process(f.server)
 	if p == nil {
 		return resp, status.Error(codes.Unavailable, "connection refused")
 	}
@@ -122,7 +122,7 @@ func carry[Req, Resp proto.Message](ctx context.Context, l *link, req Req, at *e
 		e := repeat()
 		w.actors.Go(func() {
 			w.clock.sleep(context.Background(), f.twice)
-			if p := w.host.process(); p != nil {
+			if p := w.fleet.process(f.server); p != nil {
 				_, _ = call(p.serve(f.server), context.Background(), proto.CloneOf(req))
 			}
 			w.history.done(e, oracle.Unknown)

@@ -126,7 +126,7 @@ func (o Other) report(t *testing.T, seed uint64, steps []int, j Judged) {
 	}
 	small := steps
 	if *keepFlag == "" {
-		small = shrinkSteps(steps, fails)
+		small = shrinkSteps(steps, shrinkTries, fails)
 	}
 	t.Logf("%d of %d steps are enough:\n%s", len(small), len(steps), o.Show(seed, small))
 	var text []string

@@ -80,6 +80,8 @@ type program struct {
 	loose   bool          // not the same need happen in each run
 	crowd   time.Duration // see clock
 	servers int           // of one process, on one engine
+	shared  bool          // several processes share the store
+	pace    pace
 }
 
 // key is what operations are started with: always the same request, kind and
@@ -104,6 +106,7 @@ const (
 	streamProgram = iota
 	streamNet
 	streamKeys
+	streamTx
 )
 
 func random(seed uint64, stream, n int) *rand.Rand {
@@ -226,6 +229,35 @@ func (p *program) worldStep(r *rand.Rand, s *step) {
 		s.Caller = r.IntN(p.callers)
 		s.For = time.Duration(1+r.IntN(60)) * time.Second
 	}
+}
+
+// sharedPace and sharedTime fit a program into real time: all times are divided
+// by the one, and no actor pauses for longer than the other between its steps.
+const (
+	sharedPace = 10
+	sharedTime = 5 * time.Second
+)
+
+// share makes it a program of several processes in real time, which share a
+// store. Its steps stay the same.
+func (p *program) share() *program {
+	out := *p
+	out.shared, out.pace, out.servers = true, sharedPace, 1
+	out.steps = slices.Clone(p.steps)
+	paused := make(map[int]time.Duration)
+	longest := sharedTime
+	for _, s := range out.steps {
+		paused[s.Actor] += s.After
+		longest = max(longest, paused[s.Actor])
+	}
+	for i := range out.steps {
+		s := &out.steps[i]
+		s.After = time.Duration(float64(s.After) * float64(sharedTime) / float64(longest))
+		if s.Do != doDie && s.Do != doRestart {
+			s.For = out.pace.of(s.For)
+		}
+	}
+	return &out
 }
 
 // only returns the program with those of its steps alone.

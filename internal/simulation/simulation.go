@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// Flags of the tests that call [Run].
+// Flags of the tests that call [Run] and [RunCluster].
 var (
 	seedsFlag   = flag.String("simulation.seeds", "1-4", "the seeds to run: `first-last`, or one")
 	forFlag     = flag.Duration("simulation.for", 0, "run further seeds until this much time has passed")
@@ -26,12 +28,33 @@ var (
 	againFlag   = flag.Int("simulation.again", 0, "run a program that fails so many times more, and count")
 )
 
-// shrinkTries bounds the runs that look for a smaller program.
-const shrinkTries = 150
+// shrinkTries and clusterTries bound the runs that look for a smaller program.
+const (
+	shrinkTries  = 150
+	clusterTries = 15
+)
 
 // Run runs programs on the engine of f, each in a bubble of its own, one after
 // another, and fails t for those whose history the oracle cannot explain.
 func Run(t *testing.T, name string, f Factory) {
+	t.Helper()
+	r := &runner{name: name, tries: shrinkTries}
+	r.all(t, []lane{func(t *testing.T, p *program) *result { return run(t, f, p) }})
+}
+
+// lane runs programs, one at a time.
+type lane func(*testing.T, *program) *result
+
+// runner runs the programs of the seeds that the flags say.
+type runner struct {
+	name  string
+	tries int // runs that look for a smaller program
+
+	mu     sync.Mutex
+	totals totals
+}
+
+func (r *runner) all(t *testing.T, lanes []lane) {
 	t.Helper()
 	if *historyFlag != "" {
 		judge(t, *historyFlag)
@@ -42,57 +65,83 @@ func Run(t *testing.T, name string, f Factory) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	totals := totals{Engine: name, Faults: map[string]int{}}
-	for seed := first; seed <= last || time.Since(began) < *forFlag; seed++ {
-		if *firstFlag && len(totals.Failed) > 0 {
-			break
-		}
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			p := generate(seed)
-			if *keepFlag != "" {
-				keep, err := parseNumbers(*keepFlag)
-				if err != nil {
-					t.Fatal(err)
+	r.totals = totals{Engine: r.name, Faults: map[string]int{}}
+	var next atomic.Uint64
+	next.Store(first)
+	var running sync.WaitGroup
+	for _, l := range lanes {
+		running.Go(func() {
+			for !*firstFlag || !r.failed() {
+				seed := next.Add(1) - 1
+				if seed > last && time.Since(began) >= *forFlag {
+					return
 				}
-				p = p.only(keep)
-			}
-			r := run(t, f, p)
-			v := check(r)
-			totals.add(r, v)
-			if *twiceFlag && !p.loose {
-				totals.again(t, r, run(t, f, p))
-			}
-			if len(v.wrong) > 0 {
-				totals.Failed = append(totals.Failed, seed)
-				report(t, name, f, p, r, v)
+				t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { r.seed(t, l, seed) })
 			}
 		})
 	}
-	totals.Wall = time.Since(began)
-	t.Log(totals.String())
+	running.Wait()
+	r.totals.Wall = time.Since(began)
+	t.Log(r.totals.String())
 	if *totalsFlag != "" {
-		if err := totals.save(*totalsFlag); err != nil {
+		if err := r.totals.save(*totalsFlag); err != nil {
 			t.Errorf("save totals: %v", err)
 		}
 	}
 }
 
+func (r *runner) failed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.totals.Failed) > 0
+}
+
+// seed runs the program of a seed.
+func (r *runner) seed(t *testing.T, l lane, seed uint64) {
+	p := generate(seed)
+	if *keepFlag != "" {
+		keep, err := parseNumbers(*keepFlag)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p = p.only(keep)
+	}
+	res := l(t, p)
+	v := check(res)
+	var again *result
+	if *twiceFlag && !p.loose {
+		again = l(t, p)
+	}
+	r.mu.Lock()
+	r.totals.add(res, v)
+	if again != nil {
+		r.totals.again(t, res, again)
+	}
+	if len(v.wrong) > 0 {
+		r.totals.Failed = append(r.totals.Failed, seed)
+	}
+	r.mu.Unlock()
+	if len(v.wrong) > 0 {
+		r.report(t, l, p, res, v)
+	}
+}
+
 // report fails t with the smallest program that fails too.
-func report(t *testing.T, name string, f Factory, p *program, r *result, v verdict) {
+func (r *runner) report(t *testing.T, l lane, p *program, res *result, v verdict) {
 	t.Helper()
 	failed := 0
 	for range *againFlag {
-		if len(check(run(t, f, p)).wrong) > 0 {
+		if len(check(l(t, p)).wrong) > 0 {
 			failed++
 		}
 	}
 	if *againFlag > 0 {
 		t.Logf("seed %d failed again in %d of %d runs", p.seed, failed, *againFlag)
 	}
-	if path, err := keepHistory(r); err != nil {
+	if path, err := keepHistory(res); err != nil {
 		t.Errorf("keep history: %v", err)
 	} else if path != "" {
-		t.Logf("to judge its history again: go test ./server/engine/%s -run=TestSimulation -simulation.history=%s", name, path)
+		t.Logf("to judge its history again: make simulate ENGINE=%s HISTORY=%s", r.name, path)
 	}
 	t.Errorf("seed %d:\n%s", p.seed, strings.Join(v.wrong, "\n"))
 	small := p
@@ -100,31 +149,32 @@ func report(t *testing.T, name string, f Factory, p *program, r *result, v verdi
 		return
 	}
 	if *keepFlag == "" {
-		small = shrink(p, func(p *program) bool { return len(check(run(t, f, p)).wrong) > 0 })
+		small = shrink(p, r.tries, func(p *program) bool { return len(check(l(t, p)).wrong) > 0 })
 	}
 	t.Logf("%d of %d steps are enough:\n%s", len(small.steps), len(p.steps), small)
 	var keep []string
 	for _, s := range small.steps {
 		keep = append(keep, strconv.Itoa(s.Index))
 	}
-	t.Logf("to repeat: make simulate ENGINE=%s SEEDS=%d KEEP=%s", name, p.seed, strings.Join(keep, ","))
+	t.Logf("to repeat: make simulate ENGINE=%s SEEDS=%d KEEP=%s", r.name, p.seed, strings.Join(keep, ","))
 }
 
 // shrink leaves out steps for as long as the rest fails.
-func shrink(p *program, fails func(*program) bool) *program {
+func shrink(p *program, most int, fails func(*program) bool) *program {
 	with := func(steps []step) *program {
 		less := *p
 		less.steps = steps
 		return &less
 	}
-	return with(shrinkSteps(p.steps, func(steps []step) bool { return fails(with(steps)) }))
+	return with(shrinkSteps(p.steps, most, func(steps []step) bool { return fails(with(steps)) }))
 }
 
-// shrinkSteps leaves out steps, large parts first, for as long as the rest fails.
-func shrinkSteps[S any](steps []S, fails func([]S) bool) []S {
+// shrinkSteps leaves out steps, large parts first, for as long as the rest fails,
+// and calls fails so many times at most.
+func shrinkSteps[S any](steps []S, most int, fails func([]S) bool) []S {
 	tries := 0
 	for part := max(len(steps)/2, 1); part >= 1; part /= 2 {
-		for at := 0; at < len(steps) && tries < shrinkTries; {
+		for at := 0; at < len(steps) && tries < most; {
 			less := slices.Delete(slices.Clone(steps), at, min(at+part, len(steps)))
 			tries++
 			if fails(less) {

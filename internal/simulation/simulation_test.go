@@ -38,7 +38,7 @@ func TestShrink(t *testing.T) {
 	has := func(p *program, index int) bool {
 		return slices.ContainsFunc(p.steps, func(s step) bool { return s.Index == index })
 	}
-	small := shrink(p, func(p *program) bool { return has(p, need[0]) && has(p, need[1]) })
+	small := shrink(p, shrinkTries, func(p *program) bool { return has(p, need[0]) && has(p, need[1]) })
 	var got []int
 	for _, s := range small.steps {
 		got = append(got, s.Index)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -31,7 +32,8 @@ const (
 	// callTimeout is the deadline of the callers' calls.
 	callTimeout = 20 * time.Second
 	// settleTime is how long operations may take to end once there are no more
-	// faults. It is longer than any script with its retries, and than a lease.
+	// faults. It is longer than any script with its retries, and than a lease. The
+	// operations of a kind with a limit wait for each other besides: see queue.
 	settleTime = 5 * time.Minute
 )
 
@@ -40,7 +42,7 @@ type world struct {
 	program *program
 	history *history
 	clock   *clock
-	host    *host
+	fleet   fleet
 	links   []*link
 	clients []*lro.Client
 	actors  sync.WaitGroup // all that is not a caller and belongs to the run
@@ -66,24 +68,51 @@ type result struct {
 	Faults  map[string]int
 	Virtual time.Duration
 	Settled int // place in the order of events from which on all is calm
+
+	// Of processes that share a store, in real time.
+	Shared bool `json:",omitempty"`
+	Pace   pace `json:",omitempty"`
+}
+
+// fleet is what the calls of a program reach: the processes of a store.
+type fleet interface {
+	begin() error
+	// process returns one that serves, nil while there is none. All calls with the
+	// same number reach the same one, while it is there.
+	process(n int) *process
+	// inside returns a server in which a program works on external operations, and
+	// its process.
+	inside(n int) (*process, *server.Server)
+	tx() *Tx // nil where no call can be part of a transaction
+	disturb(s step)
+	heal()                 // ends the faults of the store
+	settle(names []string) // returns once all operations should have ended
+	renew()                // restarts all processes in good order
+	end()                  // stops them
+	check() error          // of the store
+	injected() map[string]int
+}
+
+func newWorld(p *program) *world {
+	return &world{
+		program: p, clock: newClock(p.crowd), history: &history{begin: time.Now()},
+		slots: make(map[string]int), known: make(map[int][]string), latest: make(map[int]int), counts: make(map[string]int),
+	}
 }
 
 // run executes a program in a bubble of its own.
 func run(t *testing.T, f Factory, p *program) (r *result) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{
-			program: p, clock: newClock(p.crowd), history: &history{begin: time.Now()},
-			slots: make(map[string]int), known: make(map[int][]string), latest: make(map[int]int), counts: make(map[string]int),
-		}
-		w.host = &host{w: w, store: f.New(t, p.seed)}
+		w := newWorld(p)
+		w.fleet = &host{w: w, store: f.New(t, p.seed)}
 		r = w.run()
 	})
 	return r
 }
 
 func (w *world) run() *result {
-	if err := w.host.begin(""); err != nil {
+	if err := w.fleet.begin(); err != nil {
 		w.complain("the first process: %v", err)
 		return w.result(0)
 	}
@@ -122,8 +151,9 @@ func (w *world) limit(f func()) {
 
 func (w *world) result(settled int) *result {
 	r := &result{
-		Seed: w.program.seed, Events: w.history.events, Wrong: w.wrong, Faults: w.host.store.Injected(),
+		Seed: w.program.seed, Events: w.history.events, Wrong: w.wrong, Faults: w.fleet.injected(),
 		Virtual: w.history.now(), Settled: settled, Servers: w.program.servers,
+		Shared: w.program.shared, Pace: w.program.pace,
 		Faulty: slices.ContainsFunc(w.program.steps, func(s step) bool { return s.Actor < 0 && s.Do != doPartition }),
 		Lossy: w.program.net.lost+w.program.net.replyLost+w.program.net.hangs > 0 ||
 			slices.ContainsFunc(w.program.steps, func(s step) bool { return s.Do == doPartition }),
@@ -203,8 +233,15 @@ func (w *world) name(s step) string {
 	return names[max(len(names)-back, 0)]
 }
 
+func (w *world) callTimeout() time.Duration {
+	if w.program.shared {
+		return 2 * w.program.pace.of(callTimeout)
+	}
+	return callTimeout
+}
+
 func (w *world) do(s step) {
-	timeout := callTimeout
+	timeout := w.callTimeout()
 	if s.Do == oracle.Wait {
 		timeout += s.For
 	}
@@ -255,8 +292,47 @@ func (w *world) start(ctx context.Context, l *link, s step) {
 	if k.id {
 		req.RequestId = fmt.Sprintf("key-%d", s.Key)
 	}
+	if tx, r := w.fleet.tx(), random(w.program.seed, streamTx, s.Index); tx != nil && r.IntN(4) == 0 {
+		e := oracle.Event{Key: slot, By: "transaction of " + actorName(s.Actor), Do: oracle.Start, Variant: variant, Lived: -1}
+		w.startIn(ctx, tx, e, req, r.IntN(2) == 0)
+		return
+	}
 	_, _ = l.start(ctx, slot, variant, req)
 }
+
+// startIn starts an operation in a transaction of the caller's, which is rolled
+// back where undo is set.
+func (w *world) startIn(ctx context.Context, tx *Tx, e oracle.Event, req *lropb.StartOperationRequest, undo bool) {
+	called := w.history.call(e)
+	var op *longrunningpb.Operation
+	err := tx.In(ctx, func(ctx context.Context) (err error) {
+		if op, err = tx.Server.Starter().StartOperation(ctx, req); err == nil && undo {
+			err = errUndo
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, errUndo):
+		w.count("transaction rolled back")
+		w.history.done(called, oracle.Undone)
+		return
+	case err != nil:
+		out := oracle.Unknown // the error of the commit, which is no status
+		if _, is := status.FromError(err); is {
+			out = outcome(err)
+		}
+		w.history.done(called, out)
+		return
+	}
+	w.count("transaction committed")
+	if called.Seen, err = w.history.view(op); err != nil {
+		w.complain("a start in a transaction returned %v: %v", op, err)
+	}
+	w.know(op.GetName(), e.Key)
+	w.history.done(called, oracle.OK)
+}
+
+var errUndo = errors.New("to be rolled back")
 
 // maxPages bounds a walk. No program starts as many operations.
 const maxPages = 500
@@ -270,7 +346,7 @@ func (w *world) walk(l *link, s step) {
 			w.complain("a list of %s by %d does not end", req.GetName(), s.Size)
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), w.callTimeout())
 		resp, err := l.list(ctx, walk, req)
 		cancel()
 		switch {
@@ -309,10 +385,19 @@ func (w *world) await(s step, name string) {
 	w.history.done(e, oracle.OK)
 }
 
+// disturb does what the world does.
+func (w *world) disturb(s step) {
+	if s.Do == doPartition {
+		w.links[s.Caller].cut(s.For)
+		return
+	}
+	w.fleet.disturb(s)
+}
+
 // outside does what is done by a program that works on an external operation:
 // in the server's process.
 func (w *world) outside(ctx context.Context, s step, name string) {
-	p := w.host.process()
+	p, srv := w.fleet.inside(s.Index)
 	if p == nil {
 		return
 	}
@@ -320,7 +405,7 @@ func (w *world) outside(ctx context.Context, s step, name string) {
 	get := base
 	get.Do = oracle.Get
 	e := w.history.call(get)
-	ext, err := kindOf(kindOutside).Attach(ctx, p.serve(s.Index).server, name)
+	ext, err := w.program.pace.kind(kindOutside).Attach(ctx, srv, name)
 	switch {
 	case !p.alive():
 		w.history.done(e, oracle.Unknown)
@@ -360,129 +445,33 @@ func (w *world) outside(ctx context.Context, s step, name string) {
 	}
 }
 
-// disturb does what the world does.
-func (w *world) disturb(s step) {
-	h := w.host
-	p := h.process()
-	switch s.Do {
-	case doDie:
-		w.kill(p, s)
-	case doDisk:
-		faults := h.store.Faults()
-		h.store.Inject(faults[s.Fault%len(faults)], s.Nth, s.Size, nil)
-	case doRestart:
-		w.restart(p, "", s.For, s)
-	case doUpgrade:
-		w.restart(p, handledKinds[s.Fault%len(handledKinds)], time.Second, s)
-		w.clock.sleep(context.Background(), s.For)
-		w.restart(h.process(), "", time.Second, step{Opens: -1})
-	case doPartition:
-		w.links[s.Caller].cut(s.For)
-	}
-}
-
-// kill has the process die at a change of the store, or, if that does not come,
-// a while later.
-func (w *world) kill(p *process, s step) {
-	if p == nil {
-		return
-	}
-	h := w.host
-	deaths := h.store.Deaths()
-	fault := deaths[s.Fault%len(deaths)]
-	died := make(chan struct{})
-	h.store.Inject(fault, s.Nth, 1, func() {
-		h.die(p)
-		close(died)
-	})
-	timeout := time.NewTimer(10 * time.Second)
-	defer timeout.Stop()
-	select {
-	case <-died:
-	case <-timeout.C:
-		h.store.Inject(fault, 0, 1, func() {
-			h.die(p)
-			close(died)
-		})
-		<-died
-	}
-	e := w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Die, Arg: fault, Lived: p.number})
-	w.history.mu.Lock()
-	e.Call = p.diedAt
-	w.history.mu.Unlock()
-	w.actors.Go(func() { _ = h.bury(p) }) // its store is gone
-	w.clock.sleep(context.Background(), s.For)
-	w.trap(s)
-	if err := h.begin(""); err != nil {
-		w.complain("after %s: %v", fault, err)
-		return
-	}
-	w.history.done(e, oracle.OK)
-}
-
-// trap injects the fault that the next process meets while it opens the store.
-func (w *world) trap(s step) {
-	store := w.host.store
-	faults, deaths := store.Faults(), store.Deaths()
-	switch n := s.Opens; {
-	case n < 0:
-	case n%2 == 0:
-		store.Inject(faults[n%len(faults)], s.OpensNth, 1, nil)
-	default:
-		store.Inject(deaths[n%len(deaths)], s.OpensNth, 1, func() { w.host.diedOpening.Store(true) })
-	}
-}
-
-// restart stops the process in good order and starts another.
-func (w *world) restart(p *process, missing string, away time.Duration, s step) {
-	if p == nil {
-		return // the store could not be opened any more, which was noted
-	}
-	e := w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Close, Lived: p.number})
-	w.host.store.Heal()
-	if err := w.host.stop(p); err != nil {
-		w.complain("stop: %v", err)
-	}
-	w.clock.sleep(context.Background(), away)
-	w.trap(s)
-	if err := w.host.begin(missing); err != nil {
-		w.complain("restart: %v", err)
-	}
-	w.history.done(e, oracle.OK)
-}
-
 // settle ends all faults, and reads what has become of the operations: once
 // they have had the time to end, and after a restart.
 func (w *world) settle() int {
 	w.calm.Store(true)
-	w.host.store.Heal()
+	w.fleet.heal()
 	settled := w.history.next()
-	w.clock.sleep(context.Background(), settleTime)
-	w.actors.Wait()
+	w.fleet.settle(w.names())
 	w.readAll()
-	w.restart(w.host.process(), "", time.Second, step{Opens: -1})
+	w.fleet.renew()
 	w.readAll()
-	if p := w.host.process(); p != nil {
-		if err := w.host.stop(p); err != nil {
-			w.complain("stop: %v", err)
-		}
-	}
-	if err := w.host.store.Check(); err != nil {
+	w.fleet.end()
+	if err := w.fleet.check(); err != nil {
 		w.complain("the store: %v", err)
 	}
 	return settled
 }
 
-func (w *world) readAll() {
+// names returns all that are known, in order.
+func (w *world) names() []string {
 	w.mu.Lock()
-	var names []string
-	for name := range w.slots {
-		names = append(names, name)
-	}
-	w.mu.Unlock()
-	slices.Sort(names)
+	defer w.mu.Unlock()
+	return slices.Sorted(maps.Keys(w.slots))
+}
+
+func (w *world) readAll() {
 	l := &link{w: w, caller: w.program.callers}
-	for _, name := range names {
+	for _, name := range w.names() {
 		_, _ = l.GetOperation(context.Background(), &longrunningpb.GetOperationRequest{Name: name})
 	}
 	for key := range 2 {

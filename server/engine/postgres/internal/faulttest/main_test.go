@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-lro/lro/internal/leak"
 	"github.com/go-lro/lro/internal/pgtest"
+	"github.com/go-lro/lro/internal/simulation"
 )
 
 var faultRounds = flag.Int("fault-rounds", 0, "how often each test does its harm; 0 skips the tests")
@@ -17,6 +18,13 @@ var faultRounds = flag.Int("fault-rounds", 0, "how often each test does its harm
 func TestMain(m *testing.M) {
 	if config := os.Getenv(workerEnv); config != "" {
 		if err := runWorker(config); err != nil {
+			fmt.Fprintln(os.Stderr, "error", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if is, err := simulation.Member(openPooled); is {
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "error", err)
 			os.Exit(1)
 		}

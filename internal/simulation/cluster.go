@@ -1,0 +1,335 @@
+//go:build unix
+
+package simulation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"github.com/go-lro/lro/internal/child"
+	"github.com/go-lro/lro/internal/oracle"
+	"github.com/go-lro/lro/internal/pause"
+	"github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/server/engine"
+)
+
+// Cluster is a store that several processes share, and what can happen to it.
+type Cluster interface {
+	// Config is what [Member] opens the engine of one of the processes with,
+	// numbered from 0. A process that replaces another one has its number.
+	Config(process int) string
+	// Engine is of this process. No fault of a single process reaches it.
+	Engine() engine.Engine
+	// InTx calls f with a ctx whose starts are part of a transaction, which is
+	// committed when f returns nil. Nil for a store that has none.
+	InTx() func(ctx context.Context, f func(context.Context) error) error
+	// Faults are what can happen to it.
+	Faults() []Fault
+}
+
+// Fault is something that happens to a store, or to how processes reach it.
+type Fault struct {
+	Name string
+	// Loses is set when processes may lose their leases by it: the one that it
+	// happens to, or All.
+	Loses, All bool
+	// Do has it happen to a process, and returns when it is over, after about d.
+	Do func(process int, d time.Duration) error
+}
+
+// Tx starts operations in the caller's transactions.
+type Tx struct {
+	Server *server.Server
+	In     func(ctx context.Context, f func(context.Context) error) error
+}
+
+// RunCluster runs programs on several processes of an engine, in real time, and
+// fails t for those whose history the oracle cannot explain. There are as many
+// at once as there are functions: each makes the store of one program after
+// another, in a fresh state each time.
+func RunCluster(t *testing.T, name string, stores []func(t *testing.T) Cluster) {
+	t.Helper()
+	r := &runner{name: name, tries: clusterTries}
+	var lanes []lane
+	for _, store := range stores {
+		lanes = append(lanes, func(t *testing.T, p *program) *result { return runCluster(t, store(t), p) })
+	}
+	r.all(t, lanes)
+}
+
+// ClusterSize is the number of processes of a [Cluster].
+const ClusterSize = 2
+
+// limit is how long a process may take to start or stop.
+const limit = 2 * time.Minute
+
+// cluster runs the processes of a program.
+type cluster struct {
+	w      *world
+	store  Cluster
+	book   *book
+	here   *process       // this process, for calls within
+	server *server.Server // its server
+	number int
+
+	mu      sync.Mutex
+	members [ClusterSize]*remote // nil while there is none
+	counts  map[string]int
+}
+
+// remote is a process with its connection.
+type remote struct {
+	process
+	child *child.Process
+	conn  *grpc.ClientConn
+}
+
+// runCluster executes a program in real time.
+func runCluster(t *testing.T, store Cluster, p *program) *result {
+	t.Helper()
+	w := newWorld(p.share())
+	c := &cluster{w: w, store: store, here: &process{number: -1, dead: make(chan struct{})}, counts: make(map[string]int)}
+	w.fleet = c
+	var err error
+	if c.book, err = openBook(w); err != nil {
+		t.Fatal(err)
+	}
+	defer c.book.close()
+	if c.server, err = server.New(store.Engine(), server.Config{PageKey: pageKey}, w.actor(c.here).registrations("")...); err != nil {
+		t.Fatal(err)
+	}
+	defer c.end()
+	return w.run()
+}
+
+func (c *cluster) begin() error {
+	for i := range ClusterSize {
+		if err := c.start(i, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start starts a process, without a handler for the missing kind.
+func (c *cluster) start(i int, missing string) error {
+	c.number++
+	r := &remote{process: process{number: c.number, dead: make(chan struct{})}}
+	r.since, r.began = c.w.history.next(), c.w.history.now()
+	c.book.mu.Lock()
+	c.book.since[r.number] = r.since
+	c.book.mu.Unlock()
+	text, err := json.Marshal(member{
+		Store: c.store.Config(i), Book: c.book.socket.Addr().String(), Begin: c.w.history.begin,
+		Number: r.number, Missing: missing, Pace: c.w.program.pace,
+	})
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), memberEnv+"="+string(text))
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	var address string
+	if r.child, address, err = child.Start(ctx, cmd, child.Prefix(serving)); err != nil {
+		return err
+	}
+	if r.conn, err = grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+		r.child.Kill()
+		return err
+	}
+	to := callsOf(r.conn)
+	r.serves = []*serve{{calls: to, starter: to}}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.members[i] = r
+	return nil
+}
+
+func (c *cluster) member(i int) *remote {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.members[i%ClusterSize]
+}
+
+func (c *cluster) process(n int) *process {
+	for i := range ClusterSize {
+		if r := c.member(n + i); r != nil {
+			return &r.process
+		}
+	}
+	return nil
+}
+
+func (c *cluster) inside(int) (*process, *server.Server) { return c.here, c.server }
+
+func (c *cluster) tx() *Tx {
+	if in := c.store.InTx(); in != nil {
+		return &Tx{c.server, in}
+	}
+	return nil
+}
+
+func (c *cluster) count(fault string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counts[fault]++
+}
+
+func (c *cluster) injected() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.counts)
+}
+
+func (c *cluster) disturb(s step) {
+	i := s.Fault % ClusterSize
+	var err error
+	switch s.Do {
+	case doDie:
+		err = c.kill(i, s.For)
+	case doDisk:
+		err = c.harm(i, s)
+	case doRestart:
+		err = c.restart(i, "", s.For)
+	case doUpgrade:
+		if err = c.restart(i, handledKinds[s.Fault%len(handledKinds)], 0); err == nil {
+			c.w.clock.sleep(context.Background(), s.For)
+			err = c.restart(i, "", 0)
+		}
+	}
+	if err != nil {
+		c.w.complain("%v: %v", s, err)
+	}
+}
+
+// loses notes that a process may lose its leases from now on.
+func (c *cluster) loses(r *remote, why string) {
+	if r != nil {
+		c.w.history.done(c.w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Die, Arg: why, Lived: r.number}), oracle.Unknown)
+	}
+}
+
+// kill ends a process at once, and starts another a while later.
+func (c *cluster) kill(i int, away time.Duration) error {
+	r := c.member(i)
+	c.count("process killed")
+	c.loses(r, "process killed")
+	r.child.Kill()
+	c.gone(i, r)
+	c.w.clock.sleep(context.Background(), away)
+	return c.start(i, "")
+}
+
+// gone notes that a process has ended.
+func (c *cluster) gone(i int, r *remote) {
+	close(r.dead)
+	c.mu.Lock()
+	c.members[i] = nil
+	c.mu.Unlock()
+	r.conn.Close()
+}
+
+// harm has a fault happen to the store, or to how a process reaches it, or stops
+// the process.
+func (c *cluster) harm(i int, s step) error {
+	faults := append(c.store.Faults(), Fault{Name: "process stopped", Loses: true, Do: c.pause})
+	f := faults[s.Fault/ClusterSize%len(faults)]
+	c.count(f.Name)
+	for m := range ClusterSize {
+		if f.Loses && (f.All || m == i) {
+			c.loses(c.member(m), f.Name)
+		}
+	}
+	return f.Do(i, time.Duration(s.Size)*time.Second)
+}
+
+// pause stops a process for a while (SIGSTOP).
+func (c *cluster) pause(i int, d time.Duration) error {
+	r := c.member(i)
+	if err := r.child.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	c.w.clock.sleep(context.Background(), d)
+	return r.child.Signal(syscall.SIGCONT)
+}
+
+// restart stops a process in good order, and starts another a while later.
+func (c *cluster) restart(i int, missing string, away time.Duration) error {
+	c.count("process restarted")
+	if err := c.stop(i); err != nil {
+		return err
+	}
+	c.w.clock.sleep(context.Background(), away)
+	return c.start(i, missing)
+}
+
+func (c *cluster) stop(i int) error {
+	r := c.member(i)
+	if r == nil {
+		return errors.New("a process is missing")
+	}
+	e := c.w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Close, Lived: r.number})
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	err := r.child.Stop(ctx)
+	c.gone(i, r)
+	// What it could not hand back is lost with its lease, later.
+	c.w.history.done(e, oracle.Unknown)
+	return err
+}
+
+func (c *cluster) heal() {}
+
+// settle waits until all operations have ended.
+func (c *cluster) settle(names []string) {
+	c.w.actors.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	for _, name := range names {
+		for ctx.Err() == nil {
+			op, err := c.server.Operations().GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
+			if op.GetDone() || status.Code(err) == codes.NotFound {
+				break
+			}
+			_ = pause.For(ctx, 50*time.Millisecond)
+		}
+	}
+}
+
+func (c *cluster) renew() {
+	for i := range ClusterSize {
+		if err := c.restart(i, "", 0); err != nil {
+			c.w.complain("restart: %v", err)
+		}
+	}
+}
+
+// end stops what runs.
+func (c *cluster) end() {
+	for i := range ClusterSize {
+		if c.member(i) == nil {
+			continue
+		}
+		if err := c.stop(i); err != nil {
+			c.w.complain("stop: %v", err)
+		}
+	}
+}
+
+// check has nothing to add: another engine reads what is stored at the end.
+func (c *cluster) check() error { return nil }

@@ -1,0 +1,190 @@
+//go:build unix
+
+package faulttest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/go-lro/lro/internal/cutproxy"
+	"github.com/go-lro/lro/internal/pgserver"
+	"github.com/go-lro/lro/internal/pgtest"
+	"github.com/go-lro/lro/internal/simulation"
+	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
+	"github.com/go-lro/lro/server/engine/postgres"
+)
+
+var lanes = flag.Int("simulation-lanes", 0, "how many programs TestSimulation runs at once, each on a server of its own; 0 skips it")
+
+// simulatedLease is longer than a busy machine keeps a process from renewing it.
+const simulatedLease = 6 * time.Second
+
+// TestSimulation runs programs that come from seeds; see package simulation.
+func TestSimulation(t *testing.T) {
+	t.Parallel()
+	if *lanes <= 0 {
+		t.Skip("SKIPPED: run make simulate ENGINE=postgres, or make test-postgres")
+	}
+	var stores []func(t *testing.T) simulation.Cluster
+	for range *lanes {
+		l := &simulatedStore{server: pgtest.Start(t, nil)}
+		stores = append(stores, func(t *testing.T) simulation.Cluster { return l.fresh(t) })
+	}
+	simulation.RunCluster(t, "postgres", stores)
+}
+
+// simulatedStore is a server, and a schema in it for one program after another.
+type simulatedStore struct {
+	server  *pgserver.Server
+	schema  string
+	engine  *pooled // straight to the server
+	proxies []*cutproxy.Proxy
+}
+
+// pooled is an engine that owns its pool.
+type pooled struct {
+	*postgres.Engine
+	pool *pgxpool.Pool
+}
+
+func (p *pooled) Close() error {
+	err := p.Engine.Close()
+	p.pool.Close()
+	return err
+}
+
+// openPooled is for a process of a program.
+func openPooled(ctx context.Context, config string) (engine.Engine, error) {
+	var c workerConfig
+	if err := json.Unmarshal([]byte(config), &c); err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	pool, e, err := c.open(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	return &pooled{e, pool}, nil
+}
+
+// fresh makes an empty schema for the program of t.
+func (s *simulatedStore) fresh(t *testing.T) *simulatedStore {
+	t.Helper()
+	s.schema = "sim_" + enginekit.Random(8)
+	pool, err := pgxpool.New(t.Context(), s.url())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	if _, _, err := postgres.Migrate(t.Context(), pool, s.schema); err != nil {
+		t.Fatalf("Migrate() = %v", err)
+	}
+	t.Cleanup(func() { s.drop(t) })
+	c := workerConfig{URL: s.url(), Schema: s.schema, Lease: simulatedLease}
+	enginePool, e, err := c.open(t.Context(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatalf("Open() = %v", err)
+	}
+	s.engine = &pooled{e, enginePool}
+	t.Cleanup(func() {
+		if err := s.engine.Close(); err != nil {
+			t.Errorf("Close() = %v", err)
+		}
+	})
+	s.proxies = nil
+	for range simulation.ClusterSize {
+		proxy, _ := between(t, s.url())
+		s.proxies = append(s.proxies, proxy)
+	}
+	return s
+}
+
+func (s *simulatedStore) url() string { return s.server.URL("postgres") + idle }
+
+func (s *simulatedStore) drop(t *testing.T) {
+	if err := s.exec("DROP SCHEMA " + pgx.Identifier{s.schema}.Sanitize() + " CASCADE"); err != nil {
+		t.Error(err)
+	}
+}
+
+func (s *simulatedStore) exec(sql string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	c, err := pgx.Connect(ctx, s.server.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	_, err = c.Exec(ctx, sql)
+	return errors.Join(err, c.Close(ctx))
+}
+
+// Config has a process go through a proxy of its own.
+func (s *simulatedStore) Config(process int) string {
+	u, err := url.Parse(s.url())
+	if err != nil {
+		panic(err)
+	}
+	u.Host = s.proxies[process].Address()
+	b, err := json.Marshal(workerConfig{URL: u.String(), Schema: s.schema, Lease: simulatedLease})
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+func (s *simulatedStore) Engine() engine.Engine { return s.engine }
+
+func (s *simulatedStore) InTx() func(context.Context, func(context.Context) error) error {
+	return func(ctx context.Context, f func(context.Context) error) error {
+		return s.engine.InTx(ctx, func(ctx context.Context, _ pgx.Tx) error { return f(ctx) })
+	}
+}
+
+func (s *simulatedStore) Faults() []simulation.Fault {
+	return []simulation.Fault{
+		{Name: "connections reset", Do: func(process int, _ time.Duration) error {
+			s.proxies[process].Restore()
+			return nil
+		}},
+		{Name: "sessions ended", Do: func(int, time.Duration) error {
+			return s.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'")
+		}},
+		{Name: "process cut off", Loses: true, Do: func(process int, d time.Duration) error {
+			s.proxies[process].Cut()
+			time.Sleep(d) // sleep: as long as the fault lasts
+			s.proxies[process].Restore()
+			return nil
+		}},
+		{Name: "store crashed", Loses: true, All: true, Do: func(_ int, d time.Duration) error {
+			return s.restart(s.server.Crash, d/10)
+		}},
+		{Name: "store restarted", Loses: true, All: true, Do: func(_ int, d time.Duration) error {
+			return s.restart(s.server.Stop, d/10)
+		}},
+	}
+}
+
+func (s *simulatedStore) restart(stop func(context.Context) error, away time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if err := stop(ctx); err != nil {
+		return err
+	}
+	time.Sleep(away) // sleep: as long as the fault lasts
+	if err := s.server.Restart(ctx); err != nil {
+		return fmt.Errorf("restart the store: %w", err)
+	}
+	return nil
+}
