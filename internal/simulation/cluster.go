@@ -51,12 +51,6 @@ type Fault struct {
 	Do func(process int, d time.Duration) error
 }
 
-// Tx starts operations in the caller's transactions.
-type Tx struct {
-	Server *server.Server
-	In     func(ctx context.Context, f func(context.Context) error) error
-}
-
 // RunCluster runs programs on several processes of an engine, in real time, and
 // fails t for those whose history the oracle cannot explain. There are as many
 // at once as there are functions: each makes the store of one program after
@@ -177,9 +171,9 @@ func (c *cluster) process(n int) *process {
 
 func (c *cluster) inside(int) (*process, *server.Server) { return c.here, c.server }
 
-func (c *cluster) tx() *Tx {
+func (c *cluster) tx() *tx {
 	if in := c.store.InTx(); in != nil {
-		return &Tx{c.server, in}
+		return &tx{c.server, in}
 	}
 	return nil
 }

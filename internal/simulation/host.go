@@ -47,6 +47,12 @@ type Store interface {
 	Injected() map[string]int
 }
 
+// tx starts operations in the caller's transactions.
+type tx struct {
+	server *server.Server
+	in     func(ctx context.Context, f func(context.Context) error) error
+}
+
 // process is one life of the server.
 type process struct {
 	number int
@@ -200,7 +206,7 @@ func (h *host) inside(n int) (*process, *server.Server) {
 	return p, p.serve(n).server
 }
 
-func (h *host) tx() *Tx { return nil }
+func (h *host) tx() *tx { return nil }
 
 func (h *host) disturb(s step) {
 	p := h.running()

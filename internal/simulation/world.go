@@ -83,7 +83,7 @@ type fleet interface {
 	// inside returns a server in which a program works on external operations, and
 	// its process.
 	inside(n int) (*process, *server.Server)
-	tx() *Tx // nil where no call can be part of a transaction
+	tx() *tx // nil where no call can be part of a transaction
 	disturb(s step)
 	heal()                 // ends the faults of the store
 	settle(names []string) // returns once all operations should have ended
@@ -302,11 +302,11 @@ func (w *world) start(ctx context.Context, l *link, s step) {
 
 // startIn starts an operation in a transaction of the caller's, which is rolled
 // back where undo is set.
-func (w *world) startIn(ctx context.Context, tx *Tx, e oracle.Event, req *lropb.StartOperationRequest, undo bool) {
+func (w *world) startIn(ctx context.Context, in *tx, e oracle.Event, req *lropb.StartOperationRequest, undo bool) {
 	called := w.history.call(e)
 	var op *longrunningpb.Operation
-	err := tx.In(ctx, func(ctx context.Context) (err error) {
-		if op, err = tx.Server.Starter().StartOperation(ctx, req); err == nil && undo {
+	err := in.in(ctx, func(ctx context.Context) (err error) {
+		if op, err = in.server.Starter().StartOperation(ctx, req); err == nil && undo {
 			err = errUndo
 		}
 		return err
