@@ -51,6 +51,12 @@ func permanent(err error) bool {
 	return ok && p.Permanent()
 }
 
+// refusal reports whether an error is about the caller's credentials.
+func refusal(err error) bool {
+	code := codeOf(err)
+	return code == codes.Unauthenticated || code == codes.PermissionDenied
+}
+
 // callError is the error of a call with the code that it counts as, where gRPC
 // made another of it by itself.
 type callError struct {

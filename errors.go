@@ -1,6 +1,7 @@
 package lro
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -129,6 +130,30 @@ func joinText(errs []error) string {
 
 // Unwrap returns what ended the waiting.
 func (e *WaitError) Unwrap() []error { return e.cause }
+
+// causes are several errors of which each is part of what happened.
+type causes []error
+
+func (c causes) Error() string   { return joinText(c) }
+func (c causes) Unwrap() []error { return c }
+
+// causesOf returns the parts of an error with which a wait ended.
+func causesOf(err error) causes {
+	if cs, ok := err.(causes); ok {
+		return cs
+	}
+	return causes{err}
+}
+
+// contextCauses returns ctx's error, and the cause it ended with where that is
+// another.
+func contextCauses(ctx context.Context) causes {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return causes{cause}
+	}
+	return causes{err, cause}
+}
 
 // ResultError says that the operation succeeded, but its response is missing
 // or cannot be read as what the caller expects. It is final.

@@ -97,17 +97,11 @@ func (c *core) learnedLocked(o observation, a answer, now time.Duration) time.Du
 	if x.forecast == nil {
 		x.forecast = c.learnt.forecast(c.policy)
 	}
-	if x.forecast == nil {
-		return after
-	}
 	return c.learnt.aimed(x.forecast, Raw{c.name, a.view}, age, after)
 }
 
 // judgeLocked ends the forecast of a wait that ends.
 func (c *core) judgeLocked(f *forecast) {
-	if f == nil {
-		return
-	}
 	took, _ := c.ageLocked(clock())
 	if !c.view.done || c.view.code == codes.Canceled {
 		took = 0

@@ -130,17 +130,11 @@ func (a *aim) keep(r reading) {
 // plainAfter returns the first instant, at or after t, at which the plain
 // schedule would poll.
 func (a *aim) plainAfter(t float64) float64 {
-	at := time.Duration(0)
-	for {
-		interval := a.policy.interval(at)
-		if interval == a.policy.MaxInterval || a.policy.Multiplier == 1 { // and stays so
-			steps := math.Ceil((t - at.Seconds()) / interval.Seconds())
-			return at.Seconds() + max(steps, 1)*interval.Seconds()
-		}
-		if at += interval; at.Seconds() >= t {
-			return at.Seconds()
-		}
+	n := a.policy.plainPolls(time.Duration(t * float64(time.Second)))
+	if at := a.policy.plainAt(n).Seconds(); n > 0 && at >= t {
+		return at
 	}
+	return a.policy.plainAt(n + 1).Seconds()
 }
 
 // elapsed is how long the operation has been running: by the service's own
@@ -199,6 +193,9 @@ func (d *durations) forecast(p *Policy) *forecast {
 // aimed takes a state of the running operation and returns the pause until the
 // next poll: the learned one, or the one to which trusted progress aims.
 func (d *durations) aimed(f *forecast, s Raw, elapsed, learned time.Duration) time.Duration {
+	if f == nil {
+		return learned
+	}
 	return d.choose(f, f.aim.next(s, elapsed), learned)
 }
 
@@ -226,6 +223,9 @@ func (d *durations) choose(f *forecast, aimed, learned time.Duration) time.Durat
 // judge ends a forecast when the operation was found to have ended, took after
 // its start; 0 when that is not known.
 func (d *durations) judge(f *forecast, took time.Duration) {
+	if f == nil {
+		return
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a := &d.aims

@@ -271,12 +271,6 @@ func (p *Policy) fail(s pollState, errs ...error) (pollState, decision) {
 	return s, decision{action: doFail, err: causes(errs)}
 }
 
-// causes are several errors of which each is part of what happened.
-type causes []error
-
-func (c causes) Error() string   { return joinText(c) }
-func (c causes) Unwrap() []error { return c }
-
 // delay is the time until the next poll: what the service asked for, else what
 // the policy's hint proposes, else the schedule's next interval.
 func (p *Policy) delay(o observation) time.Duration {

@@ -1,7 +1,6 @@
 package lro
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"maps"
@@ -53,24 +52,29 @@ func (l *learned) of(key string) *durations {
 // of its key, its key, and its numbers.
 func (l *learned) text() string {
 	l.mu.Lock()
-	all := maps.Clone(l.methods)
-	l.mu.Unlock()
+	defer l.mu.Unlock()
 	var b []byte
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		d := all[key]
-		d.mu.Lock()
-		if d.risk[0] > 0 || slices.Max(d.ends[:]) > 0 {
-			b = append(binary.AppendUvarint(b, uint64(len(key))), key...)
-			for _, v := range d.numbers() {
-				b = binary.AppendUvarint(b, uint64(min(math.Round(float64(*v)*learnUnit), learnMost)))
-			}
-		}
-		d.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(l.methods)) {
+		b = l.methods[key].appendTo(b, key)
 	}
 	if b == nil {
 		return ""
 	}
 	return learnedPrefix + base64url.Encode(b)
+}
+
+// appendTo appends what is known of the method with this key, if anything is.
+func (d *durations) appendTo(b []byte, key string) []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.risk[0] == 0 && slices.Max(d.ends[:]) == 0 {
+		return b
+	}
+	b = append(binary.AppendUvarint(b, uint64(len(key))), key...)
+	for _, v := range d.numbers() {
+		b = binary.AppendUvarint(b, uint64(min(math.Round(float64(*v)*learnUnit), learnMost)))
+	}
+	return b
 }
 
 // load takes over a text, in place of what is known of the methods in it.
@@ -83,24 +87,24 @@ func (l *learned) load(text string) error {
 	if err != nil {
 		return err
 	}
+	number := func(most uint64) uint64 {
+		n, size := binary.Uvarint(b)
+		ok = ok && size > 0 && n <= most
+		b = b[max(size, 0):]
+		return n
+	}
 	loaded := &learned{}
-	for r := bytes.NewReader(b); r.Len() > 0; {
-		size, err := binary.ReadUvarint(r)
-		if err != nil || size > learnKey {
-			return errLearned
-		}
-		key := make([]byte, size)
-		_, _ = r.Read(key) // less of it leaves no numbers
-		d := loaded.of(string(key))
-		if d == nil {
-			return errLearned
+	for len(b) > 0 {
+		size := min(number(learnKey), uint64(len(b)))
+		d := loaded.of(string(b[:size]))
+		if b = b[size:]; d == nil {
+			return errLearned // of too many methods, or a key too long
 		}
 		for _, v := range d.numbers() {
-			n, err := binary.ReadUvarint(r)
-			if err != nil || n > learnMost {
-				return errLearned
-			}
-			*v = float32(n) / learnUnit
+			*v = float32(number(learnMost)) / learnUnit
+		}
+		if !ok {
+			return errLearned
 		}
 	}
 	for key, d := range loaded.methods {

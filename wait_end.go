@@ -2,11 +2,8 @@ package lro
 
 import (
 	"context"
-	"errors"
 	"reflect"
 	"time"
-
-	"google.golang.org/grpc/codes"
 )
 
 // endLocked ends the wait, without err because the operation is done or no
@@ -115,28 +112,4 @@ func (e *ending) outcome(began time.Time) error {
 	return &WaitError{
 		Name: e.core.name, Last: Raw{e.core.name, e.last}, PollErr: e.pollErr, Polls: e.polls, Elapsed: time.Since(began), cause: causesOf(e.err),
 	}
-}
-
-// refusal reports whether an error is about the caller's credentials.
-func refusal(err error) bool {
-	code := codeOf(err)
-	return code == codes.Unauthenticated || code == codes.PermissionDenied
-}
-
-// causesOf returns the parts of an error with which a wait ended.
-func causesOf(err error) causes {
-	if cs, ok := err.(causes); ok {
-		return cs
-	}
-	return causes{err}
-}
-
-// contextCauses returns ctx's error, and the cause it ended with where that is
-// another.
-func contextCauses(ctx context.Context) causes {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return causes{cause}
-	}
-	return causes{err, cause}
 }
