@@ -23,7 +23,7 @@ type Handle interface {
 	// operation is known to have succeeded with a readable response, [ErrNotDone]
 	// while it is not known to be done.
 	ResultErr() error
-	// Token resumes it; see [Method.Resume].
+	// Token returns a string that resumes the operation; see [Method.Resume].
 	Token() string
 	// Cancel asks the service to cancel it; see [Operation.Cancel].
 	Cancel(ctx context.Context) (bool, error)
@@ -47,11 +47,11 @@ func (o *Operation[R, M]) untyped() *core { return &o.core }
 // and [Handle] where they are not. Operations of different methods and services
 // may share a group; each keeps its own [Policy].
 //
-// While its operations are no more than InFlight and their clients' budgets
-// allow, a group uses WaitOperation. Beyond that it polls, and its limits may
-// make it later than the policies say: of n operations each is polled every
-// n/QPS seconds at best, so that 100,000 operations at the default of 500 calls
-// a second are found done up to 200 s after their end.
+// A group of at most InFlight operations uses WaitOperation, as far as their clients'
+// budgets allow. A larger group polls, and its limits may make it later than the
+// policies say: each of n operations is polled every n/QPS seconds at best, so
+// 100,000 operations at the default of 500 calls a second are found done up to 200 s
+// after their end.
 //
 // The zero value is ready for use, and [GroupOf] makes a group of operations. A
 // Group is safe for concurrent use, but its fields must not be changed during an
@@ -59,8 +59,8 @@ func (o *Operation[R, M]) untyped() *core { return &o.core }
 type Group[H Handle] struct {
 	// InFlight is how many calls may be open at once. 0 means 100.
 	InFlight int
-	// QPS is how many calls may be begun a second. 0 and NaN mean
-	// 500; negative means no limit.
+	// QPS is how many calls may be begun a second. 0 and NaN mean 500; negative
+	// means no limit.
 	QPS float64
 
 	group group
@@ -94,23 +94,24 @@ func (g *Group[H]) Len() int { return g.group.len() }
 // [Handle].ResultErr), and a [*WaitError] for one that cannot be waited for any
 // longer; both leave the group. The iteration ends when the group is empty.
 //
-// When ctx ends first, each operation that is not done is yielded with the
-// [*WaitError] of that. Those stay in the group, and another iteration resumes
-// the wait for them; so it does when the loop is left early. Shortly before a
-// deadline of ctx each is polled a last time, as far as the limits allow.
-// Completed panics when the group is iterated already.
+// When ctx ends first, each operation that is not done is yielded with a
+// [*WaitError] that unwraps to ctx's error. These operations stay in the group, as do
+// all that were not yielded when the loop is left early; another iteration resumes
+// waiting for them. Shortly before a deadline of ctx each is polled a last time, as
+// far as the limits allow. Completed panics if another loop is iterating over the
+// group.
 func (g *Group[H]) Completed(ctx context.Context) iter.Seq2[H, error] {
 	return func(yield func(H, error) bool) {
 		g.group.iterate(ctx, g.InFlight, g.QPS, func(op Handle, err error) bool { return yield(op.(H), err) })
 	}
 }
 
-// WaitAll waits until all operations are done, within the limits of a [Group]
-// of their own. It returns nil when all succeeded, and otherwise the errors of
-// those that did not, joined: an [*OperationError], [*ResultError] or
-// [*WaitError] each. errors.AsType finds the first of a type; to see each, read the
-// ResultErr of the operations, or iterate over a [Group]. Operations of
-// different types are waited for by WaitAll[lro.Handle].
+// WaitAll waits until all operations are done, within the default limits of a
+// [Group]. It returns nil if all succeeded, and otherwise the joined errors of those
+// that did not: an [*OperationError], [*ResultError] or [*WaitError] each.
+// errors.AsType finds the first of a type; to see each, read the ResultErr of the
+// operations, or iterate over a [Group]. Use WaitAll[lro.Handle] for operations of
+// different types.
 func WaitAll[H Handle](ctx context.Context, ops ...H) error {
 	g := GroupOf(ops...)
 	var errs []error
@@ -123,10 +124,9 @@ func WaitAll[H Handle](ctx context.Context, ops ...H) error {
 	return errors.Join(errs...)
 }
 
-// WaitAny waits until one of the operations is done, within the limits of a
-// [Group] of their own, and returns it; its Result has the outcome.
-// When ctx ends first, or none of them can be waited for any longer, the error
-// joins the [*WaitError] of each.
+// WaitAny waits until one of the operations is done, within the default limits of a
+// [Group], and returns it; its Result has the outcome. If ctx ends first, or none of
+// them can be waited for any longer, the error joins the [*WaitError] of each.
 func WaitAny[H Handle](ctx context.Context, ops ...H) (H, error) {
 	var none H
 	g := GroupOf(ops...)

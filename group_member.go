@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// group is a [Group] without the type of its operations.
+// group is the part of a [Group] that does not depend on the type of its operations.
 type group struct {
-	mu        sync.Mutex // taken after that of a core
+	mu        sync.Mutex // taken after a core's
 	left      []*member  // that have not ended
-	ended     []finished // not yielded yet
+	finished  []finished // not yielded yet
 	iteration *caller    // nil while none is under way
 	iterated  bool
 }
@@ -37,7 +37,7 @@ func (g *group) add(c *core) {
 func (g *group) len() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.left) + len(g.ended)
+	return len(g.left) + len(g.finished)
 }
 
 // members returns those that have not ended.
@@ -76,13 +76,13 @@ func (g *group) begin(ctx context.Context, inFlight int, qps float64) *caller {
 	}
 	it.scheduler = newGroupScheduler(ctx, inFlight, qps)
 	g.iterated, g.iteration = true, it
-	left := slices.Clone(g.left) // those that are added from now on, add joins
+	left := slices.Clone(g.left) // add joins those that are added from now on
 	g.mu.Unlock()
 	for _, m := range left {
 		it.join(m)
 	}
 	if it.deadline > 0 {
-		it.scheduler.expect(it)
+		it.scheduler.addDeadline(it)
 	}
 	return it
 }
@@ -101,15 +101,15 @@ func (g *group) end(it *caller) {
 	g.mu.Unlock()
 }
 
-// during reports whether the iteration it is under way.
-func (g *group) during(it *caller) bool {
+// iterating reports whether it is the iteration that is under way.
+func (g *group) iterating(it *caller) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.iteration == it
 }
 
-// stop yields operations that are done, and then each operation that has not, with the
-// error that ctx has ended.
+// stop yields the operations that are done, and each that is not with the error of
+// ctx, which has ended.
 func (g *group) stop(it *caller, yield func(Handle, error) bool) {
 	for _, m := range g.members() {
 		if _, ok := g.drain(yield); !ok {
@@ -118,8 +118,8 @@ func (g *group) stop(it *caller, yield func(Handle, error) bool) {
 		e := m.leave(it.ctx)
 		switch {
 		case e.last.done:
-			g.hand(m, e)
-		case g.has(m) && !yield(m.core.self, e.outcome(it.began)):
+			g.finish(m, e)
+		case g.has(m) && !yield(m.core.self, e.waitError(it.began)):
 			return
 		}
 	}
@@ -133,19 +133,19 @@ func (g *group) has(m *member) bool {
 	return m.index >= 0
 }
 
-// drain yields operations that are done. It returns how many are left to wait for, and
-// false once yield has.
+// drain yields the operations that have finished. It returns how many are left to
+// wait for, and false if yield returned false.
 func (g *group) drain(yield func(Handle, error) bool) (left int, ok bool) {
 	for {
 		g.mu.Lock()
 		left = len(g.left)
-		if len(g.ended) == 0 {
+		if len(g.finished) == 0 {
 			g.mu.Unlock()
 			return left, true
 		}
-		f := g.ended[0]
-		g.ended[0] = finished{}
-		g.ended = g.ended[1:]
+		f := g.finished[0]
+		g.finished[0] = finished{}
+		g.finished = g.finished[1:]
 		g.mu.Unlock()
 		if !yield(f.op, f.err) {
 			return left, false
@@ -153,8 +153,8 @@ func (g *group) drain(yield func(Handle, error) bool) (left int, ok bool) {
 	}
 }
 
-// hand moves a member that has ended to those that are to be yielded.
-func (g *group) hand(m *member, e *ending) {
+// finish moves a member that has ended to those that are to be yielded.
+func (g *group) finish(m *member, e *ending) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if m.index < 0 {
@@ -171,5 +171,5 @@ func (g *group) hand(m *member, e *ending) {
 		began = g.iteration.began
 		g.iteration.signal()
 	}
-	g.ended = append(g.ended, finished{m.core.self, e.outcome(began)})
+	g.finished = append(g.finished, finished{m.core.self, e.waitError(began)})
 }

@@ -106,10 +106,10 @@ func (m Method[R, M]) new(c *Client, name string, v view) (*Operation[R, M], err
 	}
 	op := &Operation[R, M]{core{origin: from, name: name, view: v}}
 	op.self = op
-	if op.wait.older = unknownAge; v.at != 0 {
-		op.wait.begun, op.wait.older = clock(), 0
+	if op.wait.startAge = unknownAge; v.at != 0 {
+		op.wait.begun, op.wait.startAge = clock(), 0
 	}
-	op.knowMethod(m.Name, typeName[R](), typeName[M]())
+	op.identifyMethod(m.Name, typeName[R](), typeName[M]())
 	return op, nil
 }
 

@@ -14,10 +14,10 @@ import (
 // metadata is an M. A [Method] makes one.
 //
 // It is safe for concurrent use. However many goroutines wait for it, one poll is
-// made at a time, and only while a caller waits. Its callers share the answers, so
-// a program that acts for several principals uses a [Client], and an Operation,
-// for each. The end of a ctx ends the wait of its caller, nothing else; to stop
-// the operation, call Cancel.
+// made at a time, and only while a caller waits. Its callers share the answers, so a
+// program that acts for several principals uses a [Client], and an Operation, for
+// each. The end of a ctx ends the wait of its caller and nothing else; to stop the
+// operation, call Cancel.
 type Operation[R, M proto.Message] struct {
 	core
 }
@@ -53,7 +53,7 @@ func (o *Operation[R, M]) Poll(ctx context.Context) (Snapshot[R, M], error) {
 	if a.err != nil {
 		return o.Snapshot(), o.pollError(ctx, a.err, begin)
 	}
-	o.heard(a)
+	o.recordAnswer(a)
 	return o.Snapshot(), nil
 }
 
@@ -61,24 +61,23 @@ func (o *Operation[R, M]) Poll(ctx context.Context) (Snapshot[R, M], error) {
 // [*OperationError] when it failed, or a [*ResultError] when its response is
 // not an R.
 //
-// Any other end is a [*WaitError], after which the operation may still run:
-// ctx ended, or the service answered with an error that is not retried; see
-// [Policy]. ctx is the only time limit. Shortly before its deadline the operation
-// is polled a last time. [CancelOnEnd] makes the end of ctx cancel the operation.
+// Any other error is a [*WaitError], after which the operation may still run: ctx
+// ended, or the service returned an error that is not retried (see [Policy]). ctx is
+// the only time limit. Shortly before its deadline the operation is polled a last
+// time. [CancelOnEnd] makes the end of ctx cancel the operation.
 func (o *Operation[R, M]) Wait(ctx context.Context, opts ...WaitOption) (R, error) {
-	if err := o.ended(ctx, o.await(ctx), opts); err != nil {
+	if err := o.afterWait(ctx, o.await(ctx), opts); err != nil {
 		var zero R
 		return zero, err
 	}
 	return o.Result()
 }
 
-// Progress iterates over the states of the operation while waiting for its
-// end: first the one that is known, unless the operation was resumed and not
-// polled yet, then the latest whenever it differs from the one shown before;
-// states that pass while the loop body runs are left out. The last is the done
-// one, whose Result has the outcome; its error is nil also when the operation
-// failed.
+// Progress iterates over the states of the operation until it is done. It yields the
+// known state first, unless the operation was resumed and not polled yet, and then
+// each new state; of those that come while the loop body runs, only the latest. The
+// last state is the done one, whose Result has the outcome; its error is nil even if
+// the operation failed.
 //
 // When waiting ends before the operation does, the last known state comes
 // with the [*WaitError] that Wait would return with the same options; with
@@ -100,7 +99,7 @@ func (o *Operation[R, M]) Progress(ctx context.Context, opts ...WaitOption) iter
 			return
 		}
 		// The options may have made the operation end.
-		err = o.ended(ctx, err, opts)
+		err = o.afterWait(ctx, err, opts)
 		yield(o.Snapshot(), err)
 	}
 }

@@ -5,9 +5,9 @@ import "sync"
 // core is the part of an [Operation] that does not depend on its types.
 type core struct {
 	*origin
-	name   string
-	self   Handle     // the operation, with its types
-	learnt *durations // of its method; nil for the plain schedule
+	name      string
+	self      Handle     // the operation with its types
+	durations *durations // of its method; nil for the plain schedule
 
 	mu   sync.Mutex // never held across a call or a wait; taken before that of a scheduler or a group
 	view view       // latest state
@@ -21,14 +21,14 @@ func (c *core) known() view {
 	return c.view
 }
 
-// learnLocked takes over a state and wakes those who watch if that is news. A
-// done state stays as it is: an answer that was overtaken on its way changes
-// nothing.
+// learnLocked makes v the known state, and wakes the callers that watch if it differs
+// from the one before. It keeps a done state, since an answer may be overtaken on its
+// way.
 func (c *core) learnLocked(v view) {
 	if c.view.done {
 		return
 	}
-	c.teachLocked(v)
+	c.recordStateLocked(v)
 	if c.view.same(v) {
 		c.view.at = v.at
 		return
@@ -41,21 +41,20 @@ func (c *core) learnLocked(v view) {
 	}
 }
 
-// heard takes over the answer to a call that the wait, if there is one, did not
-// make: a single poll's, or one that came when its wait had ended. It counts as
-// the wait's own.
-func (c *core) heard(a answer) {
+// recordAnswer records the answer of a call that the wait did not make: a single poll,
+// or one that returned after its wait had ended. It counts like a call of the wait.
+func (c *core) recordAnswer(a answer) {
 	obs := observation{call: calledGet, hint: a.hint, done: a.view.done}
 	obs.decodes = obs.done && c.self.decodes(a.view)
 	c.mu.Lock()
 	if c.wait.lane != nil && !c.wait.reachable() {
-		// Its goroutines cannot be woken from here; its next poll sees this.
+		// Its goroutines cannot be woken from here. Its next poll finds this state.
 		c.learnLocked(a.view)
 		c.mu.Unlock()
 		return
 	}
 	c.wait.calls++
-	e := c.tookLocked(obs, a, nil)
+	e := c.decideLocked(obs, a, nil)
 	c.mu.Unlock()
-	e.tell()
+	e.notify()
 }

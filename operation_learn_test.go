@@ -383,7 +383,7 @@ func TestCreatedInTheFuture(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		op.meetLocked(v)
+		op.identifyLocked(v)
 		if age, ok := op.ageLocked(clock()); !ok || age != time.Minute {
 			t.Errorf("the age is (%v, %v), want the minute of the wait", age, ok)
 		}
@@ -397,11 +397,11 @@ func TestCancelledIsNoForecast(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			op := wrap(t, (&fakeService{}).pollOnly())
 			time.Sleep(time.Minute)
-			f := op.learnt.forecast(op.policy)
+			f := op.durations.forecast(op.policy)
 			f.aim.readings, f.least, f.most = []reading{{t: 1000, p: 50}}, 2000, 2000
 			op.view.done, op.view.code = true, code
-			op.judgeLocked(f)
-			if got := op.learnt.aims.right + op.learnt.aims.wrong; got != want {
+			op.scoreForecastLocked(f)
+			if got := op.durations.aims.right + op.durations.aims.wrong; got != want {
 				t.Errorf("after an end by %v, %v operations count for the trust in progress, want %v", code, got, want)
 			}
 		})

@@ -37,8 +37,8 @@ type aim struct {
 	readings  []reading
 	unchanged int // readings in a row that brought nothing new
 
-	updated     time.Time     // the service's clock when it last told it
-	updatedSeen time.Duration // and how long had been waited then
+	updated     time.Time     // the latest update time, by the service's clock
+	updatedSeen time.Duration // how long had been waited when it was seen first
 }
 
 // reading is a percentage seen at a time, in seconds since the beginning.
@@ -138,8 +138,8 @@ func (a *aim) plainAfter(t float64) float64 {
 }
 
 // elapsed is how long the operation has been running: by the service's own
-// clock where the metadata tells, since the operation may have been started
-// long before anybody waited, else since waiting began.
+// clock if the metadata has it, since the operation may have been started long
+// before the wait, else since waiting began.
 func (a *aim) elapsed(f progress.Facts, waited time.Duration) time.Duration {
 	begin := f.Started
 	if begin.IsZero() {
@@ -154,19 +154,19 @@ func (a *aim) elapsed(f progress.Facts, waited time.Duration) time.Duration {
 	return f.Updated.Sub(begin) + waited - a.updatedSeen
 }
 
-// aims is how far the progress of a method's operations is to be trusted:
-// the operations whose ends it foretold, and those of which it did not.
+// aims is the record of how well progress predicted the ends of a method's
+// operations. It decides whether polls are aimed by progress.
 type aims struct {
-	right, wrong float32 // the earlier ones decayed
-	mute, open   int     // operations in a row that told none, and those under way that are observed
+	right, wrong float32 // operations whose end it predicted, and did not; earlier ones count less
+	mute, open   int     // operations in a row without progress, and those under way that are observed
 }
 
 const (
 	aimsDecay    = 0.9
 	aimsExact    = 0.1 // of its duration, by which progress may be wrong about an operation
-	aimsTrust    = 3   // operations that were foretold, before progress is trusted
+	aimsTrust    = 3   // right predictions before progress is trusted
 	aimsObserved = 16  // operations at a time whose progress is read before it is trusted
-	aimsMute     = 8   // operations in a row without progress, before it is read no more
+	aimsMute     = 8   // operations in a row without progress before it is no longer read
 )
 
 // trusted reports whether polls are aimed by progress.
@@ -175,11 +175,11 @@ func (a *aims) trusted() bool { return a.right >= aimsTrust && a.wrong < a.right
 // forecast observes the progress of one operation.
 type forecast struct {
 	aim         aim
-	least, most float64 // durations that it foretold, in seconds; 0 for none
+	least, most float64 // durations that it predicted, in seconds; 0 for none
 }
 
-// forecast begins to observe an operation's progress, nil when there is no
-// need to.
+// forecast begins to observe an operation's progress. It returns nil if it need not
+// be observed.
 func (d *durations) forecast(p *Policy) *forecast {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -220,9 +220,9 @@ func (d *durations) choose(f *forecast, aimed, learned time.Duration) time.Durat
 	return aimed
 }
 
-// judge ends a forecast when the operation was found to have ended, took after
-// its start; 0 when that is not known.
-func (d *durations) judge(f *forecast, took time.Duration) {
+// score ends a forecast, which may be nil, and records whether it was right. took is
+// how long after its start the operation was found done; 0 if that is not known.
+func (d *durations) score(f *forecast, took time.Duration) {
 	if f == nil {
 		return
 	}

@@ -7,17 +7,17 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// This file is the whole waiting policy: a pure function from what is known
-// and what was just observed to what is done next. Waits (wait.go) drive it;
-// nothing in it blocks, reads a clock or draws a random number.
+// This file decides what a wait does next. The decision is a pure function of the
+// policy, the state of the wait and what was just observed; nothing here blocks, reads
+// a clock or draws a random number. Waits (wait.go) call it.
 
-// action is what a driver does next.
+// action is what a wait does next.
 type action uint8
 
 const (
-	doGet    action = iota // ask GetOperation
-	doWait                 // ask WaitOperation
-	doFinish               // publish the answer just seen, or held back, and end
+	doGet    action = iota // call GetOperation
+	doWait                 // call WaitOperation
+	doFinish               // end with the answer just seen, or the one that was held
 	doFail                 // end with an error
 )
 
@@ -31,13 +31,13 @@ type pollState struct {
 	missed bool // WaitOperation said NOT_FOUND; it is not used for this operation again
 }
 
-// check is what the next answer of GetOperation tells beside the state.
+// check is what the next answer of GetOperation decides beside the state.
 type check uint8
 
 const (
 	nothing check = iota
-	confirm       // WaitOperation said done: whether that is so
-	suspect       // WaitOperation was refused: why
+	confirm       // whether the operation is done, as WaitOperation said
+	suspect       // why WaitOperation was refused
 )
 
 // failure is how a failed call counts.
@@ -65,21 +65,21 @@ type observation struct {
 	call  callKind
 	err   error         // of the call; nil when it was answered
 	took  time.Duration // the call
-	asked time.Duration // what WaitOperation was asked to wait
-	hint  time.Duration // when the service asked to be called again; 0 for no word
+	asked time.Duration // the timeout of WaitOperation
+	hint  time.Duration // when the service asked to be called again; 0 for no hint
 
-	aim     time.Duration // what Policy.NextPoll proposes; 0 for no word
-	learned time.Duration // what earlier operations of the method propose; 0 for no word
+	aim     time.Duration // what Policy.NextPoll returned; 0 for nothing
+	learned time.Duration // the pause learned from earlier operations of the method; 0 for none
 	polls   int           // made since the schedule began; needed with learned
 
 	done    bool // the answer is done
 	decodes bool // and its result is what the caller expects
 
 	elapsed  time.Duration // since the operation's schedule began, at the end of the call
-	age      time.Duration // beginOfWait: since the state was learnt; negative when never
+	age      time.Duration // beginOfWait: since the last answer; negative for none
 	longPoll bool          // WaitOperation may be used now
 	trusted  bool          // WaitOperation's answers proved true before
-	watched  bool          // somebody iterates over progress
+	watched  bool          // a caller iterates over progress
 	jitter   float64       // random, in [-1, 1)
 }
 
@@ -96,14 +96,14 @@ const (
 type decision struct {
 	action  action
 	after   time.Duration
-	timeout time.Duration // for doWait: what to ask for
+	timeout time.Duration // of a WaitOperation
 	err     error         // for doFail
 
-	// noLongPoll tells the client that WaitOperation does not help, for this
-	// long; forever where it will not change.
+	// noLongPoll makes the client stop using WaitOperation for this long; forever
+	// for good.
 	noLongPoll time.Duration
-	// doubt tells the client that WaitOperation does not know an operation that
-	// GetOperation knows.
+	// doubt is set if WaitOperation does not know an operation that GetOperation
+	// knows.
 	doubt bool
 }
 
@@ -113,8 +113,8 @@ const (
 	// (PERMISSION_DENIED and the like) is polled before it is tried again.
 	longPollPause = 10 * time.Minute
 	// longPollDoubts is how many operations in a row WaitOperation may not know
-	// before it is taken for refused: that is also what a server without the
-	// method may answer.
+	// before the client stops using it: a server without the method may answer
+	// NOT_FOUND.
 	longPollDoubts = 3
 	// usefulWait is how long a WaitOperation that returns early must have
 	// taken to be worth repeating without a pause.
@@ -176,8 +176,8 @@ func (p *Policy) afterPending(s pollState, o observation) (pollState, decision) 
 		if s.check == suspect {
 			s.check = nothing
 			if s.missed {
-				// Not a reason to poll all others too: the replica that was asked
-				// may lag.
+				// No reason to poll all other operations too: the replica that
+				// answered may lag.
 				return s, decision{action: doGet, after: p.delay(o), doubt: true}
 			}
 			return s, decision{action: doGet, after: p.delay(o), noLongPoll: longPollPause}
@@ -202,10 +202,10 @@ func (p *Policy) afterPending(s pollState, o observation) (pollState, decision) 
 	return p.longPoll(s, o, after)
 }
 
-// early reports whether WaitOperation returned clearly before it was asked to.
+// early reports whether WaitOperation returned clearly before its timeout.
 func early(o observation) bool { return o.took < o.asked/10*9 }
 
-// longPoll decides for WaitOperation. Somebody who watches progress gets an
+// longPoll decides to call WaitOperation. A caller that watches progress gets an
 // answer at least as often as by polling.
 func (p *Policy) longPoll(s pollState, o observation, after time.Duration) (pollState, decision) {
 	timeout := p.LongPoll
@@ -220,7 +220,7 @@ func (p *Policy) afterWaitError(s pollState, o observation) (pollState, decision
 	switch {
 	case (code == codes.DeadlineExceeded || code == codes.Canceled) && !early(o):
 		// Some services answer the end of the wait with an error instead of
-		// the state. That costs one more question, no delay.
+		// the state. That costs one more call and no delay.
 		return s, decision{action: doGet}
 	case permanent(o.err):
 		return p.fail(s, o.err)
@@ -231,8 +231,8 @@ func (p *Policy) afterWaitError(s pollState, o observation) (pollState, decision
 	case transient, soft:
 		return s, decision{action: doGet, after: p.delay(o)}
 	}
-	// Either the operation is the problem or the method is: GetOperation
-	// tells.
+	// The cause is the operation or the method. The answer of GetOperation tells
+	// which.
 	s.check, s.missed = suspect, code == codes.NotFound
 	return s, decision{action: doGet}
 }
@@ -259,8 +259,8 @@ func (p *Policy) softExceeded(count int, over time.Duration) bool {
 	return count > p.SoftErrors && (p.SoftErrors <= 0 || over >= p.SoftErrorTime)
 }
 
-// fail ends the wait, unless WaitOperation has already told how the operation
-// ended and only the confirmation could not be had.
+// fail ends the wait with errs. If WaitOperation has returned the outcome and
+// GetOperation failed to confirm it, the wait ends with that outcome.
 func (p *Policy) fail(s pollState, errs ...error) (pollState, decision) {
 	if s.check == confirm {
 		return s, decision{action: doFinish}
@@ -271,8 +271,8 @@ func (p *Policy) fail(s pollState, errs ...error) (pollState, decision) {
 	return s, decision{action: doFail, err: causes(errs)}
 }
 
-// delay is the time until the next poll: what the service asked for, else what
-// the policy's hint proposes, else the schedule's next interval.
+// delay returns the time until the next poll: what the service asked for, else what
+// Policy.NextPoll returned, else the schedule's next interval.
 func (p *Policy) delay(o observation) time.Duration {
 	switch {
 	case o.hint > 0:

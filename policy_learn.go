@@ -46,9 +46,9 @@ type durations struct {
 	aims aims
 }
 
-// saw takes in that an operation was running when from had passed since its
-// start, and that it was still running, or had ended, when to had passed.
-func (d *durations) saw(from, to time.Duration, ended bool) {
+// record records that an operation was running when from had passed since its start,
+// and that it was still running, or had ended, when to had passed.
+func (d *durations) record(from, to time.Duration, ended bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t0, t1 := max(from, 0).Seconds(), to.Seconds()

@@ -12,9 +12,9 @@ import (
 // learner plays the lives of operations of one method, polled by the client's
 // own decisions on a clock of its own.
 type learner struct {
-	policy Policy
-	learnt *durations // nil for the plain schedule
-	frozen bool       // it learns nothing more
+	policy    Policy
+	durations *durations // nil for the plain schedule
+	frozen    bool       // it learns nothing more
 
 	progress shape // of its operations; nil for none
 	rnd      *rand.Rand
@@ -53,13 +53,13 @@ func newLearner(p Policy, seed uint64) *learner {
 	if err != nil {
 		panic(err)
 	}
-	return &learner{policy: p, learnt: &durations{}, rnd: rand.New(rand.NewPCG(seed, 5))}
+	return &learner{policy: p, durations: &durations{}, rnd: rand.New(rand.NewPCG(seed, 5))}
 }
 
 // forgetful returns a learner that keeps to the plain schedule.
 func forgetful(p Policy, seed uint64) *learner {
 	l := newLearner(p, seed)
-	l.learnt = nil
+	l.durations = nil
 	return l
 }
 
@@ -67,19 +67,19 @@ func forgetful(p Policy, seed uint64) *learner {
 // was the end.
 func (l *learner) observe(x *life, o observation) bool {
 	o.elapsed, o.jitter = x.at, 2*l.rnd.Float64()-1
-	if l.learnt != nil {
+	if l.durations != nil {
 		if !l.frozen {
-			l.learnt.saw(x.last, x.at, o.done)
+			l.durations.record(x.last, x.at, o.done)
 		}
 		if !o.done {
 			o.polls = len(x.polls)
-			o.learned = l.learnt.pause(&l.policy, x.at, x.at, o.polls)
+			o.learned = l.durations.pause(&l.policy, x.at, x.at, o.polls)
 			l.aim(x, &o)
 			x.learned = x.learned || o.learned > 0
 		}
 	}
 	if o.done && x.foretold != nil {
-		l.learnt.judge(x.foretold, x.at)
+		l.durations.score(x.foretold, x.at)
 	}
 	var d decision
 	x.state, d = l.policy.next(x.state, o)
@@ -98,13 +98,13 @@ func (l *learner) aim(x *life, o *observation) {
 		return
 	}
 	if x.foretold == nil {
-		if x.foretold = l.learnt.forecast(&l.policy); x.foretold == nil {
+		if x.foretold = l.durations.forecast(&l.policy); x.foretold == nil {
 			return
 		}
 	}
 	percent := math.Floor(l.progress(float64(x.at)/float64(x.takes), l.rnd))
 	after := x.foretold.aim.after(x.at.Seconds(), percent, x.at.Seconds())
-	o.learned = l.learnt.choose(x.foretold, after, o.learned)
+	o.learned = l.durations.choose(x.foretold, after, o.learned)
 }
 
 // atOnce plays lives that overlap, each from its start on.
@@ -194,7 +194,7 @@ func TestLearnedFigures(t *testing.T) {
 					} else {
 						l.inTurn(all)
 					}
-					if l.learnt != nil {
+					if l.durations != nil {
 						learned.add(all)
 					} else {
 						plain.add(all)
@@ -369,14 +369,14 @@ func BenchmarkLearned(b *testing.B) {
 	for _, elapsed := range []time.Duration{0, 500 * time.Second} {
 		b.Run(fmt.Sprint("pause after ", elapsed), func(b *testing.B) {
 			for b.Loop() {
-				l.learnt.pause(&l.policy, elapsed, elapsed, 0)
+				l.durations.pause(&l.policy, elapsed, elapsed, 0)
 			}
 		})
 	}
 	for _, ended := range []bool{false, true} {
 		b.Run(fmt.Sprint("ended ", ended), func(b *testing.B) {
 			for b.Loop() {
-				l.learnt.saw(500*time.Second, 510*time.Second, ended)
+				l.durations.record(500*time.Second, 510*time.Second, ended)
 			}
 		})
 	}
@@ -387,8 +387,8 @@ func BenchmarkLearned(b *testing.B) {
 func TestSawBeforeTheStart(t *testing.T) {
 	t.Parallel()
 	var a, b durations
-	a.saw(-time.Minute, time.Second, false)
-	b.saw(0, time.Second, false)
+	a.record(-time.Minute, time.Second, false)
+	b.record(0, time.Second, false)
 	if a.risk != b.risk || a.risk[0] != 1 {
 		t.Errorf("%v operations are at risk in the first bin, want 1", a.risk[0])
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// learnMethods is of how many methods a client keeps what it learned; the
-	// operations of others are polled by the plain schedule.
+	// learnMethods is how many methods a client learns about; operations of further
+	// methods are polled by the plain schedule.
 	learnMethods = 256
 	// learnedPrefix begins the text of what a client learned; the digit is the
 	// version.
@@ -33,7 +33,7 @@ type learned struct {
 	methods map[string]*durations
 }
 
-// of returns what is known of a method, nil for one too many.
+// of returns what is known of a method; nil if there are too many.
 func (l *learned) of(key string) *durations {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,8 +48,8 @@ func (l *learned) of(key string) *durations {
 	return d
 }
 
-// text returns all that is known, empty for nothing: of each method the length
-// of its key, its key, and its numbers.
+// text returns all that is known, empty for nothing: the length of each method's key,
+// the key, and its numbers.
 func (l *learned) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -77,7 +77,7 @@ func (d *durations) appendTo(b []byte, key string) []byte {
 	return b
 }
 
-// load takes over a text, in place of what is known of the methods in it.
+// load replaces what is known of the methods in a text by what the text says.
 func (l *learned) load(text string) error {
 	encoded, ok := strings.CutPrefix(text, learnedPrefix)
 	if !ok {
@@ -117,8 +117,8 @@ func (l *learned) load(text string) error {
 	return nil
 }
 
-// numbers is what the text has of a method: of each bin the operations that ended
-// in it and those at risk, then the trust in progress.
+// numbers returns the numbers of a method in the order of the text: for each bin the
+// operations that ended in it and those at risk, then the record of progress.
 func (d *durations) numbers() (all []*float32) {
 	for i := range d.ends {
 		all = append(all, &d.ends[i], &d.risk[i])

@@ -21,9 +21,9 @@ func taught() *learned {
 	l := &learned{}
 	for key, mid := range map[string]float64{"a.Minute": 60, "b.TenMinutes": 600} {
 		p := newLearner(Policy{}, 1)
-		p.learnt = l.of(key)
+		p.durations = l.of(key)
 		p.inTurn(lives(200, 1, 0, around(mid)))
-		p.learnt.aims = aims{right: 5, wrong: 0.25}
+		p.durations.aims = aims{right: 5, wrong: 0.25}
 	}
 	return l
 }
@@ -138,7 +138,7 @@ func FuzzLearned(f *testing.F) {
 		p := mustPolicy(t, Policy{})
 		for key, d := range l.methods {
 			for _, at := range []time.Duration{0, time.Second, time.Minute, time.Hour, 1000 * time.Hour} {
-				d.saw(at, at+time.Second, true)
+				d.record(at, at+time.Second, true)
 				if got := d.pause(p, at, at, 1); got < 0 || got > p.MaxInterval {
 					t.Errorf("%q: after %v a pause of %v", key, at, got)
 				}
@@ -244,18 +244,18 @@ func TestProgressIsReadAgain(t *testing.T) {
 	policy := mustPolicy(t, Policy{})
 	mute := func() {
 		for range aimsMute - 1 {
-			d.judge(d.forecast(policy), time.Second)
+			d.score(d.forecast(policy), time.Second)
 		}
 	}
 	mute()
 	f := d.forecast(policy)
 	f.aim.readings, f.least, f.most = []reading{{t: 1, p: 50}}, 2, 2
-	d.judge(f, 2*time.Second)
+	d.score(f, 2*time.Second)
 	mute()
 	if d.forecast(policy) == nil {
 		t.Error("progress is read no more, although an operation had some")
 	}
-	d.judge(&forecast{}, time.Second)
+	d.score(&forecast{}, time.Second)
 	if d.forecast(policy) != nil {
 		t.Errorf("progress is still read after %d operations in a row without", aimsMute)
 	}

@@ -13,21 +13,21 @@ import (
 // next call is planned, or a call is under way.
 //
 // It is kept small, since a group may hold a million; fields that few need are in
-// extra. All is guarded by core.mu, at and index also by the scheduler's mu.
+// extra. core.mu guards all of it, and the scheduler's mu guards at and index too.
 type wait struct {
-	begun   time.Duration // when the schedule of polls began, by clock; 0 before
-	older   time.Duration // age of the operation when it began
-	lane    *lane         // nil while no caller waits
-	members *member       // of the callers that wait; groups come last
-	extra   *waitExtra
-	poll    pollState
-	at      time.Duration // when the scheduler visits it, by clock: for the next call, if none is under way
-	index   int32         // in the agenda of the lane, plus 1
-	polls   int32         // calls made by this wait
-	calls   int32         // calls made for the operation since begun
-	slot    longPollSlot
-	again   bool // poll again when the call under way has ended
-	last    bool // the next call is one before a deadline
+	begun    time.Duration // when the schedule of polls began, by clock; 0 before
+	startAge time.Duration // age of the operation when it began
+	lane     *lane         // nil while no caller waits
+	members  *member       // of the callers that wait; groups come last
+	extra    *waitExtra
+	poll     pollState
+	at       time.Duration // when the scheduler visits it, by clock: for the next call, if none is under way
+	index    int32         // in the agenda of the lane, plus 1
+	polls    int32         // calls made by this wait
+	calls    int32         // calls made for the operation since begun
+	slot     longPollSlot
+	again    bool // poll again when the call under way has ended
+	last     bool // the next call is one before a deadline
 }
 
 // Times of waits that are visited before those whose next call is due.
@@ -49,14 +49,14 @@ type waitExtra struct {
 	forecast  *forecast // by the progress of the operation; nil for none
 }
 
-func (w *wait) more() *waitExtra {
+func (w *wait) ensureExtra() *waitExtra {
 	if w.extra == nil {
 		w.extra = &waitExtra{}
 	}
 	return w.extra
 }
 
-// trim lets go of what is not used any more.
+// trim drops what is not used any more.
 func (w *wait) trim() {
 	x := w.extra
 	if x == nil {
@@ -88,9 +88,9 @@ func (w *wait) watched() bool {
 	return false
 }
 
-// values returns the context of a caller that waits: the one whose values,
+// callerContext returns the context of a caller that waits: the one whose values,
 // such as credentials, the next call carries.
-func (w *wait) values() context.Context {
+func (w *wait) callerContext() context.Context {
 	for m := w.members; m != nil; m = m.next {
 		if m.by.ctx.Err() == nil {
 			return m.by.ctx
@@ -103,10 +103,10 @@ func (w *wait) values() context.Context {
 // here: they are not in another bubble of testing/synctest.
 func (w *wait) reachable() bool { return w.lane != nil && w.lane.scheduler.bubble == bubble() }
 
-// homeLocked puts the wait where its callers want it: with its client, or with a
-// group while only groups wait. It returns the end of the wait when the operation
-// is done or no caller is left.
-func (c *core) homeLocked() *ending {
+// assignLocked hands the wait to the scheduler that its callers want: that of its
+// client, or that of a group while only groups wait. If the operation is done or no
+// caller is left, it ends the wait and returns its end.
+func (c *core) assignLocked() *ending {
 	w := &c.wait
 	if w.members == nil || c.view.done {
 		return c.endLocked(nil, nil)
@@ -134,26 +134,26 @@ func (c *core) beginLocked() *ending {
 		w.begun = now
 	}
 	if c.policy.NextPoll != nil {
-		w.more().nextPoll = c.policy.nextPoll(now)
+		w.ensureExtra().nextPoll = c.policy.nextPoll(now)
 	}
 	age := time.Duration(-1)
 	if at := c.view.at; at != 0 {
 		age = max(0, time.Duration(time.Now().UnixNano()-at))
 	}
-	return c.tookLocked(observation{call: beginOfWait, age: age}, answer{}, nil)
+	return c.decideLocked(observation{call: beginOfWait, age: age}, answer{}, nil)
 }
 
-// tookLocked takes what was observed, and the answer of a call, through the policy
-// and does what that decides: it ends the wait, which is returned, or plans the
-// next call. The call was made with the credentials of from, nil for one that the
-// wait did not make.
-func (c *core) tookLocked(obs observation, a answer, from context.Context) *ending {
+// decideLocked applies the policy to what was observed and does what it decides: it
+// ends the wait and returns its end, or plans the next call. a is the answer of the
+// call that was observed, and from the context of the caller for which it was made;
+// nil for a call that the wait did not make.
+func (c *core) decideLocked(obs observation, a answer, from context.Context) *ending {
 	w, now := &c.wait, clock()
 	if a.err != nil || w.extra != nil {
-		w.more().pollErr = a.err
+		w.ensureExtra().pollErr = a.err
 	}
 	if a.hint > 0 {
-		w.more().notBefore = now + a.hint
+		w.ensureExtra().notBefore = now + a.hint
 	}
 	if w.lane != nil {
 		w.slot.update(c, w.lane.scheduler.longPolls())
@@ -180,12 +180,12 @@ func (c *core) tookLocked(obs observation, a answer, from context.Context) *endi
 	case d.action == doFail:
 		return c.endLocked(d.err, nil)
 	case obs.done:
-		w.more().held = a.view
+		w.ensureExtra().held = a.view
 	case a.view.at != 0:
 		c.learnLocked(a.view)
 	}
 	if w.lane == nil || w.call() != nil || w.at == dueNew && obs.call != beginOfWait {
-		return nil // an answer from elsewhere
+		return nil // the wait did not make the call
 	}
 	if w.again {
 		w.again, d = false, decision{action: doGet}
@@ -194,12 +194,13 @@ func (c *core) tookLocked(obs observation, a answer, from context.Context) *endi
 	return nil
 }
 
-// planLocked sets the next call, as soon as the service allows it after due: a
-// WaitOperation with this timeout, or a GetOperation when that is 0.
+// planLocked plans the next call: a WaitOperation with this timeout, or a
+// GetOperation if timeout is 0. It is made at due, or later if the service asked
+// for a pause.
 func (c *core) planLocked(due, timeout time.Duration) {
 	w := &c.wait
 	if timeout > 0 || w.extra != nil {
-		x := w.more()
+		x := w.ensureExtra()
 		x.timeout = timeout
 		due = max(due, x.notBefore)
 	}
@@ -210,8 +211,8 @@ func (c *core) planLocked(due, timeout time.Duration) {
 	w.lane.put(c, due)
 }
 
-// pollSoonLocked makes the wait poll as soon as the service allows it; after the
-// call under way, if there is one.
+// pollSoonLocked makes the wait poll as soon as the service allows it, after the
+// call under way if there is one.
 func (c *core) pollSoonLocked() {
 	w := &c.wait
 	switch {
@@ -225,8 +226,8 @@ func (c *core) pollSoonLocked() {
 }
 
 // lastPoll polls shortly before the deadline of a caller. One poll serves all
-// callers whose time has come: none is made where the state is younger than the
-// margin, a poll is under way, or the service wants no call.
+// callers whose deadlines are near: none is made if the state is younger than the
+// margin, a poll is under way, or the service asked for a pause.
 func (c *core) lastPoll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -241,9 +242,9 @@ func (c *core) lastPoll() {
 }
 
 // giveWay keeps the streams of the connection free for a request to cancel the
-// operation: its own WaitOperation gives way at once, and all that the client's
-// callers wait by do where the request is not answered soon. The returned
-// function ends that.
+// operation: the operation's own WaitOperation is given up at once, and all of the
+// client's if the request is not answered soon. The returned function must be called
+// when it was answered.
 func (c *core) giveWay() (end func()) {
 	c.mu.Lock()
 	if c.wait.reachable() {
@@ -255,7 +256,7 @@ func (c *core) giveWay() (end func()) {
 	return func() { later.Stop() }
 }
 
-// cutLocked gives up a WaitOperation under way, for a GetOperation.
+// cutLocked gives up a WaitOperation that is under way, to poll instead.
 func (c *core) cutLocked() {
 	if k := c.wait.call(); k != nil && k.timeout > 0 {
 		k.giveUp()

@@ -29,8 +29,9 @@ func CancelOnEnd(grace time.Duration) WaitOption {
 	return func(c *waitConfig) { c.cancelGrace = grace }
 }
 
-// ended is what waiting ended with, as the options say, after err.
-func (o *Operation[R, M]) ended(ctx context.Context, err error, opts []WaitOption) error {
+// afterWait applies the options to err, with which waiting ended, and returns what
+// the caller gets.
+func (o *Operation[R, M]) afterWait(ctx context.Context, err error, opts []WaitOption) error {
 	var c waitConfig
 	for _, opt := range opts {
 		opt(&c)
@@ -71,7 +72,7 @@ func (o *Operation[R, M]) OnDone(ctx context.Context, f func(Outcome[R]), opts .
 	o.onEnd(ctx, func(err error) {
 		defer close(returned)
 		var out Outcome[R]
-		if out.Err = o.ended(ctx, err, opts); out.Err == nil {
+		if out.Err = o.afterWait(ctx, err, opts); out.Err == nil {
 			out.Result, out.Err = o.Result()
 		}
 		f(out)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// call is one call for the state of an operation, under way.
+// call is a call for the state of an operation that is under way.
 type call struct {
 	core     *core
 	lane     *lane
@@ -29,10 +29,10 @@ func (c *core) visit(s *scheduler) {
 	c.mu.Lock()
 	w, now := &c.wait, clock()
 	switch {
-	case w.lane == nil || w.lane.scheduler != s || w.at > now: // any more
-	case c.view.done: // learnt in another bubble
+	case w.lane == nil || w.lane.scheduler != s || w.at > now: // it has moved meanwhile
+	case c.view.done: // learned in another bubble
 		e = c.endLocked(nil, nil)
-	case c.unobservedLocked():
+	case c.needsSpanLocked():
 		sp := c.newSpanLocked()
 		c.mu.Unlock()
 		sp.begin()
@@ -46,20 +46,20 @@ func (c *core) visit(s *scheduler) {
 		go c.openLocked(now).make()
 	}
 	c.mu.Unlock()
-	e.tell()
+	e.notify()
 }
 
 // openLocked prepares the call that is due. Its wait is visited again if it is a
 // WaitOperation which should show progress and has taken too long: a service that
-// ignores the timeout must not keep progress from those who watch.
+// ignores the timeout must not keep progress from callers that watch.
 func (c *core) openLocked(now time.Duration) *call {
-	w, x := &c.wait, c.wait.more()
+	w, x := &c.wait, c.wait.ensureExtra()
 	w.polls++
 	w.calls++
-	k := &call{core: c, lane: w.lane, begun: now, timeout: x.timeout, number: int(w.polls), from: w.values(), nextPoll: x.nextPoll, span: x.span}
+	k := &call{core: c, lane: w.lane, begun: now, timeout: x.timeout, number: int(w.polls), from: w.callerContext(), nextPoll: x.nextPoll, span: x.span}
 	values := k.from
 	if k.span != nil {
-		values = k.span.carry(k.from)
+		values = k.span.holdForCall(k.from)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), k.timeout+c.policy.AttemptTimeout)
 	k.ctx, k.cancel = valuesOf{ctx, values}, cancel
@@ -73,7 +73,7 @@ func (c *core) openLocked(now time.Duration) *call {
 	return k
 }
 
-// make makes the call and takes over what it brings.
+// make makes the call and passes its answer to the wait.
 func (k *call) make() {
 	c := k.core
 	obs, a := c.ask(k.ctx, c.self.decodes, k.timeout, k.number)
@@ -85,11 +85,11 @@ func (k *call) make() {
 	c.mu.Lock()
 	observed := k.span.releaseLocked()
 	if c.wait.call() != k {
-		// The wait has ended meanwhile. What the service said counts all the
-		// same; that the call was given up says nothing.
+		// The wait has ended meanwhile. The service's answer counts all the same;
+		// an error says nothing, since the call was given up.
 		c.mu.Unlock()
 		if a.err == nil && !(k.timeout > 0 && a.view.done) {
-			c.heard(a)
+			c.recordAnswer(a)
 		}
 		observed.end()
 		return
@@ -98,9 +98,9 @@ func (k *call) make() {
 	if k.timeout > 0 && a.err != nil && k.cut.Load() {
 		obs, a = observation{call: interrupted}, answer{}
 	}
-	e := c.tookLocked(obs, a, k.from)
+	e := c.decideLocked(obs, a, k.from)
 	c.mu.Unlock()
-	e.tell()
+	e.notify()
 }
 
 // giveUp ends a WaitOperation, so that its operation is polled instead.

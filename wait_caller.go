@@ -6,32 +6,32 @@ import (
 	"time"
 )
 
-// caller is one that waits: for one operation, or in an iteration over a group
-// for all of its operations.
+// caller is a caller that waits for one operation, or an iteration over a group,
+// which waits for all of its operations.
 type caller struct {
 	ctx      context.Context
 	began    time.Time
 	deadline time.Duration // of ctx, by clock; 0 for none
-	at       time.Duration // when its last polls are made, by clock
+	at       time.Duration // when last polls are made for it, by clock
 	index    int32         // among the deadlines of its scheduler, plus 1
-	watch    bool          // is woken by each change, not only by the end
+	watch    bool          // it is woken by each change, not only at the end
 	wake     chan struct{}
 
-	only  member      // its part in the wait for one operation
-	ended *ending     // of that; nil before. Guarded by core.mu
-	then  func()      // is called on a goroutine of its own at the end, in place of wake
-	stop  func() bool // keeps then from being called at the end of ctx
+	only   member      // its place in the wait for one operation
+	ending *ending     // of the wait for that operation; nil before. Guarded by core.mu
+	then   func()      // called at the end, on a goroutine of its own, instead of wake
+	stop   func() bool // keeps then from being called at the end of ctx
 
 	group     *group     // nil for one operation
 	scheduler *scheduler // of the group
 }
 
-// member is the part of a caller in one wait.
+// member is the place of a caller in one wait.
 type member struct {
 	core  *core
 	by    *caller // while it waits; guarded by core.mu
 	next  *member // of the same wait; guarded by core.mu
-	index int32   // of a group's: in group.left, -1 once it has ended; guarded by group.mu
+	index int32   // of a group's member in group.left, -1 once it has ended; guarded by group.mu
 }
 
 func newCaller(ctx context.Context, c *core) *caller {
@@ -53,7 +53,8 @@ func (k *caller) signal() {
 	}
 }
 
-// lastPolls polls what the caller waits for, shortly before its deadline.
+// lastPolls polls each operation that the caller waits for, shortly before its
+// deadline.
 func (k *caller) lastPolls() {
 	if k.group == nil {
 		k.only.core.lastPoll()
@@ -64,9 +65,9 @@ func (k *caller) lastPolls() {
 	}
 }
 
-// lastPollMargin is how long before its deadline the caller's last polls are
-// made. Those of a group depend on all of its clients, also where another
-// scheduler moves the waits because others wait too.
+// lastPollMargin returns how long before its deadline the caller's last polls are
+// made. Those of a group depend on all of its clients, even if another scheduler
+// moves the waits because other callers wait too.
 func (k *caller) lastPollMargin() time.Duration {
 	if k.group == nil {
 		return k.only.core.client.lastPollMargin()
@@ -80,21 +81,21 @@ func (k *caller) lastPollMargin() time.Duration {
 
 var errOtherBubble = errors.New("callers in another bubble of testing/synctest wait for the operation")
 
-// join makes the caller wait for a member's operation, or lets it know how waiting
-// has ended before it began.
+// join makes the caller wait for a member's operation, or notifies it at once if
+// there is nothing to wait for.
 //
-// It does little, on the caller's stack: a stack that has grown stays so for as
-// long as the caller waits. The scheduler does the rest.
+// It does little on the caller's stack, because a stack that has grown stays so for
+// as long as the caller waits. The scheduler does the rest.
 func (k *caller) join(m *member) {
 	m.core.mu.Lock()
 	e := k.joinLocked(m)
 	m.core.mu.Unlock()
-	e.tell()
+	e.notify()
 }
 
 func (k *caller) joinLocked(m *member) *ending {
-	if k.group != nil && !k.group.during(k) {
-		return nil // it waits for nothing any more
+	if k.group != nil && !k.group.iterating(k) {
+		return nil // the iteration has ended
 	}
 	c, err := m.core, error(nil)
 	w := &c.wait
@@ -107,55 +108,55 @@ func (k *caller) joinLocked(m *member) *ending {
 		err = errOtherBubble
 	default:
 		if k.watch && !w.watched() {
-			// A long poll meant for those who want the end only would keep progress
-			// from the first who watches.
+			// A long poll that waits for the end only would keep progress from the
+			// first caller that watches.
 			c.cutLocked()
 		}
 		w.link(m)
-		c.homeLocked()
+		c.assignLocked()
 		if k.group == nil && k.deadline > 0 {
-			w.lane.scheduler.expect(k)
+			w.lane.scheduler.addDeadline(k)
 		}
 		return nil
 	}
 	e := &ending{core: c, last: c.view, err: err}
-	e.give(m)
+	e.addLocked(m)
 	return e
 }
 
-// leave takes the caller of one operation out, and returns what its waiting ended
-// with: nil when the operation is done, else a [*WaitError].
+// leave removes the caller from the wait for its only operation. It returns nil if
+// the operation is done, else a [*WaitError].
 func (k *caller) leave() error {
 	e := k.only.leave(k.ctx)
-	if k.ended != nil {
-		e = k.ended
+	if k.ending != nil {
+		e = k.ending
 	}
-	return e.outcome(k.began)
+	return e.waitError(k.began)
 }
 
-// leave takes a member out whose caller's context is ctx, and returns what its
-// waiting ended with, if it had not ended before.
+// leave removes a member from its wait, if it is still in it. It returns how waiting
+// ended for a caller that leaves now, with the context ctx.
 func (m *member) leave(ctx context.Context) *ending {
 	c := m.core
 	c.mu.Lock()
 	w := &c.wait
 	if w.unlink(m) && !c.view.done && w.poll.check == confirm && w.poll.failed > 0 {
-		// WaitOperation has told how the operation ended; only the confirmation
-		// could not be had.
+		// WaitOperation has returned the outcome, and GetOperation failed to
+		// confirm it.
 		c.learnLocked(w.extra.held)
 	}
 	left := c.endingLocked(nil)
 	if !left.last.done && ctx.Err() != nil {
 		left.err = contextCauses(ctx)
 	}
-	e := c.homeLocked()
+	e := c.assignLocked()
 	c.mu.Unlock()
-	e.tell()
+	e.notify()
 	return left
 }
 
-// link adds a member: a group's last, and another behind the first, which remains
-// the one for which calls are made.
+// link adds a member: a group's at the end, and any other after the first, which
+// remains the one for which calls are made.
 func (w *wait) link(m *member) {
 	p := &w.members
 	for *p != nil && (*p).by.group == nil {
@@ -167,14 +168,14 @@ func (w *wait) link(m *member) {
 	m.next, *p = *p, m
 }
 
-// unlink takes a member out. It reports whether that was one.
+// unlink removes a member, and reports whether it was in the wait.
 func (w *wait) unlink(m *member) bool {
 	for p := &w.members; *p != nil; p = &(*p).next {
 		if *p != m {
 			continue
 		}
 		if m.by.group == nil {
-			w.lane.scheduler.forget(m.by)
+			w.lane.scheduler.dropDeadline(m.by)
 		}
 		*p, m.next = m.next, nil
 		return true
@@ -202,9 +203,9 @@ func (c *core) onEnd(ctx context.Context, f func(error)) {
 	k.join(&k.only)
 }
 
-// watch calls yield with each state that differs from the one shown, until it
-// returns false, the operation is done, which is yielded too, or waiting ends,
-// which is returned.
+// watch calls yield with each state that differs from the one shown before. It
+// returns nil when yield returns false and after the state that is done, and a
+// [*WaitError] when waiting ends before.
 func (c *core) watch(ctx context.Context, shown view, yield func(view) bool) error {
 	k := newCaller(ctx, c)
 	k.watch = true
@@ -237,5 +238,5 @@ func (k *caller) state() (view, bool) {
 	c := k.only.core
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.view, k.ended != nil
+	return c.view, k.ending != nil
 }

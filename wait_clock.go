@@ -9,15 +9,15 @@ import (
 // epoch is what clock counts from.
 var epoch = time.Now()
 
-// years is more than any program runs.
+// years is longer than any program runs.
 const years = 10 * 365 * 24 * time.Hour
 
-// clock is the time by which waits are scheduled, more than 0: one word, which a
-// clock that is set does not change. In a bubble of testing/synctest, which begins
-// at the year 2000, it is years behind that outside.
+// clock returns the time by which waits are scheduled, which is more than 0. It is
+// monotonic: setting the system's clock does not change it. In a bubble of
+// testing/synctest, whose time begins in the year 2000, it is years behind.
 func clock() time.Duration { return 10*years + time.Since(epoch) }
 
-// elapsedSince is how long ago t was by clock; nothing where t was taken in
+// elapsedSince returns the time from t to now, both by clock; 0 if t was taken in
 // another bubble of testing/synctest.
 func elapsedSince(t, now time.Duration) time.Duration {
 	if d := now - t; d >= 0 && d < years {
@@ -32,9 +32,9 @@ const realTime = 1577836800 // 2020
 
 // bubble returns the bubble of testing/synctest that the caller runs in, and an
 // empty string outside. The runtime ends the process when a goroutine of one
-// bubble is woken from another, so each has schedulers of its own. No API tells
-// bubbles apart but the first line of a stack, "goroutine 24 [running, synctest
-// bubble 1]:".
+// bubble is woken from another, so each has schedulers of its own. Only the first
+// line of a stack distinguishes bubbles: "goroutine 24 [running, synctest bubble
+// 1]:".
 func bubble() string {
 	if time.Now().Unix() >= realTime {
 		return ""

@@ -6,13 +6,12 @@ import (
 	"time"
 )
 
-// endLocked ends the wait, without err because the operation is done or no
-// caller is left, and hands out its callers. The returned end is to be told once
-// core.mu is free. It is nil where there was no wait.
+// endLocked ends the wait with err, nil if the operation is done or no caller is
+// left. The caller must call notify of the returned ending once core.mu is free. It
+// is nil if there was no wait.
 //
-// With from, waiting ends for those callers only that have it as their context,
-// since the service has refused their credentials. The wait lasts for the others,
-// with theirs.
+// If from is not nil, the service has refused its credentials: the wait ends only
+// for callers whose context it is, and continues for the others.
 func (c *core) endLocked(err error, from context.Context) *ending {
 	w := &c.wait
 	if w.lane == nil {
@@ -24,11 +23,11 @@ func (c *core) endLocked(err error, from context.Context) *ending {
 			continue
 		}
 		w.unlink(m)
-		e.give(m)
+		e.addLocked(m)
 	}
 	if w.members != nil {
 		c.planLocked(clock(), 0)
-		c.homeLocked()
+		c.assignLocked()
 		return e
 	}
 	if x := w.extra; x != nil {
@@ -39,13 +38,13 @@ func (c *core) endLocked(err error, from context.Context) *ending {
 		if x.call != nil {
 			x.call.cancel()
 		}
-		c.judgeLocked(x.forecast)
+		c.scoreForecastLocked(x.forecast)
 		*x = waitExtra{link: x.link, notBefore: x.notBefore}
 	}
 	w.slot.release(c)
 	w.lane.remove(c)
 	w.poll.check, w.poll.missed = nothing, false
-	*w = wait{begun: w.begun, older: w.older, poll: w.poll, calls: w.calls, extra: w.extra}
+	*w = wait{begun: w.begun, startAge: w.startAge, poll: w.poll, calls: w.calls, extra: w.extra}
 	w.trim()
 	return e
 }
@@ -56,17 +55,17 @@ func sameContext(a, b context.Context) bool { return reflect.TypeOf(a).Comparabl
 
 // ending is how a wait ended for some or all of its callers.
 type ending struct {
-	core    *core
-	told    []told
-	span    *span // of the wait, if that is to be ended; else nil
-	last    view
-	err     error // nil when the operation is done, or no caller was left
-	pollErr error
-	polls   int
+	core       *core
+	recipients []recipient
+	span       *span // to be ended; nil if it is not, or not yet
+	last       view
+	err        error // nil when the operation is done, or no caller was left
+	pollErr    error
+	polls      int
 }
 
-// told is a caller that is told of an end, and its part in the wait.
-type told struct {
+// recipient is a caller to notify of an end, and its place in the wait.
+type recipient struct {
 	by *caller
 	of *member
 }
@@ -79,33 +78,32 @@ func (c *core) endingLocked(err error) *ending {
 	return e
 }
 
-// give makes it the end of a caller's waiting for the operation. core.mu must be
-// held.
-func (e *ending) give(m *member) {
+// addLocked makes e the end of a member's wait.
+func (e *ending) addLocked(m *member) {
 	if m.by.group == nil {
-		m.by.ended = e
+		m.by.ending = e
 	}
-	e.told = append(e.told, told{m.by, m})
+	e.recipients = append(e.recipients, recipient{m.by, m})
 }
 
-// tell tells the observer, then the callers.
-func (e *ending) tell() {
+// notify calls the observer, then wakes the callers.
+func (e *ending) notify() {
 	if e == nil {
 		return
 	}
 	e.span.end()
-	for _, t := range e.told {
+	for _, t := range e.recipients {
 		if t.by.group != nil {
-			t.by.group.hand(t.of, e)
+			t.by.group.finish(t.of, e)
 		} else {
 			t.by.signal()
 		}
 	}
 }
 
-// outcome is what waiting that began then ended with: nil when the operation is
-// done, or the caller does not wait for that any more, else a [*WaitError].
-func (e *ending) outcome(began time.Time) error {
+// waitError returns the [*WaitError] of a caller that began to wait at began; nil if
+// the operation is done, or the caller has left.
+func (e *ending) waitError(began time.Time) error {
 	if e.err == nil {
 		return nil
 	}

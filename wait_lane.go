@@ -17,8 +17,8 @@ type lane struct {
 	turned time.Duration
 }
 
-// put has the scheduler look at a wait at the time key. Its core's mu must be
-// held, here and below.
+// put makes the scheduler visit a wait at the time key. The core's mu must be held,
+// here and in the methods below.
 func (l *lane) put(c *core, key time.Duration) {
 	s := l.scheduler
 	s.mu.Lock()
@@ -27,7 +27,7 @@ func (l *lane) put(c *core, key time.Duration) {
 	s.wakeLocked(key)
 }
 
-// remove takes out a wait that has ended or moves elsewhere.
+// remove removes a wait that has ended or moves to another lane.
 func (l *lane) remove(c *core) {
 	s := l.scheduler
 	s.mu.Lock()
@@ -40,7 +40,7 @@ func (l *lane) remove(c *core) {
 	}
 }
 
-// opened counts a call that is made now.
+// opened counts a call that begins now.
 func (l *lane) opened(k *call) {
 	s := l.scheduler
 	s.mu.Lock()
@@ -56,7 +56,7 @@ func (l *lane) opened(k *call) {
 	}
 }
 
-// returned makes the room of a call free.
+// returned frees the place of a call that has returned.
 func (l *lane) returned(k *call) {
 	s := l.scheduler
 	s.mu.Lock()
@@ -75,8 +75,8 @@ func (l *lane) returned(k *call) {
 // agenda is a heap of waits or callers by the time when they are due.
 type agenda[T scheduled] []T
 
-// scheduled has a place in an agenda: when it is due, and where it is, plus 1; 0
-// for what is in none.
+// scheduled is what an agenda holds. place returns its fields for the time when it
+// is due and its index plus 1, which is 0 outside of an agenda.
 type scheduled interface {
 	place() (at *time.Duration, index *int32)
 }
@@ -84,7 +84,7 @@ type scheduled interface {
 func (c *core) place() (*time.Duration, *int32)   { return &c.wait.at, &c.wait.index }
 func (k *caller) place() (*time.Duration, *int32) { return &k.at, &k.index }
 
-// put puts x in, or moves it if it is in.
+// put adds x, or moves it if it is in the agenda.
 func (a *agenda[T]) put(x T, due time.Duration) {
 	at, index := x.place()
 	if *at = due; *index > 0 {
@@ -94,14 +94,14 @@ func (a *agenda[T]) put(x T, due time.Duration) {
 	}
 }
 
-// drop takes x out if it is in.
+// drop removes x if it is in the agenda.
 func (a *agenda[T]) drop(x T) {
 	if _, index := x.place(); *index > 0 {
 		heap.Remove(a, int(*index-1))
 	}
 }
 
-// first returns what is due first, and when; forever when there is nothing.
+// first returns what is due first, and when; forever if the agenda is empty.
 func (a agenda[T]) first() (x T, due time.Duration) {
 	if len(a) == 0 {
 		return x, forever

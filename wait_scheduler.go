@@ -10,25 +10,24 @@ import (
 
 // Limits of the calls that a client's waits have open at once.
 const (
-	// maxCalls is how many there are at most; waits beyond are late. It keeps
-	// the calls of many operations that were started together from taking memory
-	// for all of them at once. WaitOperation does not count.
+	// maxCalls is how many calls may be open; other waits are late. It bounds the
+	// memory of the calls for many operations that were started together.
+	// WaitOperation does not count.
 	maxCalls = 128
-	// hangs is how long a call counts at most: a service that hangs must not keep
-	// its other operations from being polled. So twice as many may be open for a
-	// moment, and more where calls take longer.
+	// hangs is how long a call counts at most: calls that hang must not keep other
+	// operations from being polled. So twice as many may be open for a moment, and
+	// more if calls take longer.
 	hangs = 250 * time.Millisecond
 )
 
-// burst is how much unused time QPS may make up for, so that timers that fire
-// late do not lower the rate.
+// burst is how much time that QPS left unused calls may catch up on, so that timers
+// that fire late do not lower the rate.
 const burst = 10 * time.Millisecond
 
-// scheduler moves waits: those of one client that its callers wait for one by
-// one, or those of an iteration over a group. Its goroutine ends with the last
-// wait of a client, or with the iteration.
+// scheduler moves waits: those of one client, or those of an iteration over a
+// group. Its goroutine ends with the last wait of the client, or with the iteration.
 type scheduler struct {
-	client   *Client         // nil for a group's
+	client   *Client         // nil for a group
 	ctx      context.Context // of the iteration: once it has ended, no call is made
 	bubble   string          // of its goroutine
 	inFlight int
@@ -38,11 +37,11 @@ type scheduler struct {
 
 	mu        sync.Mutex // taken after a core's
 	lanes     []*lane
-	deadlines agenda[*caller] // by when their last polls are made
+	deadlines agenda[*caller] // of which last polls are made
 	waits     int
-	next      time.Duration // before which period allows no call
-	waking    time.Duration // when the goroutine, asleep, wakes; 0 while it is awake
-	full      bool          // it sleeps while calls are due, for lack of room
+	next      time.Duration // when period allows the next call
+	waking    time.Duration // when the goroutine, which sleeps, wakes; 0 while it is awake
+	full      bool          // it sleeps although calls are due, because too many are open
 	closed    bool          // the iteration has ended
 }
 
@@ -52,7 +51,7 @@ func (s *scheduler) start() *scheduler {
 	return s
 }
 
-// enlist makes room for a wait of the client's.
+// enlist adds a wait of the client, and returns its lane.
 func (c *Client) enlist() *lane {
 	b := bubble()
 	c.schedulersMu.Lock()
@@ -68,8 +67,7 @@ func (c *Client) enlist() *lane {
 	return l
 }
 
-// dismiss lets a scheduler without waits end, and reports whether there is still
-// none.
+// dismiss removes a scheduler if it has no waits, and reports whether it did.
 func (c *Client) dismiss(s *scheduler) bool {
 	c.schedulersMu.Lock()
 	defer c.schedulersMu.Unlock()
@@ -109,7 +107,7 @@ func newGroupScheduler(ctx context.Context, inFlight int, qps float64) *schedule
 	return s.start()
 }
 
-// close ends the scheduler of an iteration, when it has no waits any more.
+// close ends the scheduler of an iteration, which must have no waits left.
 func (s *scheduler) close() {
 	s.mu.Lock()
 	s.closed = true
@@ -176,8 +174,8 @@ func (s *scheduler) step() (c *core, k *caller, pause time.Duration) {
 	return nil, nil, max(0, at-now)
 }
 
-// expect has last polls made before the caller's deadline; forget does not.
-func (s *scheduler) expect(k *caller) {
+// addDeadline makes the scheduler make last polls before the caller's deadline.
+func (s *scheduler) addDeadline(k *caller) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := k.deadline - maxLastPollMargin
@@ -185,21 +183,21 @@ func (s *scheduler) expect(k *caller) {
 	s.wakeLocked(at)
 }
 
-func (s *scheduler) forget(k *caller) {
+func (s *scheduler) dropDeadline(k *caller) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deadlines.drop(k)
 }
 
-// pickDeadline takes out a caller whose last polls are due. If there is none, it
-// returns when to look again.
+// pickDeadline removes and returns a caller whose last polls are due. If there is
+// none, it returns when to check again.
 func (s *scheduler) pickDeadline(now time.Duration) (*caller, time.Duration) {
 	for {
 		k, at := s.deadlines.first()
 		if at > now {
 			return nil, at
 		}
-		// Early enough, within reason, for period; each so that the product does not
+		// A group needs a period for each poll. Bounded, so that the product does not
 		// overflow.
 		margin := min(k.lastPollMargin()+time.Duration(s.waits)*min(s.period, maxLastPollMargin), maxLastPollMargin)
 		if k.deadline-margin <= now {
@@ -210,9 +208,9 @@ func (s *scheduler) pickDeadline(now time.Duration) (*caller, time.Duration) {
 	}
 }
 
-// pick returns the wait that is to be visited next: one that is new, or the one
-// that has been due for longest and may make a call. If there is none, it returns
-// when to look again.
+// pick returns the wait to visit next: one that is new, or else the one that has
+// been due longest of those that may make a call. If there is none, it returns when
+// to check again.
 func (s *scheduler) pick(now time.Duration) (best *core, at time.Duration) {
 	s.lanes = slices.DeleteFunc(s.lanes, func(l *lane) bool { return l.waits == 0 && l.open == 0 })
 	open, reserved := 0, 0
@@ -257,11 +255,12 @@ func (s *scheduler) pick(now time.Duration) (best *core, at time.Duration) {
 	return best, at
 }
 
-// share is how many of the calls are kept for a lane: an equal part, or fewer
-// where it has fewer operations.
+// share returns how many of the calls are reserved for a lane: an equal part, or
+// fewer if it has fewer operations.
 func (s *scheduler) share(l *lane) int { return min(l.waits, max(1, s.inFlight/len(s.lanes))) }
 
-// giveWay makes a long poll of a group poll instead, the oldest of its client's.
+// giveWay gives up a long poll of the group, the oldest of its client's, to poll
+// instead.
 func (s *scheduler) giveWay() {
 	for _, l := range s.lanes {
 		if l.client.longCalls.giveWay(1, func(k *call) bool { return k.lane == l }) > 0 {
@@ -270,8 +269,8 @@ func (s *scheduler) giveWay() {
 	}
 }
 
-// longPolls reports whether waits may use WaitOperation: in a group only while
-// all of them fit its limits.
+// longPolls reports whether waits may use WaitOperation: in a group, only while all
+// of them fit its limits.
 func (s *scheduler) longPolls() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 )
 
 // span is a wait as the observer sees it, from WaitStart to WaitEnd. The wait
-// holds it, WaitStart until it returns, and the call under way: the last of these
-// to release it tells the observer of the end.
+// holds it, and so do WaitStart while it runs and the call under way. WaitEnd is
+// called when the last of them has released it.
 type span struct {
 	core   *core
 	began  time.Duration   // by clock
@@ -41,24 +41,24 @@ func (v valuesOf) Value(key any) any {
 	return v.values.Value(key)
 }
 
-// unobservedLocked reports whether the observer is to be told that the wait
-// begins: with its first caller, or before the first call if only groups wait.
-func (c *core) unobservedLocked() bool {
+// needsSpanLocked reports whether WaitStart is to be called: when the first caller
+// joins, or before the first call if only groups wait.
+func (c *core) needsSpanLocked() bool {
 	o, w := c.client.config.observer, &c.wait
 	return o != nil && (o.WaitStart != nil || o.WaitEnd != nil) && (w.extra == nil || w.extra.span == nil) &&
 		(w.at != dueNew || w.members.by.group == nil)
 }
 
-// newSpanLocked returns the span of the wait, to begin.
+// newSpanLocked returns the span of the wait. Its begin must be called.
 func (c *core) newSpanLocked() *span {
-	from, x := c.wait.values(), c.wait.more()
+	from, x := c.wait.callerContext(), c.wait.ensureExtra()
 	x.span = &span{core: c, began: clock(), link: x.link, holds: 2}
 	x.span.values.Context = context.Background()
 	x.span.values.from.Store(&from)
 	return x.span
 }
 
-// begin tells the observer, and releases the span.
+// begin calls WaitStart, and releases the span.
 func (sp *span) begin() {
 	c := sp.core
 	ctx := c.client.config.observer.waitStart(&sp.values, WaitStart{Operation: c.name, Method: c.method, Link: sp.link})
@@ -69,9 +69,9 @@ func (sp *span) begin() {
 	last.end()
 }
 
-// carry holds the span for a call, and returns the context with which it is made
-// for the caller whose context is from.
-func (sp *span) carry(from context.Context) context.Context {
+// holdForCall holds the span for a call that is made for the caller whose context is
+// from, and returns the context of the call. core.mu must be held.
+func (sp *span) holdForCall(from context.Context) context.Context {
 	sp.holds++
 	sp.values.from.Store(&from)
 	if sp.ctx == nil { // the wait has moved to another scheduler meanwhile
@@ -80,8 +80,8 @@ func (sp *span) carry(from context.Context) context.Context {
 	return sp.ctx
 }
 
-// releaseLocked returns the span if that was the last hold of it, to be ended once
-// core.mu is free, else nil.
+// releaseLocked releases the span. If it was held no more than once, it returns the
+// span, whose end must be called once core.mu is free; else nil.
 func (sp *span) releaseLocked() *span {
 	if sp == nil {
 		return nil
@@ -92,7 +92,7 @@ func (sp *span) releaseLocked() *span {
 	return sp
 }
 
-// end tells the observer.
+// end calls WaitEnd.
 func (sp *span) end() {
 	if sp == nil {
 		return
@@ -107,6 +107,6 @@ func (sp *span) end() {
 // setLink keeps what Observer.Started returned.
 func (c *core) setLink(link any) {
 	if link != nil {
-		c.wait.more().link = link
+		c.wait.ensureExtra().link = link
 	}
 }
