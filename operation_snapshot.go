@@ -62,7 +62,10 @@ func viewOf(name string, op, nameless *longrunningpb.Operation, now time.Time) (
 	return v, nil
 }
 
-func (v view) same(w view) bool { return v.done == w.done && bytes.Equal(v.wire, w.wire) }
+// same reports whether two views show the same state, or neither shows one.
+func (v view) same(w view) bool {
+	return (v.at == 0) == (w.at == 0) && v.done == w.done && bytes.Equal(v.wire, w.wire)
+}
 
 func (v view) proto() *longrunningpb.Operation {
 	op := &longrunningpb.Operation{}
