@@ -8,7 +8,9 @@ import (
 )
 
 const (
-	// soonest is how long before a deadline a last poll is made at most.
+	// youngest is how old a state is for which a last poll is made, at least.
+	youngest = 20 * time.Millisecond
+	// lastPoll is how long before a deadline a last poll is made at most.
 	lastPoll = time.Second
 	// refusedFor is for how long a WaitOperation that is refused is not used.
 	refusedFor = 10 * time.Minute
@@ -30,7 +32,7 @@ func (s *handleState) callBegins(k *rpc, m moment) {
 	switch {
 	case s.done.known() && m.at > s.done.at:
 		s.complain(m, "a call after it was known to be done: %v", k)
-	case s.open != nil && !s.open.gaveUp.known():
+	case s.open != nil && !s.open.gaveUp.known() && k.gaveUp.at != m.at:
 		s.complain(m, "a call beside another: %v", k)
 	case len(s.present) == 0 && !(s.lastGone != nil && s.lastGone.to.at == m.at):
 		s.complain(m, "a call for no caller: %v", k)
@@ -40,6 +42,9 @@ func (s *handleState) callBegins(k *rpc, m moment) {
 		s.complain(m, "a call before %v, for which the service has asked: %v", s.notBefore, k)
 	case k.limit != s.rules.AttemptTimeout+k.timeout:
 		s.complain(m, "a call with a limit of %v: %v", k.limit, k)
+	}
+	if s.open != nil && s.open.what == callWait {
+		s.client.waiting-- // it was given up
 	}
 	if k.what == callWait {
 		s.waitBegins(k, m)
@@ -60,7 +65,7 @@ func (s *handleState) waitBegins(k *rpc, m moment) {
 	switch {
 	case !s.client.spec.waits():
 		s.complain(m, "a WaitOperation, which is not to be used: %v", k)
-	case m.at < s.client.noWait:
+	case m.at < s.client.noWait && s.over > s.client.noWaitSince: // it was not planned before
 		s.complain(m, "a WaitOperation before %v, after it was refused or lied: %v", s.client.noWait, k)
 	case s.missed && s.surely():
 		s.complain(m, "a WaitOperation that does not know the operation: %v", k)
@@ -77,9 +82,9 @@ func (s *handleState) waitBegins(k *rpc, m moment) {
 // of which each has one.
 func (s *handleState) lastPoll(m moment) bool {
 	slices.Sort(s.deadlines)
-	for _, d := range s.deadlines {
-		if !s.ever[d] && m.at >= d-lastPoll && m.at <= d+min(s.slack(), time.Minute) {
-			s.ever[d] = true
+	for i, d := range s.deadlines {
+		if m.at-s.heard >= youngest && m.at >= d-lastPoll && m.at <= d+min(s.slack(), time.Minute) {
+			s.deadlines = slices.Delete(s.deadlines, i, i+1)
 			return true
 		}
 	}
@@ -100,13 +105,13 @@ func (s *handleState) askedLast(v *visit, m moment) {
 
 // budget: never more calls than by the plain schedule, and two.
 func (s *handleState) budget(m moment) {
-	if s.open != nil || s.client.spec.waits() || s.begun < 0 {
+	if s.open != nil || s.client.spec.waits() || s.begun < 0 || s.rules.NextPoll != nil {
 		return
 	}
 	elapsed := m.at - s.begun
 	most := max(s.plain.until(s.rules, elapsed)+2, s.fastest.until(s.rules, elapsed)+1)
 	extra := s.extra
-	for _, d := range s.deadlines {
+	for _, d := range s.margins {
 		if m.at >= d-lastPoll {
 			extra++
 		}
@@ -140,6 +145,7 @@ func (s *handleState) callEnds(k *rpc, m moment) {
 		s.client.quotaEnd = m.at + slower
 	case cut && k.what == callWait:
 		s.expect(window{m.at, m.at}, "a long poll gave way")
+		s.again = false
 		return
 	case cut:
 		s.idle() // with the wait
@@ -180,7 +186,7 @@ func (s *handleState) pause(k *rpc, m moment, took time.Duration) window {
 	case k.failed:
 		first := s.rules.spread(s.rules.FirstPoll)
 		return window{max(w.from-took, first.from), max(w.to-took, first.to)}.plus(m.at)
-	case !s.rules.PlainSchedule && !s.watched(m):
+	case s.rules.NextPoll != nil && k.what == callGet, !s.rules.PlainSchedule && !s.watched(m):
 		w = window{0, s.rules.MaxInterval}
 	case !s.rules.PlainSchedule:
 		w.from = 0
@@ -188,8 +194,29 @@ func (s *handleState) pause(k *rpc, m moment, took time.Duration) window {
 	return w.plus(m.at)
 }
 
+// shown complains about loops over progress that do not show an answer at once.
+func (s *handleState) shown(k *rpc, m moment) {
+	for _, v := range s.present {
+		if v.Do != doProgress || m.at >= v.ctxEnd || v.to.at == m.at {
+			continue
+		}
+		last, now := "", false
+		for _, y := range v.yields {
+			if y.at == m.at {
+				now = true
+			} else if y.before(m) {
+				last = y.state
+			}
+		}
+		if !now && last != k.wire {
+			s.complain(m, "%v does not show %v", v, k)
+		}
+	}
+}
+
 func (s *handleState) got(k *rpc, m moment) {
 	s.answered(m)
+	s.shown(k, m)
 	if k.done {
 		if s.held != nil {
 			s.client.trusted = true
@@ -200,9 +227,9 @@ func (s *handleState) got(k *rpc, m moment) {
 	clean := s.held == nil && !s.suspect && k.hint == 0
 	switch {
 	case s.held != nil:
-		s.client.noWait = never
+		s.client.refuse(never, m)
 	case s.suspect && !s.missed:
-		s.client.noWait = max(s.client.noWait, m.at+refusedFor)
+		s.client.refuse(m.at+refusedFor, m)
 	case s.suspect:
 		s.client.unsure = true
 	}
@@ -219,6 +246,9 @@ func (s *handleState) got(k *rpc, m moment) {
 
 func (s *handleState) waited(k *rpc, took time.Duration, m moment) {
 	s.answered(m)
+	if !k.done {
+		s.shown(k, m)
+	}
 	s.client.unsure = false
 	if k.done {
 		if s.ended(m) {
@@ -270,7 +300,7 @@ func (s *handleState) waitFailed(k *rpc, took time.Duration, m moment) {
 		s.fail(k, m)
 		return
 	case k.code == codes.Unimplemented && !s.client.trusted:
-		s.client.noWait = never
+		s.client.refuse(never, m)
 		s.expect(window{m.at, m.at}, "there is no WaitOperation")
 		return
 	}
@@ -348,6 +378,9 @@ func (s *handleState) left(v *visit, m moment) bool { return v.left && v.to.at =
 // told takes in an answer to a call that no wait made, or that a wait has given
 // up.
 func (s *handleState) told(k *rpc, m moment) {
+	if k.failed && k.code == codes.ResourceExhausted && !k.final {
+		s.client.quotaEnd = m.at + slower
+	}
 	if k.failed {
 		return
 	}
@@ -367,7 +400,8 @@ func (s *handleState) told(k *rpc, m moment) {
 		s.end(k.state, m)
 	case s.open != nil || len(s.present) == 0:
 		if held != nil {
-			s.held, s.client.noWait = nil, never
+			s.held = nil
+			s.client.refuse(never, m)
 		}
 	default:
 		s.got(k, m)
@@ -396,7 +430,7 @@ func (s *handleState) cancelEnds(k *rpc, m moment) {
 	s.late(m)
 	s.extra++
 	if s.open != nil || len(s.present) == 0 {
-		s.soon, s.again = true, s.open != nil
+		s.soon, s.again = true, s.open != nil && s.open.from.at < m.at
 		return
 	}
 	s.expect(window{m.at, m.at}, "it was cancelled")

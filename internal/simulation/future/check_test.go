@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/go-lro/lro"
 )
 
 // check is the oracle: everything that is wrong with what happened.
@@ -16,7 +18,7 @@ func check(w *world) []string {
 	}
 	for i, h := range w.p.handles {
 		r := c.clients[h.client].rules
-		s := &handleState{c: c, i: i, client: c.clients[h.client], spec: h, rules: r, ever: make(map[time.Duration]bool), begun: -1, heard: -1}
+		s := &handleState{c: c, i: i, client: c.clients[h.client], spec: h, rules: r, begun: -1, heard: -1}
 		s.fastest.part, s.plain.part = max(0.01, 1-r.Jitter), 1
 		if !h.resumed {
 			s.begun, s.heard = h.at, h.at
@@ -27,6 +29,7 @@ func check(w *world) []string {
 	}
 	c.pass()
 	c.ends()
+	c.limits()
 	c.observed()
 	slices.Sort(w.wrong)
 	w.wrong = slices.Compact(w.wrong)
@@ -146,13 +149,19 @@ type clientState struct {
 	rules   rules
 	handles int
 
-	trusted  bool          // WaitOperation's word was confirmed
-	noWait   time.Duration // before which WaitOperation is not used
-	quotaEnd time.Duration // until when the client may be slower, after RESOURCE_EXHAUSTED
-	cancels  int           // requests to cancel that are open
-	waiting  int           // WaitOperation calls that are open
-	first    *visit        // with which it began
-	unsure   bool          // the oracle does not know whether WaitOperation is used
+	trusted     bool          // WaitOperation's word was confirmed
+	noWait      time.Duration // before which WaitOperation is not used
+	noWaitSince time.Duration // when that was learned
+	quotaEnd    time.Duration // until when the client may be slower, after RESOURCE_EXHAUSTED
+	cancels     int           // requests to cancel that are open
+	waiting     int           // WaitOperation calls that are open
+	first       *visit        // with which it began
+	unsure      bool          // the oracle does not know whether WaitOperation is used
+}
+
+// refuse keeps WaitOperation from being used until a time.
+func (c *clientState) refuse(until time.Duration, m moment) {
+	c.noWait, c.noWaitSince = max(c.noWait, until), m.at
 }
 
 // handleState is what the oracle knows of an operation of a client.
@@ -163,16 +172,17 @@ type handleState struct {
 	spec   handleSpec
 	rules  rules
 
-	present   []*visit               // that wait for it, in the order in which they came
-	lastWatch time.Duration          // when progress was watched last
-	lastGone  *visit                 // that left last
-	ever      map[time.Duration]bool // deadlines for which a last poll was made
-	deadlines []time.Duration        // of all that have waited
-	begun     time.Duration          // when its schedule began; -1 before
-	heard     time.Duration          // when its state was last heard; -1 for never
-	unsure    bool                   // of begun, by what a request to cancel took
-	first     *visit                 // with which it began
-	over      time.Duration          // when a call of its waits ended last
+	present   []*visit        // that wait for it, in the order in which they came
+	mixed     bool            // callers of this wait are loose
+	lastWatch time.Duration   // when progress was watched last
+	lastGone  *visit          // that left last
+	deadlines []time.Duration // of those that have waited, for which no last poll was made
+	margins   []time.Duration // of all that have waited
+	begun     time.Duration   // when its schedule began; -1 before
+	heard     time.Duration   // when its state was last heard; -1 for never
+	unsure    bool            // of begun, by what a request to cancel took
+	first     *visit          // with which it began
+	over      time.Duration   // when a call of its waits ended last
 	seen      bool
 	row       row
 	missed    bool // WaitOperation does not know it
@@ -257,7 +267,7 @@ func (s *handleState) slack() time.Duration {
 		case v.Do == doGroup && v.InFlight > 0 && v.InFlight < len(v.Handles):
 			slack = never / 2
 		case qps > 0:
-			slack = max(slack, time.Duration(float64(len(v.Handles)+1)*float64(time.Second)/qps))
+			slack = max(slack, time.Duration(float64(2*len(v.Handles)+2)*float64(time.Second)/qps))
 		}
 	}
 	return slack
@@ -272,15 +282,21 @@ func (s *handleState) join(v *visit, m moment) {
 		s.next.to = max(s.next.to, m.at) // it leaves the limits of the groups
 	}
 	s.present = append(s.present, v)
+	s.mixed = s.mixed && len(s.present) > 1 || v.loose()
 	if v.Deadline > 0 {
-		s.deadlines = append(s.deadlines, v.At+v.Deadline)
+		s.deadline(v.At + v.Deadline)
 	}
 	if v.Grace > 0 {
-		s.deadlines = append(s.deadlines, v.ctxEnd+v.Grace)
+		s.deadline(v.ctxEnd + v.Grace)
 	}
 	if len(s.present) == 1 {
 		s.begin(m)
 	}
+}
+
+// deadline is one before which a last poll may come.
+func (s *handleState) deadline(at time.Duration) {
+	s.deadlines, s.margins = append(s.deadlines, at), append(s.margins, at)
 }
 
 // begin begins a wait.
@@ -291,7 +307,7 @@ func (s *handleState) begin(m moment) {
 		return
 	}
 	if s.begun < 0 {
-		s.begun, s.unsure, s.first = m.at, !s.surely(), s.present[0]
+		s.begun, s.unsure, s.first = m.at, s.present[0].Do == doCancelAndWait || s.present[0].Grace > 0, s.present[0]
 	}
 	if s.heard < 0 {
 		s.extra++
@@ -315,6 +331,9 @@ func (s *handleState) leave(v *visit, m moment) {
 	s.late(m)
 	if slices.Contains(s.present, v) {
 		s.askedLast(v, m)
+		if _, ok := v.end.err.(*lro.WaitError); ok && v.end.polls != s.polls && !s.mixed && !(s.open != nil && s.open.from.at == m.at) {
+			s.complain(m, "%v says %d polls, and %d were made", v, v.end.polls, s.polls)
+		}
 	}
 	if s.watched(m) {
 		s.lastWatch = m.at
@@ -346,8 +365,7 @@ func (s *handleState) stop() {
 
 // rejoin is a group's that is waited for again at once.
 func (s *handleState) rejoin(v *visit, m moment) {
-	delete(s.ever, v.At+v.Deadline)
-	s.deadlines = append(s.deadlines, v.At+v.Deadline)
+	s.deadline(v.At + v.Deadline)
 	if slices.Contains(s.present, v) && len(s.present) == 1 {
 		s.late(m)
 		s.stop()

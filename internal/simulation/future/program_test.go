@@ -237,6 +237,9 @@ func generateClient(r *rand.Rand) clientSpec {
 	if oneIn(r, 4) {
 		p.LongPoll = pick(r, -1, 2*time.Second, 5*time.Minute)
 	}
+	if oneIn(r, 6) {
+		p.NextPoll = pick(r, lro.AimByProgress, farAhead)
+	}
 	if oneIn(r, 4) {
 		p.SoftErrors = pick(r, -1, 1, 10)
 	}
@@ -247,6 +250,11 @@ func generateClient(r *rand.Rand) clientSpec {
 		p.NotFoundGrace = pick(r, -1, 200*time.Millisecond, time.Minute)
 	}
 	return c
+}
+
+// farAhead proposes pauses that are too long.
+func farAhead(p lro.Policy) func(lro.Raw, time.Duration) time.Duration {
+	return func(lro.Raw, time.Duration) time.Duration { return 3 * p.MaxInterval }
 }
 
 func generateOp(r *rand.Rand, span time.Duration) opSpec {
