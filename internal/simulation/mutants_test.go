@@ -25,8 +25,9 @@ var (
 const root = "../.."
 
 // TestMutants puts one bug after another into a copy of the files that it
-// changes, and has the simulation find it. Without the flag it only sees that
-// each patch still fits. Those in the folder survivors are not found yet.
+// changes, and has the simulation find it: that of the engine, or of the future
+// for patches of that name, whose ordinary tests may find it too. Without the flag
+// it only sees that each patch still fits. Those in the folder survivors are not found yet.
 func TestMutants(t *testing.T) {
 	t.Parallel()
 	patches, err := filepath.Glob("testdata/mutants/*.patch")
@@ -49,7 +50,15 @@ func TestMutants(t *testing.T) {
 			if *mutantsFlag == "" || slices.Contains(survivors, patch) || !pattern.MatchString(name) {
 				return
 			}
-			t.Log(hunt(t, replaced))
+			if !strings.HasPrefix(name, "future-") {
+				t.Log(hunt(t, "./server/engine/sqlite", replaced))
+				return
+			}
+			found := hunt(t, "./internal/simulation/future", replaced)
+			if found == "" {
+				found = ordinary(t, replaced)
+			}
+			t.Log(found)
 		})
 	}
 }
@@ -111,28 +120,53 @@ func sameFiles(t *testing.T, a, b string) bool {
 
 var foundBy = regexp.MustCompile(`FAIL: TestSimulation/seed_(\d+)`)
 
-// hunt runs the simulation with a mutant until it is found, and returns by
-// which seed and what it showed.
-func hunt(t *testing.T, replaced map[string]string) string {
+// overlay returns the flag by which the go command compiles the copies.
+func overlay(t *testing.T, replaced map[string]string) string {
 	t.Helper()
-	dir := t.TempDir()
-	overlay, err := json.Marshal(map[string]any{"Replace": replaced})
+	text, err := json.Marshal(map[string]any{"Replace": replaced})
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(file, overlay, 0o600); err != nil {
+	file := filepath.Join(t.TempDir(), "overlay.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-overlay="+file, "./server/engine/sqlite",
+	return "-overlay=" + file
+}
+
+var failedTest = regexp.MustCompile(`--- FAIL: (Test\w+)`)
+
+// ordinary runs the future's own tests with a mutant, and returns one that fails.
+func ordinary(t *testing.T, replaced map[string]string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", overlay(t, replaced), "-timeout=20m", ".")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	found := failedTest.FindSubmatch(out)
+	switch {
+	case err == nil:
+		t.Fatalf("survives %d seeds and the tests: %v", *withinFlag, slices.Collect(maps.Keys(replaced)))
+	case found == nil:
+		t.Fatalf("the tests did not run: %v\n%.3000s", err, out)
+	}
+	return string(found[1])
+}
+
+// hunt runs a simulation with a mutant until it is found, and returns by
+// which seed and what it showed; nothing where a mutant of the future survives.
+func hunt(t *testing.T, in string, replaced map[string]string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", overlay(t, replaced), in,
 		"-run=^TestSimulation$", "-timeout=20m", "-v",
 		fmt.Sprintf("-simulation.seeds=1-%d", *withinFlag), "-simulation.first")
 	cmd.Dir = root
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, io.Discard
-	err = cmd.Run()
+	err := cmd.Run()
 	found := foundBy.FindStringSubmatch(out.String())
 	switch {
+	case err == nil && strings.HasSuffix(in, "future"):
+		return ""
 	case err == nil:
 		t.Fatalf("survives %d seeds: %v", *withinFlag, slices.Collect(maps.Keys(replaced)))
 	case found == nil:
