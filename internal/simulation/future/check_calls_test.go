@@ -239,9 +239,13 @@ func (s *handleState) got(k *rpc, m moment) {
 		return
 	}
 	s.next.from = m.at
-	s.mustWait = s.client.handles <= s.client.spec.longPolls && !s.client.unsure && slices.ContainsFunc(s.present, func(v *visit) bool {
-		return !v.loose() && !v.Do.many()
-	})
+	s.mustWait = s.canWait(m)
+}
+
+// canWait reports whether a long poll is to be had for certain.
+func (s *handleState) canWait(m moment) bool {
+	return s.client.waits(m.at) && !s.missed && s.client.handles <= s.client.spec.longPolls && !s.client.unsure &&
+		slices.ContainsFunc(s.present, func(v *visit) bool { return !v.loose() && !v.Do.many() })
 }
 
 func (s *handleState) waited(k *rpc, took time.Duration, m moment) {
@@ -271,6 +275,9 @@ func (s *handleState) waited(k *rpc, took time.Duration, m moment) {
 	case k.hint > 0:
 	case took >= time.Second || took >= k.timeout/10*9:
 		w.from = m.at
+		if s.canWait(m) {
+			w.to = m.at
+		}
 	default:
 		if w.from = m.at; s.rules.PlainSchedule {
 			w.from += max(0, s.rules.spread(s.rules.interval(m.at-s.begun)).from-took)
