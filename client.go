@@ -40,6 +40,8 @@ type Client struct {
 	learned        learned      // of its methods' durations
 	origins        [recentOrigins]atomic.Pointer[origin]
 	headers        [recentNames]atomic.Pointer[outgoing]
+	limits         limits       // of polls
+	bubbleLimits   sync.Map     // of those in bubbles of testing/synctest: *limits by bubble
 	seed           maphash.Seed // of their places
 	rate           rate         // of polls, after RESOURCE_EXHAUSTED
 	rtt            atomic.Int64 // of recent GetOperation calls, nanoseconds; 0 for unknown

@@ -35,6 +35,7 @@ var errNoAnswer = errors.New("service returned no operation and no error")
 type poll struct {
 	hints
 	routed
+	limited
 	get  longrunningpb.GetOperationRequest
 	wait longrunningpb.WaitOperationRequest
 	opts [4]grpc.CallOption
@@ -42,19 +43,36 @@ type poll struct {
 	nameless longrunningpb.Operation // the answer, as a view keeps it
 }
 
-// get calls GetOperation. The time limit of the call is ctx's.
-func (c *Client) get(ctx context.Context, name string) answer {
+// get calls GetOperation for a caller with this ctx, which the call must not
+// outlast, nor the time limit.
+func (c *Client) get(ctx context.Context, name string, limit time.Duration) answer {
 	p := &poll{}
+	p.values = ctx
+	p.deadline, _ = ctx.Deadline()
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, func() { p.end(ctx.Err()) })()
+	}
+	if err := ctx.Err(); err != nil {
+		p.end(err)
+	}
+	limits := c.limitsHere()
+	limits.add(&p.limited, limit)
+	defer p.end(context.Canceled)
+	defer limits.drop(&p.limited)
+	return c.callGet(&p.limited, p, name)
+}
+
+// callGet calls GetOperation.
+func (c *Client) callGet(ctx context.Context, p *poll, name string) answer {
 	p.get.Name = name
 	begin := time.Now()
 	op, err := c.service.GetOperation(p.route(ctx, c, name), &p.get, p.options(p.opts[:0], c.config.callOptions)...)
 	return c.answer(name, p, begin, op, err)
 }
 
-// wait calls WaitOperation, with a timeout that is shorter than the time limit of
-// the call, which is ctx's.
-func (c *Client) wait(ctx context.Context, name string, timeout time.Duration) answer {
-	p := &poll{}
+// callWait calls WaitOperation, with a timeout that is shorter than the time limit
+// of the call.
+func (c *Client) callWait(ctx context.Context, p *poll, name string, timeout time.Duration) answer {
 	p.wait.Name, p.wait.Timeout = name, durationpb.New(timeout)
 	begin := time.Now()
 	op, err := c.waiter.WaitOperation(p.route(ctx, c, name), &p.wait, p.options(p.opts[:0], c.config.callOptions)...)
@@ -85,26 +103,25 @@ func (c *Client) learnRate(err error) {
 	}
 }
 
-// ask makes a call and tells the observer: a WaitOperation that asks for wait, or
-// a GetOperation when that is 0.
-func (c *core) ask(ctx context.Context, decodes func(view) bool, wait time.Duration, number int) (observation, answer) {
-	start := PollStart{Operation: c.name, Method: c.method, Number: number, LongPoll: wait > 0, Timeout: wait}
+// ask makes a call and tells the observer.
+func (c *core) ask(k *call) (observation, answer) {
+	start := PollStart{Operation: c.name, Method: c.method, Number: k.number, LongPoll: k.timeout > 0, Timeout: k.timeout}
 	obsv := c.client.config.observer
-	ctx = obsv.pollStart(ctx, start)
+	ctx := obsv.pollStart(&k.limited, start)
 	obs := observation{call: calledGet}
 	var a answer
 	if start.LongPoll {
-		obs.call, obs.asked = calledWait, wait
-		a = c.client.wait(ctx, c.name, wait)
+		obs.call, obs.asked = calledWait, k.timeout
+		a = c.client.callWait(ctx, &k.poll, c.name, k.timeout)
 	} else {
-		a = c.client.get(ctx, c.name)
+		a = c.client.callGet(ctx, &k.poll, c.name)
 		if a.err == nil {
 			c.client.learnRTT(a.took)
 		}
 	}
 	obs.err, obs.took, obs.hint = a.err, a.took, a.hint
 	if a.err == nil && a.view.done {
-		obs.done, obs.decodes = true, decodes(a.view)
+		obs.done, obs.decodes = true, c.self.decodes(a.view)
 	}
 	if obsv != nil && obsv.PollEnd != nil {
 		e := PollEnd{PollStart: start, Snapshot: Raw{c.name, a.view}, Err: a.err, Elapsed: a.took}
@@ -119,7 +136,7 @@ func (c *core) ask(ctx context.Context, decodes func(view) bool, wait time.Durat
 // routed is a context with the outgoing metadata of a client's call.
 type routed struct {
 	context.Context
-	own *outgoing // nil where the context has it
+	own *outgoing
 }
 
 // outgoing is the outgoing metadata of calls for one operation.
@@ -136,30 +153,37 @@ const recentNames = 16
 func (r *routed) route(ctx context.Context, c *Client, name string) context.Context {
 	r.Context = ctx
 	if md, ok := metadata.FromOutgoingContext(ctx); ok {
-		r.Context = c.outgoing(ctx, name, md)
+		r.own = &outgoing{name, c.outgoing(name, md)}
 		return r
 	}
 	recent := &c.headers[maphash.String(c.seed, name)%recentNames]
 	if r.own = recent.Load(); r.own == nil || r.own.name != name {
-		r.own = &outgoing{name, c.outgoing(context.Background(), name, metadata.MD{})}
+		r.own = &outgoing{name, c.outgoing(name, metadata.MD{})}
 		recent.Store(r.own)
 	}
 	return r
 }
 
 func (r *routed) Value(key any) any {
-	x := r.Context.Value(key)
-	if x == nil && r.own != nil {
-		x = r.own.Value(key)
+	if x := r.own.Value(key); x != nil {
+		return x
 	}
-	return x
+	return r.Context.Value(key)
 }
 
-// outgoing adds the client's metadata and the routing header to ctx, of which md
-// is a copy of what it has.
+// AfterFunc is that of the context.
+func (r *routed) AfterFunc(f func()) (stop func() bool) {
+	if l, ok := r.Context.(*limited); ok {
+		return l.AfterFunc(f)
+	}
+	return context.AfterFunc(r.Context, f)
+}
+
+// outgoing returns a context with nothing but outgoing metadata: md, a copy of
+// what a caller's context has, the client's, and the routing header.
 // A caller's own routing header and ours become one; ours gives way where the
 // caller's has the same parameter.
-func (c *Client) outgoing(ctx context.Context, name string, md metadata.MD) context.Context {
+func (c *Client) outgoing(name string, md metadata.MD) context.Context {
 	for key, values := range c.config.metadata {
 		md.Append(key, values...)
 	}
@@ -171,7 +195,7 @@ func (c *Client) outgoing(ctx context.Context, name string, md metadata.MD) cont
 		params += "&" + routing(name)
 	}
 	md.Set(routingHeader, params)
-	return metadata.NewOutgoingContext(ctx, md)
+	return metadata.NewOutgoingContext(context.Background(), md)
 }
 
 // routingHeader tells a service by what to route a call, as the parameters of a

@@ -76,8 +76,11 @@ type recorder struct {
 func (r *recorder) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error) {
 	md, _ := metadata.FromOutgoingContext(ctx)
 	r.md = append(r.md, md)
-	d, _ := ctx.Deadline()
-	r.deadline = append(r.deadline, time.Until(d))
+	left := time.Duration(0)
+	if d, ok := ctx.Deadline(); ok {
+		left = time.Until(d)
+	}
+	r.deadline = append(r.deadline, left)
 	return &longrunningpb.Operation{Name: req.GetName(), Done: len(r.md) > 3}, nil
 }
 
@@ -111,12 +114,21 @@ func TestCallMetadata(t *testing.T) {
 					t.Errorf("poll %d: %s = %q, want %q", i+1, key, got, want)
 				}
 			}
-			if r.deadline[i] != 20*time.Second {
-				t.Errorf("poll %d had %v, want the attempt's 20s", i+1, r.deadline[i])
+			if r.deadline[i] != 0 {
+				t.Errorf("poll %d had a deadline in %v, want none: the end of the call tells the service", i+1, r.deadline[i])
 			}
 		}
 		if len(r.md) != 4 {
 			t.Errorf("made %d polls, want 4", len(r.md))
+		}
+		r.md, r.deadline = nil, nil
+		hour, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if _, err := resume(t, r).Poll(hour); err != nil {
+			t.Fatal(err)
+		}
+		if r.deadline[0] != time.Hour {
+			t.Errorf("poll with a deadline in an hour had one in %v", r.deadline[0])
 		}
 	})
 }

@@ -29,12 +29,15 @@ func TestObserverCostsNothingWhenUnset(t *testing.T) {
 		{"without functions", &Observer{}},
 	} {
 		op := wrap(t, service, WithObserver(test.observer))
-		decodes := op.self.decodes
 		bare := testing.AllocsPerRun(1000, func() {
-			op.client.get(t.Context(), op.name)
+			k := &call{}
+			k.values = t.Context()
+			op.client.callGet(&k.limited, &k.poll, op.name)
 		})
 		hooked := testing.AllocsPerRun(1000, func() {
-			op.ask(t.Context(), decodes, 0, 1)
+			k := &call{number: 1}
+			k.values = t.Context()
+			op.ask(k)
 		})
 		if hooked != bare {
 			t.Errorf("observer %s: a poll with the hook allocates %v times, want the %v of one without", test.name, hooked, bare)

@@ -47,9 +47,7 @@ func (o *Operation[R, M]) Poll(ctx context.Context) (Snapshot[R, M], error) {
 		return s, nil
 	}
 	begin := time.Now()
-	call, cancel := context.WithTimeout(ctx, o.policy.AttemptTimeout)
-	defer cancel()
-	a := o.client.get(call, o.name)
+	a := o.client.get(ctx, o.name, o.policy.AttemptTimeout)
 	if a.err != nil {
 		return o.Snapshot(), o.pollError(ctx, a.err, begin)
 	}

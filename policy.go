@@ -33,7 +33,8 @@ type Policy struct {
 	Jitter float64
 
 	// AttemptTimeout bounds each poll, whatever deadline ctx has. Default
-	// 20 s.
+	// 20 s. Over gRPC, GetOperation does not send it as its deadline: the service
+	// learns of the end when the call is cancelled.
 	AttemptTimeout time.Duration
 	// LongPoll is how long one WaitOperation asks the service to wait, if it has
 	// that method. Default 30 s; negative means never to use it.

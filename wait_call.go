@@ -8,13 +8,12 @@ import (
 
 // call is a call for the state of an operation that is under way.
 type call struct {
+	poll
 	core     *core
 	lane     *lane
 	begun    time.Duration
-	timeout  time.Duration // of a WaitOperation, else 0
-	number   int           // of the wait's calls
-	ctx      context.Context
-	cancel   context.CancelFunc
+	timeout  time.Duration   // of a WaitOperation, else 0
+	number   int             // of the wait's calls
 	from     context.Context // of the caller whose credentials it carries
 	turn     int             // of the lane, when it was opened; -1 for a call that does not count
 	nextPoll func(Raw) time.Duration
@@ -57,12 +56,13 @@ func (c *core) openLocked(now time.Duration) *call {
 	w.polls++
 	w.calls++
 	k := &call{core: c, lane: w.lane, begun: now, timeout: x.timeout, number: int(w.polls), from: w.callerContext(), nextPoll: x.nextPoll, span: x.span}
-	values := k.from
+	k.values = k.from
 	if k.span != nil {
-		values = k.span.holdForCall(k.from)
+		k.values = k.span.holdForCall(k.from)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), k.timeout+c.policy.AttemptTimeout)
-	k.ctx, k.cancel = valuesOf{ctx, values}, cancel
+	if k.timeout > 0 {
+		k.deadline = time.Now().Add(k.limit())
+	}
 	x.call, w.last = k, false
 	k.lane.opened(k)
 	overdue := forever
@@ -73,14 +73,20 @@ func (c *core) openLocked(now time.Duration) *call {
 	return k
 }
 
+// limit returns how long the call may take.
+func (k *call) limit() time.Duration { return k.timeout + k.core.policy.AttemptTimeout }
+
 // make makes the call and passes its answer to the wait.
 func (k *call) make() {
 	c := k.core
-	obs, a := c.ask(k.ctx, c.self.decodes, k.timeout, k.number)
+	limits := c.client.limitsHere()
+	limits.add(&k.limited, k.limit())
+	obs, a := c.ask(k)
 	if k.nextPoll != nil && a.err == nil && !a.view.done {
 		obs.aim = k.nextPoll(Raw{c.name, a.view})
 	}
-	k.cancel()
+	limits.drop(&k.limited)
+	k.end(context.Canceled)
 	k.lane.returned(k)
 	c.mu.Lock()
 	observed := k.span.releaseLocked()
@@ -106,5 +112,5 @@ func (k *call) make() {
 // giveUp ends a WaitOperation, so that its operation is polled instead.
 func (k *call) giveUp() {
 	k.cut.Store(true)
-	k.cancel()
+	k.end(context.Canceled)
 }

@@ -36,7 +36,7 @@ func (c *core) endLocked(err error, from context.Context) *ending {
 			e.span = x.span.releaseLocked()
 		}
 		if x.call != nil {
-			x.call.cancel()
+			x.call.end(context.Canceled)
 		}
 		c.scoreForecastLocked(x.forecast)
 		*x = waitExtra{link: x.link, notBefore: x.notBefore}

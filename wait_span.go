@@ -28,19 +28,6 @@ type callerValues struct {
 
 func (v *callerValues) Value(key any) any { return (*v.from.Load()).Value(key) }
 
-// valuesOf is a context with the values of another.
-type valuesOf struct {
-	context.Context
-	values context.Context
-}
-
-func (v valuesOf) Value(key any) any {
-	if x := v.Context.Value(key); x != nil { // its own key of package context
-		return x
-	}
-	return v.values.Value(key)
-}
-
 // needsSpanLocked reports whether WaitStart is to be called: when the first caller
 // joins, or before the first call if only groups wait.
 func (c *core) needsSpanLocked() bool {
