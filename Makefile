@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 BENCHTIME ?= 1x
 BENCHFLAGS ?=
+OLD       ?=
 FUZZTIME  ?= 2m
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
@@ -165,9 +166,9 @@ cover: ## run the tests and print the share of statements they reach
 
 # Without CI, clients that cannot be installed are missing from the comparison.
 .PHONY: bench
-bench: ## compare with other clients and bare limits; writes docs/benchmarks.md
+bench: ## compare with other clients and bare limits; writes docs/benchmarks.md. With OLD, compare with that revision alone
 	interop/install.sh python node || [[ -z $${CI:-} ]]
-	cd bench && go run . $(BENCHFLAGS)
+	cd bench && go run . $(if $(OLD),-old=$(OLD)) $(BENCHFLAGS)
 
 .PHONY: bench-postgres
 bench-postgres: install-postgres ## compare operations on PostgreSQL with bare SQL and River; writes docs/benchmarks/postgres.md

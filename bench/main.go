@@ -4,6 +4,7 @@
 //	go run .                       all, some 22 minutes on two processors
 //	go run . -short                a bit of all, so that it works
 //	go run . -only lateness,poll   these sections
+//	go run . -old v0.1.0           another revision too, in turns with this one
 //	go run . -page                 the page and its plots anew from the JSON
 //
 // It prints tables and writes docs/benchmarks.md, and docs/benchmarks/ with the
@@ -67,6 +68,8 @@ func runMain(args []string) error {
 	root := set.String("root", "..", "folder of the repository")
 	clients := set.String("clients", "", "folder of the clients that are not Go; by default .cache/interop of the repository")
 	out := set.String("out", "", "write the page into this folder; by default docs of the repository, or .cache/bench with -short or -only")
+	old := set.String("old", "", "run the benchmark of this older revision too, in turns with that of the checkout, and print their numbers side by side; writes no page")
+	rounds := set.Int("rounds", 3, "how many times each revision runs, with -old")
 	if err := set.Parse(args); err != nil {
 		return err
 	}
@@ -90,9 +93,6 @@ func runMain(args []string) error {
 		}
 		return write(r, dir)
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return fmt.Errorf("make folder: %w", err)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	b := &bench{programs: programs{
@@ -103,6 +103,12 @@ func runMain(args []string) error {
 	sections, err := b.sections(*only, *temporal)
 	if err != nil {
 		return err
+	}
+	if *old != "" {
+		return b.compare(ctx, *old, max(1, *rounds), shared(set))
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return fmt.Errorf("make folder: %w", err)
 	}
 	failed := b.runSections(ctx, sections, command(set))
 	if ctx.Err() != nil {
@@ -126,6 +132,17 @@ func runMain(args []string) error {
 	}
 	b.say("written: %s and %s", filepath.Join(dir, "benchmarks.md"), file)
 	return failed
+}
+
+// shared returns the flags that both revisions of a comparison get.
+func shared(set *flag.FlagSet) (args []string) {
+	set.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "only", "short", "temporal":
+			args = append(args, "-"+f.Name+"="+f.Value.String())
+		}
+	})
+	return args
 }
 
 // command is what was asked for, without where things are.

@@ -22,7 +22,8 @@ func (r *Report) Page() ([]byte, error) {
 		fmt.Fprintf(&b, "- %s\n", l)
 	}
 	b.WriteString("\nTo repeat it all, and to make this page anew: `make bench`, which installs the other clients, takes some 22 minutes. One part: " +
-		"`cd bench && go run . -only lateness`; see `go run . -help`. All numbers: " +
+		"`cd bench && go run . -only lateness`; see `go run . -help`. To compare with another revision, whose runs take turns with those of the checkout: " +
+		"`make bench OLD=v0.1.0 BENCHFLAGS=\"-only poll\"`. All numbers: " +
 		"[benchmarks.json](benchmarks/benchmarks.json).\n\n")
 	for _, t := range r.Tables() {
 		if err := t.Markdown(&b); err != nil {
