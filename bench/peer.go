@@ -25,6 +25,7 @@ type line struct {
 	Error    string
 
 	Stub, Poll, Control []float64
+	Client, Both        float64 // allocations of a poll beside the stub's
 }
 
 // peer is a running client.

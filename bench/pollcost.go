@@ -30,6 +30,7 @@ func (b *bench) pollCost(ctx context.Context) error {
 			row.Note = err.Error()
 		}
 		row.Stub, row.Poll, row.Control = micros(took.Stub), micros(took.Poll), micros(took.Control)
+		row.ClientAllocs, row.Allocs = took.Client, took.Both
 		b.report.Polls = append(b.report.Polls, row)
 	}
 	return s.stop()

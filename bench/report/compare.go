@@ -30,6 +30,10 @@ func (r *Report) rows() (all []row) {
 	for _, p := range r.Polls {
 		if p.Poll.N > 0 {
 			add(p.Ratio(), "%s: a poll over the bare stub", p.Client)
+			if p.Allocs != 0 {
+				add(p.ClientAllocs, "%s: allocations of a poll beside the stub's, client", p.Client)
+				add(p.Allocs, "%s: the same, client and service", p.Client)
+			}
 			add(p.ControlRatio(), "%s: the bare stub over itself", p.Client)
 		}
 	}

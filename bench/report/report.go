@@ -76,7 +76,12 @@ type Poll struct {
 	Stub    Sample `json:"stub_us"`
 	Poll    Sample `json:"poll_us"`
 	Control Sample `json:"control_us"` // the stub once more, for the noise
-	Note    string `json:"note,omitempty"`
+	// Allocs is how many allocations more than the stub a poll makes, in the
+	// processes of client and service together; ClientAllocs in the client's alone.
+	// 0 where the language does not count them.
+	ClientAllocs float64 `json:"client_allocs,omitempty"`
+	Allocs       float64 `json:"allocs,omitempty"`
+	Note         string  `json:"note,omitempty"`
 }
 
 // Ratio is the medians' ratio of a poll and the stub; ControlRatio that of the

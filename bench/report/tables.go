@@ -125,14 +125,18 @@ func (r *Report) pollTable() Table {
 	t := Table{
 		Title: "Cost of one poll",
 		Intro: "Asking once for the state of an operation through the client, against the same call of the bare stub in the " +
-			"same language, in interleaved rounds of 200 calls, one after another. The control is the stub against itself.",
-		Head: []string{"client", "bare stub", "client", "ratio", "control"},
+			"same language, in interleaved rounds of 200 calls, one after another. The control is the stub against itself. Allocations are those beside the stub's: of the " +
+			"client's process, and of client and service together.",
+		Head: []string{"client", "bare stub", "client", "ratio", "control", "allocations, client", "both"},
 	}
 	for _, p := range r.Polls {
-		row := []string{p.Client, "–", "–", "–", "–"}
+		row := []string{p.Client, "–", "–", "–", "–", "–", "–"}
 		if p.Poll.N > 0 {
 			row = []string{p.Client, seconds(p.Stub.Median / 1e6), seconds(p.Poll.Median / 1e6), fmt.Sprintf("×%.2f", p.Ratio()),
-				fmt.Sprintf("×%.2f", p.ControlRatio())}
+				fmt.Sprintf("×%.2f", p.ControlRatio()), "–", "–"}
+		}
+		if p.Allocs != 0 {
+			row[5], row[6] = fmt.Sprintf("%+.0f", p.ClientAllocs), fmt.Sprintf("%+.0f", p.Allocs)
 		}
 		t.Rows = append(t.Rows, row)
 		if p.Note != "" {

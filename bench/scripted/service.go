@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,10 @@ import (
 // StartMethod starts an operation: of a [wrapperspb.StringValue] as in [Spec],
 // it returns a [longrunningpb.Operation].
 const StartMethod = "/bench.Scripted/Start"
+
+// MallocsMethod returns how many allocations the service's process has made so
+// far: of an [emptypb.Empty], a [wrapperspb.UInt64Value].
+const MallocsMethod = "/bench.Scripted/Mallocs"
 
 // MetadataSize is how long the value of the metadata of a running operation is.
 const MetadataSize = 64
@@ -69,7 +74,7 @@ func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 	server.RegisterService(&grpc.ServiceDesc{
 		ServiceName: "bench.Scripted",
 		HandlerType: (*any)(nil),
-		Methods:     []grpc.MethodDesc{{MethodName: "Start", Handler: s.start}},
+		Methods:     []grpc.MethodDesc{{MethodName: "Start", Handler: s.start}, {MethodName: "Mallocs", Handler: mallocs}},
 	}, s)
 	stop := context.AfterFunc(ctx, server.Stop)
 	defer stop()
@@ -107,6 +112,12 @@ func (s *Service) start(_ any, ctx context.Context, decode func(any) error, _ gr
 	l.starts.Add(1)
 	l.begin.CompareAndSwap(0, int64(now))
 	return s.state(op, op.Name(), now)
+}
+
+func mallocs(any, context.Context, func(any) error, grpc.UnaryServerInterceptor) (any, error) {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return wrapperspb.UInt64(m.Mallocs), nil
 }
 
 // GetOperation returns the operation as it is now.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/go-lro/lro/bench/scripted"
@@ -224,8 +226,44 @@ func (p Peer) poll(ctx context.Context, f Flags, conn *grpc.ClientConn, out *out
 			}
 		}
 	}
-	out.print(took)
+	ofStub, err := allocations(ctx, conn, bare)
+	if err != nil {
+		return err
+	}
+	ofPoll, err := allocations(ctx, conn, ask)
+	if err != nil {
+		return err
+	}
+	out.print(map[string]any{"stub": took["stub"], "poll": took["poll"], "control": took["control"],
+		"client": ofPoll.client - ofStub.client, "both": ofPoll.client - ofStub.client + ofPoll.service - ofStub.service})
 	return nil
+}
+
+// allocs are the allocations of one call, in the processes of client and service.
+type allocs struct{ client, service float64 }
+
+func allocations(ctx context.Context, conn *grpc.ClientConn, call func(context.Context) error) (a allocs, err error) {
+	count := func() (c allocs, err error) {
+		var service wrapperspb.UInt64Value
+		if err := conn.Invoke(ctx, scripted.MallocsMethod, &emptypb.Empty{}, &service); err != nil {
+			return c, fmt.Errorf("count allocations of the service: %w", err)
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return allocs{float64(m.Mallocs), float64(service.GetValue())}, nil
+	}
+	before, err := count()
+	if err != nil {
+		return a, err
+	}
+	const n = 10 * calls
+	for range n {
+		if err := call(ctx); err != nil {
+			return a, fmt.Errorf("poll: %w", err)
+		}
+	}
+	after, err := count()
+	return allocs{(after.client - before.client) / n, (after.service - before.service) / n}, err
 }
 
 // output prints objects, one at a time.
