@@ -244,9 +244,9 @@ func (b *batch) insert(r *row, request blobArg) error {
 			attempt, crashes, fence, revision, start_time, update_time,
 			crash_limit, retention, lease_for, request_id, caller, trace, metadata, request)
 		VALUES (?, ?, ?, ?, ?, ?, ?,  ?, 0, ?, ?, ?, ?,  ?, ?, ?, ?, ?, ?, ?, ?)`,
-		r.seq, r.id, rec.Parent, rec.Kind, rec.State, r.flags, rec.CreateTime,
-		rec.Attempt, rec.Fence, rec.Revision, rec.StartTime, rec.UpdateTime,
-		r.crashLimit, r.retention, r.leaseFor, optionalText(rec.RequestID), caller, trace, metadata, inline)
+		&r.seq, &r.id, &rec.Parent, &rec.Kind, rec.State, &r.flags, &rec.CreateTime,
+		&rec.Attempt, &rec.Fence, &rec.Revision, &rec.StartTime, &rec.UpdateTime,
+		&r.crashLimit, &r.retention, &r.leaseFor, optionalText(rec.RequestID), caller, trace, metadata, inline)
 	if err != nil {
 		return b.fail(err)
 	}

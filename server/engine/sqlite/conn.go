@@ -204,7 +204,8 @@ func (c *conn) execute(sql string, args ...any) error {
 type blobArg []byte
 
 // bind sets a statement's parameters. A nil error, zero time, empty text and
-// nil payload are NULL.
+// nil payload are NULL. A pointer stands for its value: as any, a value is
+// allocated.
 func bind(stmt *sqlite3.Stmt, args []any) error {
 	for i, arg := range args {
 		if err := bindOne(stmt, i+1, arg); err != nil {
@@ -216,6 +217,16 @@ func bind(stmt *sqlite3.Stmt, args []any) error {
 
 func bindOne(stmt *sqlite3.Stmt, param int, arg any) error {
 	switch v := arg.(type) {
+	case *int64:
+		return stmt.BindInt64(param, *v)
+	case *int:
+		return stmt.BindInt(param, *v)
+	case *time.Duration:
+		return stmt.BindInt64(param, int64(*v))
+	case *string:
+		return stmt.BindText(param, *v)
+	case *time.Time:
+		return bindTime(stmt, param, *v)
 	case int64:
 		return stmt.BindInt64(param, v)
 	case int:
@@ -237,12 +248,16 @@ func bindOne(stmt *sqlite3.Stmt, param int, arg any) error {
 		}
 		return stmt.BindText(param, string(v))
 	case time.Time:
-		if v.IsZero() {
-			return stmt.BindNull(param)
-		}
-		return stmt.BindInt64(param, v.UnixNano())
+		return bindTime(stmt, param, v)
 	}
 	return fmt.Errorf("unexpected type %T", arg)
+}
+
+func bindTime(stmt *sqlite3.Stmt, param int, t time.Time) error {
+	if t.IsZero() {
+		return stmt.BindNull(param)
+	}
+	return stmt.BindInt64(param, t.UnixNano())
 }
 
 // optionalText is NULL when it is empty.
