@@ -95,9 +95,9 @@ func NewHandler(server *grpc.Server, c Config) (http.Handler, error) {
 		return nil, fmt.Errorf("new handler: %w", err)
 	}
 	h := &handler{
-		methods: map[string]bool{},
-		rpc:     &guarded{server, c.Authenticate, map[string]bool{}, connect.NewErrorWriter()},
-		domain:  c.ErrorDomain,
+		methods: map[string]bool{}, operations: operations,
+		rpc:    &guarded{server, c.Authenticate, map[string]bool{}, connect.NewErrorWriter()},
+		domain: c.ErrorDomain,
 	}
 	for name, info := range server.GetServiceInfo() {
 		for _, m := range info.Methods {
@@ -151,6 +151,7 @@ type handler struct {
 	methods    map[string]bool // paths of all methods
 	rpc        *guarded
 	transcoder http.Handler
+	operations http.Handler // answers requests that vanguard has no path for
 	domain     string
 }
 

@@ -20,6 +20,12 @@ import (
 
 // serveREST answers a request that is of none of the RPC protocols.
 func (h *handler) serveREST(w http.ResponseWriter, r *http.Request) {
+	// A "*" in vanguard's templates matches an empty segment, which none of a
+	// resource's name may be.
+	if path := strings.TrimPrefix(r.URL.Path, "/"); strings.Contains("/"+path+"/", "//") {
+		h.operations.ServeHTTP(w, r)
+		return
+	}
 	rest := &restWriter{ResponseWriter: w, contentType: r.Header.Get("Content-Type")}
 	r = transcoded(r, &rest.exchange)
 	r.URL = withoutSystemParameters(r.URL)

@@ -168,6 +168,8 @@ func TestErrors(t *testing.T) {
 		{"wrong timeout", request{line: "GET /v1/publishers/acme/books", header: http.Header{"X-Server-Timeout": {"soon"}}}, 400, "INVALID_ARGUMENT", "INVALID_REQUEST", "soon", 400},
 		{"other method", request{line: "PUT /v1/publishers/acme/books"}, 405, "UNIMPLEMENTED", "HTTP_METHOD_NOT_ALLOWED", "only GET, POST", 405},
 		{"no path", request{line: "GET /v2/x"}, 404, "NOT_FOUND", "PATH_NOT_FOUND", "/v2/x", 404},
+		{"empty segment", request{line: "GET /v1/publishers//books"}, 404, "NOT_FOUND", "PATH_NOT_FOUND", "/v1/publishers//books", 404},
+		{"empty segment at the end", request{line: "GET /v1/publishers/acme/books/"}, 404, "NOT_FOUND", "PATH_NOT_FOUND", "/v1/publishers/acme/books/", 404},
 		{"no method of Operations", request{line: "PATCH /v1/publishers/acme/operations/x"}, 405, "UNIMPLEMENTED", "HTTP_METHOD_NOT_ALLOWED", "only DELETE, GET", 404},
 		{"unimplemented", request{line: "GET /v1/publishers/acme/operations/x"}, 501, "UNIMPLEMENTED", "", "GetOperation", 404},
 	} {

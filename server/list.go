@@ -106,7 +106,8 @@ func (s *Server) query(parent string, req *longrunningpb.ListOperationsRequest) 
 func filterTypes(kinds map[string]*kind) filter.Types {
 	var t filter.Types
 	openMetadata, openResponse := false, false
-	for _, k := range kinds {
+	for name, k := range kinds {
+		t.Kinds = append(t.Kinds, name)
 		openMetadata = openMetadata || isAny(k.types.metadata)
 		openResponse = openResponse || isAny(k.types.response)
 		t.Metadata = append(t.Metadata, k.types.metadata)

@@ -19,13 +19,13 @@ protoc and buf run it; it takes no arguments but --version and --help. Parameter
 `
 
 func main() {
-	opts := lrogen.Options{Version: version()}
+	opts := lrogen.Options{Version: version(), Warn: func(line string) { fmt.Fprintln(os.Stderr, "protoc-gen-go-lro: warning:", line) }}
 	var flags flag.FlagSet
 	opts.Bind(&flags)
 	if len(os.Args) > 1 {
 		os.Exit(answer(os.Args[1:], opts, &flags))
 	}
-	protogen.Options{ParamFunc: flags.Set}.Run(func(gen *protogen.Plugin) error {
+	protogen.Options{ParamFunc: lrogen.Set(&flags)}.Run(func(gen *protogen.Plugin) error {
 		return lrogen.Generate(gen, opts)
 	})
 }

@@ -84,7 +84,7 @@ func run(req *pluginpb.CodeGeneratorRequest, more ...func(*protogen.Plugin) erro
 	opts := Options{Version: "v0.0.0-test"}
 	var flags flag.FlagSet
 	opts.Bind(&flags)
-	gen, err := protogen.Options{ParamFunc: flags.Set}.New(req)
+	gen, err := protogen.Options{ParamFunc: Set(&flags)}.New(req)
 	if err != nil {
 		return nil, err
 	}

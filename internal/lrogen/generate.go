@@ -3,7 +3,9 @@ package lrogen
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"path"
+	"strings"
 
 	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -20,6 +22,8 @@ type Options struct {
 	// ServerPackageSuffix, if not empty, adds the server's code, in a package of
 	// its own as above. Default is none.
 	ServerPackageSuffix string
+	// Warn, if not nil, is given a line for what is probably not meant.
+	Warn func(line string)
 	// Version of the plugin, for the comment at the top of each file.
 	Version string
 }
@@ -30,6 +34,20 @@ func (o *Options) Bind(flags *flag.FlagSet) {
 		"put the code into a package of its own: the folder <package><suffix> below that of the messages")
 	flags.StringVar(&o.ServerPackageSuffix, "server_package_suffix", o.ServerPackageSuffix,
 		"also generate the server's code, into the folder <package><suffix> below that of the messages")
+}
+
+// Set sets a parameter in flags that Bind has filled. Its error names the valid
+// ones.
+func Set(flags *flag.FlagSet) func(name, value string) error {
+	return func(name, value string) error {
+		if flags.Lookup(name) != nil {
+			return flags.Set(name, value)
+		}
+		var names []string
+		flags.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+		return fmt.Errorf("unknown parameter %q: there are %s, and those of every Go plugin: paths, module, M<file>, annotate_code and the API levels",
+			name, strings.Join(names, ", "))
+	}
 }
 
 // Generate adds to gen one file for each proto file to generate that has a
@@ -58,6 +76,7 @@ func Generate(gen *protogen.Plugin, opts Options) error {
 		if len(services) == 0 {
 			continue
 		}
+		opts.warn(services)
 		begin := func(suffix string) *writer {
 			to := placeOf(file, suffix)
 			w := &writer{gen.NewGeneratedFile(to.prefix+"_lro.pb.go", to.importPath), names.of(gen, to.importPath)}
@@ -96,4 +115,21 @@ func placeOf(file *protogen.File, suffix string) place {
 	to.prefix = path.Join(dir, string(to.name), base)
 	to.importPath = protogen.GoImportPath(path.Join(string(to.importPath), string(to.name)))
 	return to
+}
+
+// warn warns of requests with a request_id that cannot make calls idempotent.
+func (o Options) warn(services []service) {
+	for _, s := range services {
+		for _, m := range s.methods {
+			if o.Warn == nil || m.requestID != nil {
+				continue
+			}
+			for _, f := range m.Input.Fields {
+				if f.Desc.Name() == requestIDName {
+					o.Warn(fmt.Sprintf("%s: request_id of %s is not a string of its own, so that calls of %s are not repeated (AIP-155)",
+						position(m.Method), m.Input.Desc.FullName(), m.Desc.FullName()))
+				}
+			}
+		}
+	}
 }

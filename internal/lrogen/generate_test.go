@@ -206,8 +206,36 @@ func TestUnknownParameter(t *testing.T) {
 	t.Parallel()
 	req := source(t, head)
 	req.Parameter = new("pakage_suffix=lro")
-	if _, err := run(req); err == nil || !strings.Contains(err.Error(), "pakage_suffix") {
-		t.Errorf("generate with a misspelt parameter: got error %v, want one that names it", err)
+	if _, err := run(req); err == nil || !strings.Contains(err.Error(), "pakage_suffix") || !strings.Contains(err.Error(), " package_suffix, server_package_suffix") {
+		t.Errorf("generate with a misspelt parameter: got error %v, want one that names it and the valid ones", err)
+	}
+}
+
+// A request_id that cannot carry an ID is not taken for none in silence.
+func TestWrongRequestID(t *testing.T) {
+	t.Parallel()
+	for fields, want := range map[string]bool{
+		"string request_id = 1;":                 false,
+		"optional string request_id = 1;":        false,
+		"string id = 1;":                         false,
+		"int64 request_id = 1;":                  true,
+		"repeated string request_id = 1;":        true,
+		"oneof one { string request_id = 1; }":   true,
+		"bytes request_id = 1; string name = 2;": true,
+	} {
+		text := strings.Replace(withMethod("", `response_type: "Response"`, `metadata_type: "Response"`),
+			"message Request {}", "message Request { "+fields+" }", 1)
+		gen, err := protogen.Options{}.New(source(t, text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		if err := Generate(gen, Options{Warn: func(line string) { lines = append(lines, line) }}); err != nil {
+			t.Errorf("%s: %v", fields, err)
+		}
+		if got := len(lines) == 1 && strings.Contains(lines[0], "request_id of a.v1.Request is not a string") && strings.HasPrefix(lines[0], "a.proto:"); got != want {
+			t.Errorf("%s: warnings %q, want one: %t", fields, lines, want)
+		}
 	}
 }
 

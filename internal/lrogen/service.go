@@ -61,12 +61,15 @@ func infoOf(m *protogen.Method) *longrunningpb.OperationInfo {
 	return proto.GetExtension(options, longrunningpb.E_OperationInfo).(*longrunningpb.OperationInfo)
 }
 
+// requestIDName is the name that AIP-155 gives the field.
+const requestIDName = "request_id"
+
 // requestIDOf returns the field that makes calls with request idempotent
 // (AIP-155). Its name decides: most of Google's lack the format UUID4 in
 // google.api.field_info. A member of a oneof is none, because setting it would
 // clear another.
 func requestIDOf(request *protogen.Message) *protogen.Field {
-	f := fieldOf(request, "request_id", protoreflect.StringKind)
+	f := fieldOf(request, requestIDName, protoreflect.StringKind)
 	if f == nil || f.Oneof != nil && !f.Oneof.Desc.IsSynthetic() {
 		return nil
 	}

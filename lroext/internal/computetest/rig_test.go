@@ -25,16 +25,19 @@ type google struct {
 	lrotest.Server
 	mux  *http.ServeMux // for the methods that start operations, and resources
 	opts []option.ClientOption
+	url  string
+	http *http.Client
 }
 
 // newGoogle works in a bubble. Its operations are served; what else is on mux is
 // the test's.
-func newGoogle(t *testing.T) *google {
+func newGoogle(t testing.TB) *google {
 	t.Helper()
 	g := &google{mux: http.NewServeMux()}
 	g.mux.Handle("/compute/", lrotest.NewComputeHandler(&g.Server))
 	web := lrotest.NewHTTPServer(g.mux)
 	t.Cleanup(web.Close)
+	g.url, g.http = web.URL, web.Client()
 	g.opts = []option.ClientOption{option.WithEndpoint(web.URL), option.WithHTTPClient(web.Client())}
 	return g
 }
@@ -45,7 +48,7 @@ func (g *google) starts(pattern string, script *lrotest.Script) {
 }
 
 // client returns a client of the operations of all scopes.
-func (g *google) client(t *testing.T, opts ...lro.ClientOption) *lro.Client {
+func (g *google) client(t testing.TB, opts ...lro.ClientOption) *lro.Client {
 	t.Helper()
 	ctx := t.Context()
 	return lro.NewClient(lroext.Service(

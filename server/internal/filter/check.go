@@ -15,6 +15,9 @@ import (
 // response is accepted, and matches where it is found.
 type Types struct {
 	Metadata, Response []protoreflect.MessageDescriptor
+	// Kinds are the registered kinds. A comparison with what stands behind the last
+	// dot of one, which no other has, is one with it too.
+	Kinds []string
 }
 
 var errUnknownField = errors.New("no such field")

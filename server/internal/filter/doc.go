@@ -22,7 +22,8 @@
 //     ("20s") and text.
 //   - A message that is not set matches no comparison, not even "!=".
 //   - A field of a repeated message needs ":" and matches if any element does.
-//   - kind is compared with regard to case, since kinds differ by it.
+//   - kind is compared with regard to case, since kinds differ by it. What stands
+//     behind the last dot of a registered kind is enough, if no other has it.
 //   - A value may be bare or quoted; it is read as the type of its field.
 //
 // A filter has at most [MaxLength] bytes, [MaxTerms] comparisons and

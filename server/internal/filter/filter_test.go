@@ -303,6 +303,43 @@ func TestUnknownTypesAreOpen(t *testing.T) {
 	}
 }
 
+// A list shows of a kind's name what stands behind the last dot.
+func TestShortKinds(t *testing.T) {
+	t.Parallel()
+	types := Types{Kinds: []string{"a.v1.Library.ExportBooks", "b.v1.Shop.Sell", "c.v1.Shop.Sell", "d.Buy", "Buy"}}
+	for _, tc := range []struct {
+		filter, kind string
+		want         bool
+	}{
+		{"kind=ExportBooks", "a.v1.Library.ExportBooks", true},
+		{"verb=ExportBooks", "a.v1.Library.ExportBooks", true},
+		{"kind=ExportBooks OR kind=x", "a.v1.Library.ExportBooks", true},
+		{"kind=ExportBooks", "ExportBooks", true}, // stored before the kind was renamed
+		{"kind=ExportBooks", "z.ExportBooks", false},
+		{"kind=exportbooks", "a.v1.Library.ExportBooks", false},
+		{"kind!=ExportBooks", "a.v1.Library.ExportBooks", false},
+		{"NOT kind=ExportBooks", "a.v1.Library.ExportBooks", false},
+		{"kind!=ExportBooks", "b.v1.Shop.Sell", true},
+		{"kind=Sell", "b.v1.Shop.Sell", false}, // of two
+		{"kind=Buy", "d.Buy", false},           // there is one of exactly this name
+		{"kind=Library.ExportBooks", "a.v1.Library.ExportBooks", false},
+	} {
+		f, err := Parse(tc.filter, types)
+		if err != nil {
+			t.Errorf("Parse(%q): %v", tc.filter, err)
+			continue
+		}
+		rec := &engine.Record{Name: "operations/x", Kind: tc.kind}
+		where := f.Where(view)
+		if got := where.Matches(rec); got != tc.want {
+			t.Errorf("filter %q matches kind %q: %t, want %t", tc.filter, tc.kind, got, tc.want)
+		}
+		if tc.filter == "kind=ExportBooks" && len(where.Kinds) != 2 {
+			t.Errorf("filter %q is for the kinds %q, want the index to have both names", tc.filter, where.Kinds)
+		}
+	}
+}
+
 func TestWhereIsPushedDown(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -107,7 +107,32 @@ func (b *builder) restriction(field *expr.Expr, op string, value literal) (node,
 		path[0] = "kind" // as it was called before
 	}
 	r := restriction{path: path, op: operator(op), value: value}
-	return r, b.types.check(r)
+	return b.withKind(r), b.types.check(r)
+}
+
+// withKind adds the full name of a kind to a comparison with its short one, such
+// as ExportBooks for example.v1.Library.ExportBooks, which lists show.
+func (b *builder) withKind(r restriction) node {
+	if !strings.EqualFold(r.path[0], "kind") || len(r.path) > 1 || r.op != equals && r.op != notEquals {
+		return r
+	}
+	var found []string
+	for _, kind := range b.types.Kinds {
+		if kind == r.value.text {
+			return r
+		}
+		if kind[strings.LastIndexByte(kind, '.')+1:] == r.value.text {
+			found = append(found, kind)
+		}
+	}
+	if len(found) != 1 {
+		return r
+	}
+	full := restriction{path: r.path, op: r.op, value: literal{text: found[0]}}
+	if r.op == notEquals {
+		return all{r, full}
+	}
+	return anyOf{r, full}
 }
 
 // pathOf is the names of the fields that lead to a value.
