@@ -27,7 +27,6 @@ type (
 		Details []any
 		Body    string
 		Header  http.Header
-		err     error
 	}
 	genaiError struct { // google.golang.org/genai.APIError
 		Code    int

@@ -15,6 +15,8 @@ import (
 
 // The recipe of docs/kin.md for GKE.
 
+//lint:file-ignore SA1019 Failures may be in the deprecated status_message alone.
+
 // gkeOperations are the operations of GKE, by names projects/*/locations/*/operations/*.
 func gkeOperations(c *container.ClusterManagerClient) *lroadapt.Client[*containerpb.Operation, *containerpb.Operation] {
 	return lroadapt.NewClient(lroadapt.Source[*containerpb.Operation, *containerpb.Operation]{

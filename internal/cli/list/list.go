@@ -71,6 +71,10 @@ func (o *options) run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
+	if s.Compute && o.parent == "" {
+		return exit.Hint(exit.AsUsage(errors.New("operations of Compute Engine are below a project, or a zone, a region or global of it: give one")),
+			"--parent projects/PROJECT")
+	}
 	req := &longrunningpb.ListOperationsRequest{Name: o.parent, Filter: o.filter, PageSize: o.pageSize}
 	if req.Name == "" {
 		req.Name = "operations"
