@@ -19,7 +19,7 @@ import (
 const defaultLongPolls = 32
 
 // Client calls one service. It holds what the service's operations share: call
-// options and metadata, what the service has turned out to offer, and the default
+// options and metadata, which optional methods the service has, and the default
 // [Policy]. It is safe for concurrent use, holds no resources, and need not be
 // closed.
 //
@@ -160,8 +160,8 @@ func (c *Client) lastPollMargin() time.Duration {
 // operations. It is empty while nothing is known.
 func (c *Client) Learned() string { return c.learned.text() }
 
-// SetLearned makes the client continue with what another has learned, in place
-// of what it knows of the methods in it. It fails, and changes nothing, if text
+// SetLearned replaces what the client knows of the methods in text by what another
+// client has learned of them. It fails, and changes nothing, if text
 // is not of this version or was cut off.
 func (c *Client) SetLearned(text string) error {
 	if err := c.learned.load(text); err != nil {

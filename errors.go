@@ -19,7 +19,7 @@ var (
 	// ErrNotFound: the service does not know the operation.
 	ErrNotFound = errors.New("service does not know the operation")
 	// ErrGone: the service knew the operation before and does not any more;
-	// it was deleted or has expired. Its outcome cannot be learnt.
+	// it was deleted or has expired. Its outcome cannot be known any more.
 	ErrGone = errors.New("operation is gone: deleted or expired")
 )
 

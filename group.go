@@ -25,7 +25,7 @@ type Handle interface {
 	ResultErr() error
 	// Token returns a string that resumes the operation; see [Method.Resume].
 	Token() string
-	// Cancel asks the service to cancel it; see [Operation.Cancel].
+	// Cancel requests that the service cancel the operation; see [Operation.Cancel].
 	Cancel(ctx context.Context) (bool, error)
 
 	untyped() *core
@@ -42,9 +42,9 @@ func (o *Operation[R, M]) ResultErr() error {
 func (o *Operation[R, M]) untyped() *core { return &o.core }
 
 // Group waits for many operations with one scheduler: no goroutine per
-// operation, at most InFlight calls open at once and QPS calls begun a second.
-// H is the type of the operations: *Operation[R, M] where all are of one method,
-// and [Handle] where they are not. Operations of different methods and services
+// operation, at most InFlight calls open at once, and at most QPS calls started per
+// second. H is the type of the operations: *Operation[R, M] if all are of one method,
+// and [Handle] if they are not. Operations of different methods and services
 // may share a group; each keeps its own [Policy].
 //
 // A group of at most InFlight operations uses WaitOperation, as far as their clients'
@@ -59,8 +59,8 @@ func (o *Operation[R, M]) untyped() *core { return &o.core }
 type Group[H Handle] struct {
 	// InFlight is how many calls may be open at once. 0 means 100.
 	InFlight int
-	// QPS is how many calls may be begun a second. 0 and NaN mean 500; negative
-	// means no limit.
+	// QPS is how many calls may start per second. 0 and NaN mean 500; negative means
+	// no limit.
 	QPS float64
 
 	group group

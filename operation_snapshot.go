@@ -78,7 +78,7 @@ func (v view) proto() *longrunningpb.Operation {
 // Name returns the name of the operation.
 func (s Snapshot[R, M]) Name() string { return s.name }
 
-// Time returns when this state was learnt, by this machine's clock. It is the
+// Time returns when this state was received, by this machine's clock. It is the
 // zero Time for an operation that was resumed by name and not polled yet.
 func (s Snapshot[R, M]) Time() time.Time {
 	if s.v.at == 0 {
