@@ -40,7 +40,7 @@ func (s *handleState) callBegins(k *rpc, m moment) {
 		s.complain(m, "a call with the values of one that does not wait: %v", k)
 	case m.at < s.notBefore-time.Microsecond:
 		s.complain(m, "a call before %v, for which the service has asked: %v", s.notBefore, k)
-	case k.limit != s.rules.AttemptTimeout+k.timeout:
+	case k.limit != 0 && k.limit != s.limit(k):
 		s.complain(m, "a call with a limit of %v: %v", k.limit, k)
 	}
 	if s.open != nil && s.open.what == callWait {
@@ -122,10 +122,13 @@ func (s *handleState) budget(m moment) {
 }
 
 func (s *handleState) givenUp(k *rpc, m moment) {
-	if s.open == k && k.what == callGet && m.at < k.from.at+k.limit && !s.done.known() && slices.ContainsFunc(s.present, func(v *visit) bool { return v.to.at > m.at && !v.loose() }) {
+	if s.open == k && k.what == callGet && m.at < k.from.at+s.limit(k) && !s.done.known() && slices.ContainsFunc(s.present, func(v *visit) bool { return v.to.at > m.at && !v.loose() }) {
 		s.complain(m, "a call is given up while callers wait: %v", k)
 	}
 }
+
+// limit is how long a call may take.
+func (s *handleState) limit(k *rpc) time.Duration { return s.rules.AttemptTimeout + k.timeout }
 
 // callEnds takes in what a call of a wait has brought.
 func (s *handleState) callEnds(k *rpc, m moment) {
@@ -139,7 +142,10 @@ func (s *handleState) callEnds(k *rpc, m moment) {
 	if k.what == callWait {
 		s.client.waiting--
 	}
-	cut := k.failed && k.gaveUp.known() && k.gaveUp.at < k.from.at+k.limit
+	if over := k.from.at + s.limit(k); m.at > over && (!k.gaveUp.known() || k.gaveUp.at > over) {
+		s.complain(m, "a call was not given up at %v: %v", over, k)
+	}
+	cut := k.failed && k.gaveUp.known() && k.gaveUp.at < k.from.at+s.limit(k)
 	switch {
 	case k.failed && k.code == codes.ResourceExhausted && !k.final:
 		s.client.quotaEnd = m.at + slower

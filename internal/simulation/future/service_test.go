@@ -33,7 +33,7 @@ type rpc struct {
 	by         *visit // whose values its ctx had
 	poll       int    // PollStart's number; 0 without an observer, and for a call that is no part of waiting
 	from, to   moment
-	limit      time.Duration // of its ctx
+	limit      time.Duration // of its ctx, by its deadline; 0 for none
 	timeout    time.Duration // that WaitOperation was asked for
 	gaveUp     moment        // when its ctx ended, if that was before it did
 	answer
