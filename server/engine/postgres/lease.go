@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -58,6 +59,13 @@ func (e *Engine) Complete(ctx context.Context, l engine.Lease, c engine.Completi
 	if err := c.Check(e.opts.MaxPayload); err != nil {
 		return nil, fmt.Errorf("complete operation %q: %w", l.Name, err)
 	}
+	rec, err := e.completeHere(ctx, l, c)
+	if err != nil {
+		return nil, fmt.Errorf("complete operation %q: %w", l.Name, e.storeError(ctx, err))
+	}
+	if rec != nil {
+		return rec, nil
+	}
 	return e.change(ctx, "complete", l.Name, func(r *row) (*row, error) {
 		if r.rec.State == engine.Succeeded && r.rec.Fence == l.Fence {
 			return r, nil
@@ -73,6 +81,50 @@ func (e *Engine) Complete(ctx context.Context, l engine.Lease, c engine.Completi
 		after.end(r.at())
 		return after, nil
 	})
+}
+
+// completeHere is Complete in a transaction of pgx, for an operation whose attempt
+// runs here: as that is known, one statement is enough. It returns nil for others,
+// for one that another transaction has locked, and for one that is not the
+// attempt's any more.
+func (e *Engine) completeHere(ctx context.Context, l engine.Lease, c engine.Completion) (*engine.Record, error) {
+	j := joinedBy(ctx)
+	seq, ok := enginekit.ParseSeqName(l.Name)
+	if j == nil || !ok {
+		return nil, nil
+	}
+	tx, ok := j.q.(pgxQuerier)
+	if !ok {
+		return nil, nil
+	}
+	o := engine.Outcome{Response: c.Response, Metadata: c.Metadata}
+	e.mu.Lock()
+	a := e.attempts[seq]
+	if a == nil || a.finishing || a.lost || a.rec.Name != l.Name || a.rec.Fence != l.Fence {
+		e.mu.Unlock()
+		return nil, nil
+	}
+	if o.Metadata == nil {
+		o.Metadata = a.progress
+	}
+	revision := max(a.revision, a.rec.Revision) + revisionGap // it may report more until the commit
+	e.mu.Unlock()
+	call, err := newEnd(a, o, revision)
+	if err != nil {
+		return nil, err
+	}
+	var ended *news
+	err = tx.guarded(ctx, e.sql.end, func(r rows) error {
+		n, err := scanEnd(r, func(int64) *endCall { return &call })
+		ended = &n
+		return err
+	}, endArgs(&call)...)
+	if err != nil || ended == nil {
+		return nil, err
+	}
+	ended.own = false // it does not know of the commit
+	e.changed(ctx, *ended)
+	return cmp.Or(ended.ended, call.rec), nil
 }
 
 // Fail implements [engine.Engine]. Failing again with the lease that failed it

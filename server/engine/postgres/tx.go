@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -66,11 +67,20 @@ func (e *Engine) Committed(ctx context.Context) {
 	if j == nil {
 		return
 	}
+	changes := j.take()
+	for i := range changes {
+		changes[i].ended = nil // it is read: the transaction may have been rolled back
+	}
+	e.tell(changes)
+}
+
+// take returns the changes that are not known yet.
+func (j *joined) take() []news {
 	j.mu.Lock()
+	defer j.mu.Unlock()
 	changes := j.changes
 	j.changes = nil
-	j.mu.Unlock()
-	e.tell(changes)
+	return changes
 }
 
 // InTx runs f in a transaction of the engine's pool, commits it if f returns nil
@@ -123,7 +133,7 @@ func (e *Engine) InTx(ctx context.Context, f func(ctx context.Context, tx pgx.Tx
 	})
 	switch {
 	case err == nil:
-		e.Committed(in)
+		e.tell(joinedBy(in).take())
 		return nil
 	case connected && !transient(err):
 		return err
@@ -154,6 +164,48 @@ func (e *Engine) join(ctx context.Context, pool *pgxpool.Pool, f func(querier) e
 		return e.transact(ctx, pool, f)
 	}
 	return j.savepoint(ctx, f)
+}
+
+// guarded runs one statement so that the transaction can be used whatever it
+// meets. All goes to the server at once.
+func (p pgxQuerier) guarded(ctx context.Context, sql string, scan func(rows) error, args ...any) error {
+	tx, ok := p.q.(pgx.Tx)
+	if !ok {
+		return errors.New("not a transaction")
+	}
+	var batch pgx.Batch
+	batch.Queue("SAVEPOINT lro")
+	batch.Queue(sql, args...)
+	batch.Queue("RELEASE SAVEPOINT lro")
+	results := tx.SendBatch(ctx, &batch)
+	_, err := results.Exec()
+	if err == nil {
+		err = scanAll(results, scan)
+	}
+	if err == nil {
+		_, err = results.Exec()
+	}
+	if err = cmp.Or(err, results.Close()); err != nil {
+		_, _ = exec(context.WithoutCancel(ctx), p, "ROLLBACK TO SAVEPOINT lro") // the error is what the caller needs
+		_, _ = exec(context.WithoutCancel(ctx), p, "RELEASE SAVEPOINT lro")
+	}
+	return err
+}
+
+// scanAll calls scan for each row of a batch's next query.
+func scanAll(results pgx.BatchResults, scan func(rows) error) error {
+	r, err := results.Query()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for r.Next() {
+		if err := scan(r); err != nil {
+			return err
+		}
+	}
+	r.Close()
+	return r.Err()
 }
 
 // savepoint runs f so that the transaction can be used whatever f meets, and

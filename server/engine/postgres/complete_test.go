@@ -1,0 +1,123 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// trips counts what goes to the server: queries and batches.
+type trips struct{ n atomic.Int64 }
+
+func (c *trips) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	c.n.Add(1)
+	return ctx
+}
+
+func (c *trips) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	c.n.Add(1)
+	return ctx
+}
+
+func (*trips) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData)     {}
+func (*trips) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+func (*trips) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}
+
+// TestCompleteOnce: an operation that its handler ends in a transaction costs one
+// trip to the server beside the begin and the commit, and nothing once the handler
+// has returned.
+func TestCompleteOnce(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{Lease: testLease})
+	e := s.open(t)
+	config := e.pool.Config()
+	var counted trips
+	config.ConnConfig.Tracer = &counted
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	took := make(chan int64, 1)
+	work(t, e, func(ctx context.Context, a engine.Attempt) engine.Outcome {
+		before := counted.n.Load()
+		tx, err := pool.Begin(ctx)
+		if err == nil {
+			_, err = e.Complete(WithTx(ctx, tx), a.Record().Lease(), engine.Completion{Response: text("inside")})
+		}
+		if err == nil {
+			err = tx.Commit(ctx)
+		}
+		if err != nil {
+			t.Errorf("complete = %v", err)
+		}
+		took <- counted.n.Load() - before
+		return engine.Outcome{Response: text("dropped")}
+	})
+	rec := mustStart(t, e, engine.Spec{Metadata: text("metadata")})
+	end, err := e.Wait(t.Context(), rec.Name)
+	if err != nil || end.State != engine.Succeeded || end.Response.String() != text("inside").String() || end.Metadata.String() != text("metadata").String() {
+		t.Errorf("Wait() = %v, %v; want the response of Complete, and the metadata", end, err)
+	}
+	if got := <-took; got > 3 {
+		t.Errorf("begin, Complete and commit took %d trips to the server, want 3", got)
+	}
+}
+
+// TestCompleteRolledBack: an operation still runs whose end was rolled back, even
+// where Committed is called by mistake.
+func TestCompleteRolledBack(t *testing.T) {
+	t.Parallel()
+	eachDriver(t, func(t *testing.T, _ *store, e *Engine, begin func() transaction) {
+		work(t, e, func(ctx context.Context, a engine.Attempt) engine.Outcome {
+			tx := begin()
+			in := tx.join(ctx)
+			if _, err := e.Complete(in, a.Record().Lease(), engine.Completion{Response: text("rolled back")}); err != nil {
+				t.Errorf("Complete() = %v", err)
+			}
+			if err := tx.rollback(); err != nil {
+				t.Error(err)
+			}
+			e.Committed(in)
+			return engine.Outcome{Response: text("returned")}
+		})
+		rec := mustStart(t, e, engine.Spec{})
+		end, err := e.Wait(t.Context(), rec.Name)
+		if err != nil || end.Response.String() != text("returned").String() {
+			t.Errorf("Wait() = %v, %v; want what the handler returned", end, err)
+		}
+	})
+}
+
+// TestCompleteFenced: a transaction can still be used after the end of another
+// attempt's operation was refused in it.
+func TestCompleteFenced(t *testing.T) {
+	t.Parallel()
+	eachDriver(t, func(t *testing.T, _ *store, e *Engine, begin func() transaction) {
+		refused := make(chan error, 1)
+		work(t, e, func(ctx context.Context, a engine.Attempt) engine.Outcome {
+			lease := a.Record().Lease()
+			lease.Fence--
+			tx := begin()
+			_, err := e.Complete(tx.join(ctx), lease, engine.Completion{Response: text("late")})
+			refused <- err
+			if err := errors.Join(tx.exec(ctx, "SELECT 1"), tx.commit()); err != nil {
+				t.Errorf("transaction after a refusal = %v", err)
+			}
+			return engine.Outcome{Response: text("returned")}
+		})
+		rec := mustStart(t, e, engine.Spec{})
+		if end, err := e.Wait(t.Context(), rec.Name); err != nil || end.Response.String() != text("returned").String() {
+			t.Errorf("Wait() = %v, %v; want what the handler returned", end, err)
+		}
+		if err := <-refused; !errors.Is(err, engine.ErrFenced) {
+			t.Errorf("Complete() with an earlier lease = %v, want %v", err, engine.ErrFenced)
+		}
+	})
+}
