@@ -31,7 +31,7 @@ var directions = []direction{
 	{"lrootel", []string{"."}, "telemetry sits on the observer hook"},
 	{"server", []string{"server/engine"}, "the service knows an engine only by its contract"},
 	{"server/guard", nil, "limits any server, not only one of operations"},
-	{"server/serverotel", []string{"server"}, "telemetry sits on the observer hook"},
+	{"server/serverotel", []string{"server", "server/engine"}, "telemetry sits on the observer hook, and reads what engines measure"},
 	{"server/servertest", []string{".", "server", "server/engine/sqlite"}, "a test wants a client of a server on a real engine, and programs do not link it"},
 	{"server/engine", nil, "the contract has no implementation"},
 	{"server/engine/enginetest", []string{"server/engine", "internal/oracle"}, "the suite must fit every engine"},

@@ -81,3 +81,42 @@ const (
 	EventCancelRequested EventType = "cancel_requested"
 	EventEnded           EventType = "ended"
 )
+
+// Meter is an engine that measures itself.
+type Meter interface {
+	// Metrics returns what the engine has measured. It may read the store, and is
+	// meant to be called as often as metrics are collected: every few seconds.
+	Metrics(ctx context.Context) (Metrics, error)
+}
+
+// Metrics are measurements of an engine. Those of the store are the same in all
+// processes that share it; the others are of the engine's process.
+type Metrics struct {
+	// Queues are the PENDING operations that may run now, by kind. Kinds without
+	// one are left out. Of the store.
+	Queues map[string]QueueMetrics
+	// DeadRows are the rows that the store has yet to clean up, by table; about as
+	// many. Nil where there is no such thing. Of the store.
+	DeadRows map[string]int64
+
+	// Claims are the calls that claimed operations, also those that found none.
+	Claims CallMetrics
+	// Renewals are the renewals of this process's lease that succeeded, and
+	// FailedRenewals those that did not.
+	Renewals       CallMetrics
+	FailedRenewals int64
+	// Connections are those to the store, by what they do: "used" or "idle".
+	Connections map[string]int64
+}
+
+// QueueMetrics are of operations that wait for an attempt.
+type QueueMetrics struct {
+	Depth int64
+	Age   time.Duration // how long the oldest has waited
+}
+
+// CallMetrics are of calls since the engine was opened.
+type CallMetrics struct {
+	Count int64
+	Time  time.Duration // of all together
+}

@@ -36,4 +36,18 @@
 //	                                                      ignored its deadline; lro.kind
 //
 // What the engine decides alone is not among it; see [server.Observer].
+//
+// [ObserveEngine] adds what an engine measures, where it does, such as that on
+// PostgreSQL. It is read when metrics are collected. Queues and dead rows are the
+// same in all processes of a store: take their maximum, and not their sum.
+//
+//	lro.engine.queue.depth            {operation}   gauge    PENDING operations that may run; lro.kind
+//	lro.engine.queue.age              s             gauge    how long the oldest has waited; lro.kind
+//	lro.engine.claims                 {claim}       counter  calls that claim operations
+//	lro.engine.claim.time             s             counter  time that they took
+//	lro.engine.lease_renewals         {renewal}     counter  renewals of the process's lease
+//	lro.engine.lease_renewal.time     s             counter  time that they took
+//	lro.engine.failed_lease_renewals  {renewal}     counter  those that failed
+//	lro.engine.dead_rows              {row}         gauge    rows to be cleaned up, about; db.collection.name
+//	lro.engine.connections            {connection}  gauge    connections to the store; db.client.connection.state: used, idle
 package serverotel

@@ -136,6 +136,7 @@ func (e *Engine) claim(ctx context.Context, w *worker, want int, kinds []string,
 	var claimed []*row
 	var last int64
 	var due float64
+	begin := time.Now()
 	err = e.planned(ctx, func(q querier) error {
 		claimed = nil
 		err := each(ctx, q, e.sql.claim, func(s rows) error {
@@ -155,6 +156,7 @@ func (e *Engine) claim(ctx context.Context, w *worker, want int, kinds []string,
 		return 0, 0, err
 	}
 	now := time.Now()
+	e.measured.claimed(now.Sub(begin))
 	changes := make([]news, len(claimed))
 	for i, r := range claimed {
 		changes[i] = news{seq: r.seq, lives: true, own: true}

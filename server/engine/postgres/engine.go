@@ -29,11 +29,12 @@ type Engine struct {
 	gets   *merger[int64, *row]
 	ends   *merger[endCall, bool]
 
-	process *process
-	news    *notifier
-	waits   enginekit.Waits[int64]
-	polled  polled
-	feed    enginekit.Feed // what is sent is sent under mu, so that changes come in their order
+	measured measured
+	process  *process
+	news     *notifier
+	waits    enginekit.Waits[int64]
+	polled   polled
+	feed     enginekit.Feed // what is sent is sent under mu, so that changes come in their order
 
 	mu       sync.Mutex
 	closed   bool

@@ -82,6 +82,7 @@ func (p *process) renew(ctx context.Context) {
 		n, err = exec(ctx, q, p.e.sql.renew, owner, p.e.opts.Lease.Microseconds())
 		return err
 	})
+	p.e.measured.renewed(time.Since(begin), err == nil && n > 0)
 	switch {
 	case err == nil && n > 0:
 		p.set(owner, owner, begin.Add(p.e.opts.Lease))

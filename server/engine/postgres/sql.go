@@ -98,7 +98,7 @@ type statements struct {
 	deadProcs, lockDead, owned,
 	endedLeases, nextEvents string
 	expire            string
-	counts            string
+	counts, queues    string
 	newest, revisions string
 	secret            string
 }
@@ -228,6 +228,8 @@ RETURNING l.seq, l.revision`,
 			) SELECT ` + rowColumns + ` FROM o LEFT JOIN {live} l ON l.seq = o.seq`,
 		counts: `SELECT kind, CASE WHEN owner IS NULL THEN 1 ELSE 2 END, count(*) FROM {live} WHERE NOT hidden GROUP BY 1, 2
 			UNION ALL SELECT kind, state, count(*) FROM {op} WHERE state IS NOT NULL GROUP BY 1, 2`,
+		queues: `SELECT kind, count(*), greatest(0, extract(epoch FROM statement_timestamp() - min(coalesce(due, update_time))))::float8
+			FROM {live} WHERE owner IS NULL AND NOT hidden AND (due IS NULL OR due <= statement_timestamp()) GROUP BY kind`,
 		newest:    `SELECT seq FROM {op} WHERE seq > $1::bigint ORDER BY seq DESC LIMIT $2::integer`,
 		revisions: `SELECT seq, revision FROM {live} WHERE NOT hidden`,
 		secret:    `SELECT value FROM {secret} WHERE name = $1::text`,
@@ -243,6 +245,6 @@ func (s *statements) all() []*string {
 	return []*string{
 		&s.start, &s.startGroup, &s.byRequestKey, &s.get, &s.getMany, &s.lock, &s.claim, &s.claimInfo, &s.end, &s.endOne,
 		&s.dropLive, &s.updateLive, &s.hide, &s.remove, &s.progress, &s.watch, &s.mine, &s.join, &s.renew, &s.leave, &s.expireProc,
-		&s.deadProcs, &s.lockDead, &s.owned, &s.endedLeases, &s.nextEvents, &s.expire, &s.counts, &s.secret, &s.newest, &s.revisions,
+		&s.deadProcs, &s.lockDead, &s.owned, &s.endedLeases, &s.nextEvents, &s.expire, &s.counts, &s.queues, &s.secret, &s.newest, &s.revisions,
 	}
 }
