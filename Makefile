@@ -75,6 +75,10 @@ test-postgres: install-postgres install-postgres-faults ## test what runs on Pos
 	LRO_POSTGRES=$${CI:+1} go test -race -count=1 ./internal/pgtest ./server/engine/postgres
 	LRO_POSTGRES=$${CI:+1} go test -race -count=1 -parallel=2 -timeout=0 ./server/engine/postgres/internal/faulttest -fault-rounds=$(FAULT_ROUNDS) -kill-rounds=$(KILL_ROUNDS) -simulation-lanes=2
 
+.PHONY: demo-postgres
+demo-postgres: install-postgres ## kill one of three workers under 50 operations on PostgreSQL, and show what became of them
+	go run ./internal/killdemo/postgres
+
 # One package at a time: they start a Temporal service and workers each. Their
 # processes are copies of the test binary, so the race detector sees them too.
 .PHONY: test-temporal

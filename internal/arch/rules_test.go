@@ -68,6 +68,8 @@ var directions = []direction{
 	{"internal/simulation/future", nil, "has tests only"},
 	{"internal/mutation", nil, "has tests only"},
 	{"internal/transporttest", []string{"."}, "the suite must fit every transport"},
+	{"internal/killdemo", []string{".", "internal/child"}, "shows any engine"},
+	{"internal/killdemo/postgres", []string{"..."}, "a program puts everything together"},
 	{"internal/cli/...", []string{"..."}, "the command puts everything together"},
 	{"cmd/...", []string{"..."}, "a program puts everything together"},
 	{"examples/...", []string{"..."}, "a program puts everything together"},

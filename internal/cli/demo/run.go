@@ -52,7 +52,7 @@ func (o *options) run(ctx context.Context) error {
 	config := host.Config{DB: o.db, Drain: -1, Grace: stopGrace}
 	if pgstore.IsURL(o.db) {
 		config.Engine = func(ctx context.Context, logger *slog.Logger) (server.Engine, error) {
-			return pgstore.Open(ctx, o.db, o.schema, logger)
+			return pgstore.Open(ctx, o.db, o.schema, 0, logger)
 		}
 	}
 	h, err := host.Open(ctx, config)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -58,13 +59,13 @@ func Connect(ctx context.Context, db string) (*pgxpool.Pool, error) {
 }
 
 // Open opens the engine, and makes its schema where there is none. Close closes
-// its connections too.
-func Open(ctx context.Context, db, schema string, logger *slog.Logger) (server.Engine, error) {
+// its connections too. A lease of 0 is the default.
+func Open(ctx context.Context, db, schema string, lease time.Duration, logger *slog.Logger) (server.Engine, error) {
 	pool, err := Connect(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	options := &postgres.Options{Schema: schema, Logger: logger}
+	options := &postgres.Options{Schema: schema, Lease: lease, Logger: logger}
 	eng, err := postgres.Open(ctx, pool, options)
 	if errors.Is(err, postgres.ErrNoSchema) {
 		if _, _, err = postgres.Migrate(ctx, pool, schema); err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -55,6 +56,7 @@ type database struct {
 	db     string
 	schema string
 	role   string
+	lease  time.Duration
 }
 
 func (f *database) Help() Help {
@@ -84,11 +86,15 @@ func (f *database) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.db, "db", "lro.db", "`FILE` for the records, made where there is none, or the URL of a PostgreSQL database, postgres://user@host/name")
 	flags.StringVar(&f.schema, "schema", postgres.DefaultSchema, "keep them in the schema `NAME` of a PostgreSQL database")
 	flags.StringVar(&f.role, "role", "all", "`ROLE` of this process on a PostgreSQL database: server answers callers, worker runs operations, all does both")
+	flags.DurationVar(&f.lease, "lease", 10*time.Second, "on a PostgreSQL database, let others run the operations of a process that was not heard of for `DURATION`")
 }
 
 func (f *database) Configure(c *host.Config) error {
 	if _, ok := Roles[f.role]; !ok {
 		return fmt.Errorf("--role %q: must be all, server or worker", f.role)
+	}
+	if f.lease < postgres.MinLease {
+		return fmt.Errorf("--lease %v: must be at least %v", f.lease, postgres.MinLease)
 	}
 	if !pgstore.IsURL(f.db) {
 		if f.Role() != Everything {
@@ -98,7 +104,7 @@ func (f *database) Configure(c *host.Config) error {
 		return nil
 	}
 	c.Engine = func(ctx context.Context, logger *slog.Logger) (server.Engine, error) {
-		return pgstore.Open(ctx, f.db, f.schema, logger)
+		return pgstore.Open(ctx, f.db, f.schema, f.lease, logger)
 	}
 	return pgstore.Check(f.db)
 }

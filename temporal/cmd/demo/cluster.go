@@ -7,15 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
-	"github.com/go-lro/lro/internal/child"
+	"github.com/go-lro/lro/internal/killdemo"
 	"github.com/go-lro/lro/temporal/internal/backend"
 	"github.com/go-lro/lro/temporal/internal/observe"
 )
@@ -24,22 +23,9 @@ const namespace = "default"
 
 // cluster is the processes of the demonstration.
 type cluster struct {
-	begin    time.Time
+	killdemo.Cluster
 	temporal *backend.Temporal
 	client   client.Client // of Temporal
-	servers  []*server
-	workers  []*worker
-}
-
-type server struct {
-	name    string
-	process *child.Process
-	conn    *grpc.ClientConn
-}
-
-type worker struct {
-	name    string
-	process *child.Process
 }
 
 func startCluster(ctx context.Context, lease time.Duration) (_ *cluster, err error) {
@@ -75,45 +61,14 @@ func startCluster(ctx context.Context, lease time.Duration) (_ *cluster, err err
 		return nil, err
 	}
 	fmt.Printf("Temporal at %s\n", c.temporal.HostPort())
-	serve := func(match func(string) (string, bool), flags ...string) (*child.Process, string, error) {
-		return child.Start(ctx, exec.Command(command, append([]string{"serve",
-			"--temporal", c.temporal.HostPort(), "--lease", lease.String()}, flags...)...), match)
-	}
-	for _, name := range []string{"s1", "s2"} {
-		process, rest, err := serve(child.Prefix("serving operations on "), "--role", "server", "--listen", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		address, _, _ := strings.Cut(rest, ",")
-		s := &server{name: name, process: process}
-		c.servers = append(c.servers, s)
-		if s.conn, err = grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
-			return nil, err
-		}
-		fmt.Printf("server %s at %s\n", name, address)
-	}
-	for _, name := range []string{"w1", "w2", "w3"} {
-		process, _, err := serve(child.Prefix("running operations"), "--role", "worker", "--concurrency", "20")
-		if err != nil {
-			return nil, err
-		}
-		c.workers = append(c.workers, &worker{name, process})
-		fmt.Printf("worker %s is process %d\n", name, process.PID())
-	}
-	c.begin = time.Now()
-	return c, nil
+	c.Holders = c.holders
+	return c, c.Start(ctx, func(flags ...string) *exec.Cmd {
+		return exec.Command(command, append([]string{"serve", "--temporal", c.temporal.HostPort(), "--lease", lease.String()}, flags...)...)
+	})
 }
 
 func (c *cluster) close() {
-	for _, w := range c.workers {
-		w.process.Kill()
-	}
-	for _, s := range c.servers {
-		if s.conn != nil {
-			s.conn.Close()
-		}
-		s.process.Kill()
-	}
+	c.Cluster.Close()
 	if c.client != nil {
 		c.client.Close()
 	}
@@ -122,12 +77,23 @@ func (c *cluster) close() {
 	}
 }
 
-// workerName returns the name of the worker with an identity.
-func (c *cluster) workerName(identity string) string {
-	for _, w := range c.workers {
-		if observe.Identity(w.process.PID()) == identity {
-			return w.name
-		}
+// holders returns who runs which operation at the moment.
+func (c *cluster) holders(ctx context.Context) (map[string]killdemo.Holder, error) {
+	found, err := observe.Holders(ctx, c.client.WorkflowService(), namespace, "simulate")
+	if err != nil {
+		return nil, err
 	}
-	return identity
+	all := make(map[string]killdemo.Holder)
+	for name, h := range found {
+		if h.Worker == "" {
+			continue
+		}
+		// An identity begins with the process.
+		pid, err := strconv.Atoi(h.Worker[:max(strings.Index(h.Worker, "@"), 0)])
+		if err != nil {
+			return nil, fmt.Errorf("identity %q of a worker: %w", h.Worker, err)
+		}
+		all[name] = killdemo.Holder{PID: pid, Attempt: h.Attempt}
+	}
+	return all, nil
 }

@@ -6,29 +6,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
+
+	"github.com/go-lro/lro/internal/killdemo"
 )
 
-// options are the flags.
-type options struct {
-	operations int
-	takes      time.Duration
-	lease      time.Duration
-	kill       time.Duration
-}
-
 func main() {
-	var o options
-	flag.IntVar(&o.operations, "operations", 50, "start `N` operations")
-	flag.DurationVar(&o.takes, "takes", 6*time.Second, "each takes `DURATION`")
-	flag.DurationVar(&o.lease, "lease", 3*time.Second, "give an operation to another worker when its own was not heard of for `DURATION`")
-	flag.DurationVar(&o.kill, "kill", 4*time.Second, "kill a worker after `DURATION`")
+	var o killdemo.Options
+	o.AddFlags(flag.CommandLine)
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := run(ctx, o)
@@ -39,40 +28,11 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o options) error {
-	c, err := startCluster(ctx, o.lease)
+func run(ctx context.Context, o killdemo.Options) error {
+	c, err := startCluster(ctx, o.Lease)
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	operations, err := c.startOperations(ctx, o)
-	if err != nil {
-		return err
-	}
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	watched := make(chan error, 1)
-	go func() { watched <- c.watch(watching, operations) }()
-
-	killed := make(chan struct{})
-	go func() {
-		defer close(killed)
-		select {
-		case <-time.After(o.kill):
-			fmt.Printf("%5.1fs  kill -9 of worker %s\n", time.Since(c.begin).Seconds(), c.workers[1].name)
-			c.workers[1].process.Kill()
-		case <-watching.Done():
-		}
-	}()
-	err = c.await(ctx, operations)
-	if err == nil {
-		fmt.Printf("%5.1fs  all have ended\n\n", time.Since(c.begin).Seconds())
-		err = ctx.Err()
-	}
-	stop()
-	<-killed
-	if err = errors.Join(err, <-watched); err != nil {
-		return err
-	}
-	return print(os.Stdout, operations)
+	return c.Run(ctx, o)
 }

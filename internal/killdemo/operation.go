@@ -1,4 +1,4 @@
-package main
+package killdemo
 
 import (
 	"context"
@@ -16,7 +16,6 @@ import (
 
 	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/lropb"
-	"github.com/go-lro/lro/temporal/internal/observe"
 )
 
 // simulate is what a start of the kind simulate returns.
@@ -33,8 +32,8 @@ type operation struct {
 }
 
 // startOperations starts them through both servers in turn.
-func (c *cluster) startOperations(ctx context.Context, o options) ([]*operation, error) {
-	req, err := anypb.New(&lropb.SimulateRequest{Duration: durationpb.New(o.takes), Steps: 60})
+func (c *Cluster) startOperations(ctx context.Context, o Options) ([]*operation, error) {
+	req, err := anypb.New(&lropb.SimulateRequest{Duration: durationpb.New(o.Takes), Steps: 60})
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +42,7 @@ func (c *cluster) startOperations(ctx context.Context, o options) ([]*operation,
 		clients = append(clients, lro.NewClientConn(s.conn))
 	}
 	var all []*operation
-	for i := range o.operations {
+	for i := range o.Operations {
 		via := c.servers[i%len(c.servers)]
 		started, err := lropb.NewStarterClient(via.conn).StartOperation(ctx, &lropb.StartOperationRequest{Kind: "simulate", Request: req})
 		if err != nil {
@@ -55,12 +54,12 @@ func (c *cluster) startOperations(ctx context.Context, o options) ([]*operation,
 		}
 		all = append(all, &operation{Operation: op, via: via, runs: make(map[int32]string)})
 	}
-	fmt.Printf("%5.1fs  started %d operations of %v each\n", time.Since(c.begin).Seconds(), len(all), o.takes)
+	fmt.Printf("%5.1fs  started %d operations of %v each\n", time.Since(c.begin).Seconds(), len(all), o.Takes)
 	return all, nil
 }
 
 // watch notes who runs the operations, until ctx ends and once more.
-func (c *cluster) watch(ctx context.Context, all []*operation) error {
+func (c *Cluster) watch(ctx context.Context, all []*operation) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for last := false; !last; {
@@ -69,14 +68,14 @@ func (c *cluster) watch(ctx context.Context, all []*operation) error {
 			last = true
 		case <-tick.C:
 		}
-		holders, err := observe.Holders(context.WithoutCancel(ctx), c.client.WorkflowService(), namespace, "simulate")
+		holders, err := c.Holders(context.WithoutCancel(ctx))
 		if err != nil {
 			return err
 		}
 		for _, op := range all {
-			if h := holders[op.Name()]; h.Worker != "" {
+			if h, ok := holders[op.Name()]; ok {
 				op.mu.Lock()
-				op.runs[h.Attempt] = c.workerName(h.Worker)
+				op.runs[h.Attempt] = c.workerName(h.PID)
 				op.mu.Unlock()
 			}
 		}
@@ -85,7 +84,7 @@ func (c *cluster) watch(ctx context.Context, all []*operation) error {
 }
 
 // await waits for all operations.
-func (c *cluster) await(ctx context.Context, all []*operation) error {
+func (c *Cluster) await(ctx context.Context, all []*operation) error {
 	var waits sync.WaitGroup
 	for _, op := range all {
 		waits.Go(func() { _, op.err = op.Wait(ctx) })
