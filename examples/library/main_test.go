@@ -25,6 +25,7 @@ import (
 	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/examples/library/librarypb"
 	"github.com/go-lro/lro/internal/leak"
+	"github.com/go-lro/lro/internal/pgtest"
 	"github.com/go-lro/lro/lrohttp"
 )
 
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	leak.Main(m)
+	leak.Main(pgtest.Shared(m))
 }
 
 // start serves a library until stop is called.
