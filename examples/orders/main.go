@@ -34,7 +34,6 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("orders at http://%s/orders, their operations at %s\n", web.Addr(), listener.Addr())
 	if err := run(ctx, os.Getenv("DATABASE_URL"), web, listener); err != nil {
 		log.Fatal(err)
 	}
@@ -71,6 +70,7 @@ func run(ctx context.Context, url string, web, listener net.Listener) (err error
 	}
 	grpcServer := grpc.NewServer()
 	s.operations.Register(grpcServer)
+	fmt.Printf("orders at http://%s/orders, their operations at %s\n", web.Addr(), listener.Addr())
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /orders", s.order)
 	return s.operations.Serve(ctx, grpcServer, listener, server.HTTP(&http.Server{Handler: mux}, web))

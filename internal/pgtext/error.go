@@ -23,6 +23,11 @@ func Error(err error) error {
 			lines = append(lines, line)
 		}
 	}
+	// With sslmode=prefer, what was tried next is the reason.
+	rest := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return strings.HasSuffix(line, "server refused TLS connection") })
+	if len(rest) > 1 {
+		lines = rest
+	}
 	return oneLine{err, strings.ReplaceAll(strings.Join(lines, "; "), ":; ", ": ")}
 }
 

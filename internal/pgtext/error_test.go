@@ -27,6 +27,14 @@ func TestError(t *testing.T) {
 	if _, ok := errors.AsType[*pgconn.ConnectError](got); !ok || errors.Is(got, context.Canceled) {
 		t.Errorf("Error() = %#v, want an error that wraps the one before", got)
 	}
+	refused := errors.New("failed to connect to `user=u`:\n\tx: tls error: server refused TLS connection\n\tx: failed SASL auth\n")
+	if got := Error(refused).Error(); got != "failed to connect to `user=u`: x: failed SASL auth" {
+		t.Errorf("Error(%q) = %q, want the reason alone", refused, got)
+	}
+	required := errors.New("failed to connect to `user=u`:\n\tx: tls error: server refused TLS connection\n")
+	if got := Error(required).Error(); got != "failed to connect to `user=u`: x: tls error: server refused TLS connection" {
+		t.Errorf("Error(%q) = %q, want it on one line", required, got)
+	}
 	twice := errors.Join(io.EOF, io.EOF)
 	if got := Error(twice); got.Error() != "EOF" || !errors.Is(got, io.EOF) {
 		t.Errorf("Error(%q) = %q, want EOF", twice, got)
