@@ -132,6 +132,14 @@ MUTANTS ?= .
 mutants: ## have the simulation find the bugs in internal/simulation/testdata/mutants that match MUTANTS (.)
 	GOMAXPROCS=1 go test ./internal/simulation -count=1 -run='^TestMutants$$' -mutants='$(MUTANTS)' -timeout=0 -v
 
+CALLERS  ?= 64,256,1000
+LOAD_FOR ?= 10m
+
+.PHONY: load
+load: ## put CALLERS (64,256,1000) on the engines on SQLite and PostgreSQL for LOAD_FOR (10m) each
+	LRO_POSTGRES=1 go test ./server/engine/sqlite ./server/engine/postgres -p=1 -count=1 -run='^TestLoad$$' -timeout=0 -v \
+		-load.callers=$(CALLERS) -load.for=$(LOAD_FOR) | grep -v '^ *\(===\|--- PASS\)'
+
 SAMPLE ?= 300
 
 .PHONY: mutation

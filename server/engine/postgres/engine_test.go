@@ -11,6 +11,7 @@ import (
 	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/internal/leak"
 	"github.com/go-lro/lro/internal/pgtest"
+	"github.com/go-lro/lro/internal/simulation"
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
 	"github.com/go-lro/lro/server/engine/enginetest"
@@ -34,6 +35,12 @@ func TestEngine(t *testing.T) {
 		Delay:  time.Second,
 		Traits: traits,
 	})
+}
+
+// TestLoad puts callers on an engine; see [simulation.Load].
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	simulation.Load(t, func() engine.Engine { return newStore(t, &Options{Lease: testLease}).Open(t) })
 }
 
 // TestEnginePollOnly does without LISTEN.

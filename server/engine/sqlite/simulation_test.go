@@ -19,6 +19,12 @@ func TestSimulation(t *testing.T) {
 	simulation.Run(t, "sqlite", simulation.Factory{New: newFaultStore})
 }
 
+// TestLoad puts callers on an engine; see [simulation.Load].
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	simulation.Load(t, func() engine.Engine { return mustOpen(t, filepath.Join(t.TempDir(), "operations.db"), nil) })
+}
+
 // faultStore is a database on a file system with faults.
 type faultStore struct {
 	t        testing.TB

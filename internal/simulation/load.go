@@ -1,0 +1,216 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/server/engine"
+)
+
+// Flags of the tests that call [Load].
+var (
+	callersFlag = flag.String("load.callers", "", "the `numbers` of callers, one load after another; empty skips the test")
+	loadForFlag = flag.Duration("load.for", 10*time.Minute, "how long each load lasts")
+)
+
+const (
+	loadSamples = 20      // of memory and goroutines, over a load
+	heapSlack   = 8 << 20 // bytes by which the heap may differ between two samples of the same load
+)
+
+// Load puts callers on the engine that open returns: each starts an operation, waits for its end and
+// deletes it, over and over. It logs how many a second, how long they took, and
+// fails t when the heap or the number of goroutines grows meanwhile.
+func Load(t *testing.T, open func() engine.Engine) {
+	t.Helper()
+	if *callersFlag == "" {
+		t.Skip("SKIPPED: run make load")
+	}
+	numbers, err := parseNumbers(*callersFlag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := open()
+	for _, n := range numbers {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			l := &load{kind: server.Kind[text, text, details]{Name: "load"}}
+			l.server, err = server.New(e, server.Config{PageKey: pageKey}, l.kind.Handle(
+				func(_ context.Context, _ *server.Task[details], req text) (text, error) { return req, nil }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.run(t, n)
+		})
+	}
+}
+
+type load struct {
+	kind   server.Kind[text, text, details]
+	server *server.Server
+
+	mu    sync.Mutex
+	took  [buckets]int // operations by how long they took
+	done  int
+	wrong error
+}
+
+func (l *load) run(t *testing.T, callers int) {
+	ctx, stop := context.WithTimeout(t.Context(), *loadForFlag)
+	defer stop()
+	var working, calling sync.WaitGroup
+	working.Go(func() {
+		if err := l.server.Serve(context.WithoutCancel(ctx), nil, nil); err != nil {
+			t.Errorf("Serve() = %v", err)
+		}
+	})
+	began := time.Now()
+	for range callers {
+		calling.Go(func() {
+			for ctx.Err() == nil {
+				if err := l.one(); err != nil {
+					l.mu.Lock()
+					l.wrong = err
+					l.mu.Unlock()
+					return
+				}
+			}
+		})
+	}
+	samples := sample(ctx)
+	calling.Wait()
+	took := time.Since(began)
+	if err := l.server.Shutdown(context.WithoutCancel(ctx)); err != nil {
+		t.Errorf("Shutdown() = %v", err)
+	}
+	working.Wait()
+	if l.wrong != nil {
+		t.Errorf("a call failed: %v", l.wrong)
+	}
+	t.Logf("%d callers, %v: %d operations, %.0f/s; from the start to the end of one p50 %v, p99 %v, p99.9 %v, worst %v", callers,
+		took.Round(time.Second), l.done, float64(l.done)/took.Seconds(), l.within(0.5), l.within(0.99), l.within(0.999), l.within(1))
+	for i, s := range samples {
+		if i%5 == 0 || i == len(samples)-1 {
+			t.Logf("after %v: heap %.1f MB, %d goroutines", s.at.Round(time.Second), float64(s.heap)/1e6, s.goroutines)
+		}
+	}
+	if err := flat(samples); err != nil {
+		t.Error(err)
+	}
+}
+
+// Durations are counted in buckets, each 5 % longer than the one before, from
+// 10 µs: what a load keeps of its operations must not grow.
+const (
+	buckets      = 400
+	firstBucket  = 10 * time.Microsecond
+	bucketGrowth = 1.05
+)
+
+func bucketOf(d time.Duration) int {
+	n := math.Log(float64(d)/float64(firstBucket)) / math.Log(bucketGrowth)
+	return min(max(int(n), 0), buckets-1)
+}
+
+// within returns how long a share of the operations took at most, to 5 %.
+func (l *load) within(share float64) time.Duration {
+	left := int(math.Ceil(share * float64(l.done)))
+	for i, n := range l.took {
+		if left -= n; left <= 0 {
+			return time.Duration(float64(firstBucket) * math.Pow(bucketGrowth, float64(i+1))).Round(10 * time.Microsecond)
+		}
+	}
+	return 0
+}
+
+// one starts an operation, waits for its end and deletes it.
+func (l *load) one() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	began := time.Now()
+	op, err := l.kind.Start(ctx, l.server, wrapperspb.String(strings.Repeat("x", 100)), nil)
+	if err != nil {
+		return err
+	}
+	calls := l.server.Operations()
+	for !op.GetDone() {
+		op, err = calls.WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: op.GetName(), Timeout: durationpb.New(time.Minute)})
+		if err != nil {
+			return err
+		}
+	}
+	took := time.Since(began)
+	if op.GetResponse() == nil {
+		return fmt.Errorf("operation %q has failed: %v", op.GetName(), op.GetError())
+	}
+	l.mu.Lock()
+	l.took[bucketOf(took)]++
+	l.done++
+	l.mu.Unlock()
+	_, err = calls.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: op.GetName()})
+	return err
+}
+
+// usage is what a process uses at a time of its load.
+type usage struct {
+	at         time.Duration
+	heap       uint64 // bytes, after a collection
+	goroutines int
+}
+
+// sample looks at the process while ctx lasts.
+func sample(ctx context.Context) (all []usage) {
+	began := time.Now()
+	ticker := time.NewTicker(max(*loadForFlag/loadSamples, time.Millisecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return all
+		case <-ticker.C:
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			all = append(all, usage{time.Since(began), m.HeapAlloc, runtime.NumGoroutine()})
+		}
+	}
+}
+
+// flat returns an error when the least heap or goroutines of the last quarter are
+// more than those of the second one: a call that happens to be under way is no
+// growth. The first quarter is for caches to fill.
+func flat(samples []usage) error {
+	if len(samples) < 8 {
+		return nil // too short to tell
+	}
+	quarter := len(samples) / 4
+	least := func(part []usage) usage {
+		u := part[0]
+		for _, s := range part {
+			u.heap, u.goroutines = min(u.heap, s.heap), min(u.goroutines, s.goroutines)
+		}
+		return u
+	}
+	before, after := least(samples[quarter:2*quarter]), least(samples[len(samples)-quarter:])
+	var errs []error
+	if after.heap > before.heap+before.heap/4+heapSlack {
+		errs = append(errs, fmt.Errorf("the heap grows: %d bytes, then %d", before.heap, after.heap))
+	}
+	if after.goroutines > before.goroutines+before.goroutines/4+10 {
+		errs = append(errs, fmt.Errorf("goroutines grow: %d, then %d", before.goroutines, after.goroutines))
+	}
+	return errors.Join(errs...)
+}
