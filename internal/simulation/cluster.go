@@ -294,14 +294,16 @@ func (c *cluster) settle(names []string) {
 	c.w.actors.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	for _, name := range names {
-		for ctx.Err() == nil {
+	// A start without an answer becomes known when its attempt begins.
+	for done := 0; done < len(names) && ctx.Err() == nil; names = c.w.names() {
+		done = 0
+		for _, name := range names {
 			op, err := c.server.Operations().GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
 			if op.GetDone() || status.Code(err) == codes.NotFound {
-				break
+				done++
 			}
-			_ = pause.For(ctx, 50*time.Millisecond)
 		}
+		_ = pause.For(ctx, 50*time.Millisecond)
 	}
 }
 
