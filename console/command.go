@@ -53,7 +53,7 @@ func commandsOf(e Endpoint, name string, running bool) []command {
 			at += " --plaintext"
 		}
 	}
-	commands := []command{{"Look at it", "lro get " + at + " " + quoted}}
+	commands := []command{{"View it", "lro get " + at + " " + quoted}}
 	if running {
 		commands = append(commands,
 			command{"Wait for its end", "lro wait " + at + " " + quoted},

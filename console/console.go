@@ -73,7 +73,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header())
 	if !h.knownHost(r) {
 		h.config.Logger.WarnContext(r.Context(), "request for another host", "host", r.Host)
-		http.Error(w, "This console is not known under that host name.", http.StatusForbidden)
+		http.Error(w, "This console does not answer to that host name.", http.StatusForbidden)
 		return
 	}
 	if err := h.origins.Check(r); err != nil {
@@ -90,7 +90,7 @@ func (h *Handler) serveNothing(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		h.serveProblem(w, r, problem{Status: http.StatusMethodNotAllowed, Title: "Nothing is done here", Text: "This address can only be read."})
+		h.serveProblem(w, r, problem{Status: http.StatusMethodNotAllowed, Title: "Only reading is possible here", Text: "This address can only be read."})
 		return
 	}
 	h.serveProblem(w, r, problem{Status: http.StatusNotFound, Title: "No such page", Text: "There is nothing at this address."})

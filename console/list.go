@@ -246,21 +246,21 @@ func countsNote(err error) string {
 	case err == nil:
 		return ""
 	case errors.Is(err, errors.ErrUnsupported):
-		return "This service does not count its operations, so the tabs are without numbers."
+		return "This service does not count its operations, so the tabs have no numbers."
 	case status.Code(err) == codes.PermissionDenied:
-		return "You may not see how many operations there are, so the tabs are without numbers."
+		return "You may not see how many operations there are, so the tabs have no numbers."
 	}
-	return "The operations could not be counted just now, so the tabs are without numbers."
+	return "The operations could not be counted just now, so the tabs have no numbers."
 }
 
 // notes tell what the source cannot give for any list.
 func (h *Handler) notes(ctx context.Context, states bool) []string {
 	var notes []string
 	if !h.watches(ctx) {
-		notes = append(notes, "This service has no change feed, so the page asks again every "+pace(h.config.Poll)+" or less often.")
+		notes = append(notes, "This service has no change feed, so the page polls it every "+pace(h.config.Poll)+" or less often.")
 	}
 	if !states {
-		notes = append(notes, "This service does not filter by state, so the tabs tell apart only what is done and what is not.")
+		notes = append(notes, "This service does not filter by state, so the tabs only distinguish done and not done.")
 	}
 	return notes
 }

@@ -117,7 +117,7 @@ func TestListWithoutCapabilities(t *testing.T) {
 	t.Parallel()
 	src := &plainSource{ops: many(t, 1)}
 	_, page := get(t, newHandler(t, src, Config{}), "/")
-	wantIn(t, "the list", page, "no change feed, so the page asks again every 2 s", "does not count", "does not filter by state", ">Not done<", ">Done<")
+	wantIn(t, "the list", page, "no change feed, so the page polls it every 2 s", "does not count", "does not filter by state", ">Not done<", ">Done<")
 	wantNotIn(t, "the list", page, `class="n"`, `href="./?state=running"`, "data-total")
 }
 
@@ -132,10 +132,10 @@ func TestListProblems(t *testing.T) {
 	}{
 		{"unreachable", status.Error(codes.Unavailable, `connection error: desc = "transport: Error while dialing: refused"`), "/", 503,
 			[]string{"cannot be reached", "Error while dialing: refused", "UNAVAILABLE", "data-retry"}},
-		{"cannot list", status.Error(codes.Unimplemented, "no"), "/", 501, []string{"does not offer this", "Open an operation by its name"}},
+		{"cannot list", status.Error(codes.Unimplemented, "no"), "/", 501, []string{"does not support this", "Open an operation by its name"}},
 		{"denied", status.Error(codes.PermissionDenied, "no"), "/", 403, []string{"Not allowed"}},
 		{"secret", fmt.Errorf("password is hunter2"), "/", 500, []string{"Something went wrong"}},
-		{"bad token", nil, "/?token=nonsense", 400, []string{"This page of the list is not there any more", `href="./"`}},
+		{"bad token", nil, "/?token=nonsense", 400, []string{"This page of the list has expired", `href="./"`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -182,8 +182,8 @@ func TestListEmpty(t *testing.T) {
 	h := newHandler(t, &fullSource{}, Config{})
 	for target, want := range map[string]string{
 		"/":                "There are no operations yet",
-		"/?filter=x":       "No operation is like this",
-		"/?state=failed":   "No operation is like this",
+		"/?filter=x":       "No operations match",
+		"/?state=failed":   "No operations match",
 		"/?token=t5":       "There are no more operations",
 		"/?notice=deleted": "The operation was deleted",
 	} {

@@ -74,7 +74,7 @@ func (h *Handler) serveOperation(w http.ResponseWriter, r *http.Request) {
 
 func noticeOf(key string) string {
 	if key == "cancelled" {
-		return "The operation was asked to stop. It ends when its handler gives way."
+		return "Cancellation was requested. The operation ends when its handler stops."
 	}
 	return ""
 }
@@ -133,7 +133,7 @@ func (h *Handler) operationView(ctx context.Context, r *http.Request, op Operati
 	}
 	switch i := op.Info; {
 	case i == nil:
-		v.RequestNote = "This service does not tell what an operation was asked to do."
+		v.RequestNote = "This service does not show the request of an operation."
 	case i.Request == nil:
 		v.RequestNote = "It was started with an empty request."
 	default:

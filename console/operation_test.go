@@ -45,7 +45,7 @@ func TestOperation(t *testing.T) {
 		"Attempt 1 started", "disk was full", "2.0 s later", "moon_phase", "2 died with their process",
 		"lro get --addr host:443 projects/p/operations/one", "lro wait --addr host:443",
 		"grpcurl -d &#39;{&#34;name&#34;: &#34;projects/p/operations/one&#34;}&#39; host:443 google.longrunning.Operations/GetOperation",
-		`action="cancel"`, `action="delete"`, "It has not ended. Deleting hides it",
+		`action="cancel"`, `action="delete"`, "It is not done. Deleting hides it",
 		"progressPercent", `data-events="events?name=projects%2Fp%2Foperations%2Fone&amp;page=operation"`)
 	wantNotIn(t, "the page", page, "This service")
 }
@@ -80,7 +80,7 @@ func TestOperationFailed(t *testing.T) {
 	_, page := get(t, newHandler(t, &fullSource{plainSource: plainSource{ops: []Operation{op}}}, Config{}), operationURL("operations/one"))
 	wantIn(t, "the page", page,
 		">Failed<", "UNAVAILABLE", "shelf is\nlocked", "SHELF_LOCKED", "east",
-		"library.Unknown", "3 bytes of a type that is not known here", "eHl6", "Nobody will find it")
+		"library.Unknown", "3 bytes of a type that is not known here", "eHl6", "cannot be found any more after this")
 	wantNotIn(t, "the page", page, `action="cancel"`, "lro wait", "lro cancel")
 }
 
@@ -104,7 +104,7 @@ func TestOperationPlain(t *testing.T) {
 	})
 	_, page := get(t, newHandler(t, &plainSource{ops: []Operation{op}}, Config{}), operationURL("operations/one"))
 	wantIn(t, "the page", page,
-		">Succeeded<", "keeps no history", "does not tell what an operation was asked", "no change feed", "59 s",
+		">Succeeded<", "keeps no history", "does not show the request of an operation", "no change feed", "59 s",
 		"Created", "Attempt started", "hello", "lro get --addr HOST:PORT operations/one")
 }
 
@@ -214,7 +214,7 @@ func TestActions(t *testing.T) {
 		}
 	}
 	_, page := get(t, h, "/operation?name=operations%2Fa%26b&notice=cancelled")
-	wantIn(t, "the page after cancel", page, "was asked to stop")
+	wantIn(t, "the page after cancel", page, "Cancellation was requested")
 	if resp := post(t, h, "/cancel", nil); resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("POST /cancel without a name = %d, want 400", resp.StatusCode)
 	}

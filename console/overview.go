@@ -134,14 +134,14 @@ func overviewNotes(s sample, begin time.Time, countErr error) []string {
 	switch {
 	case countErr == nil:
 	case errors.Is(countErr, errors.ErrUnsupported):
-		notes = append(notes, "This service does not count its operations: what runs and waits is counted among those that were read.")
+		notes = append(notes, "This service does not count its operations: running and pending ones are counted among those that were read.")
 	case status.Code(countErr) == codes.PermissionDenied:
-		notes = append(notes, "You may not see how many operations there are: what runs and waits is counted among those that were read.")
+		notes = append(notes, "You may not see how many operations there are: running and pending ones are counted among those that were read.")
 	default:
-		notes = append(notes, "The operations could not be counted just now: what runs and waits is counted among those that were read.")
+		notes = append(notes, "The operations could not be counted just now: running and pending ones are counted among those that were read.")
 	}
 	if !s.whole && !s.oldest.IsZero() && s.oldest.After(begin) {
-		notes = append(notes, "There are more operations in this stretch of time than were read, so the chart begins late and the durations are those of the newest.")
+		notes = append(notes, "There are more operations in this period than were read, so the chart begins late and the durations are those of the newest.")
 	}
 	untimed := 0
 	for _, f := range s.ops {
@@ -150,7 +150,7 @@ func overviewNotes(s sample, begin time.Time, countErr error) []string {
 		}
 	}
 	if untimed > 0 {
-		notes = append(notes, fmt.Sprintf("%s of the operations that ended do not tell when, and are missing in the chart.", count(int64(untimed))))
+		notes = append(notes, fmt.Sprintf("%s of the operations that ended have no end time, and are missing in the chart.", count(int64(untimed))))
 	}
 	return notes
 }
@@ -191,7 +191,7 @@ func tilesOf(loads []kindLoad, buckets []bucket, exact, states bool) []tile {
 		{"succeeded", "Succeeded", count(int64(n[succeeded])), "", link("succeeded")},
 		{"failed", "Failed", count(int64(n[failed])), "", link("failed")},
 		{"cancelled", "Cancelled", count(int64(n[cancelled])), "", link("cancelled")},
-		{"rate", "Success", rate, "of what was not cancelled", ""},
+		{"rate", "Success", rate, "of those not cancelled", ""},
 	}
 }
 
@@ -243,7 +243,7 @@ func timesViews(times []kindTimes, states bool) ([]timesView, int) {
 
 func kindLabel(kind string) string {
 	if kind == "" {
-		return "(not known)"
+		return "(unknown)"
 	}
 	return tree.Line(clip(kind, maxRowText))
 }

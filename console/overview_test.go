@@ -43,7 +43,7 @@ func TestOverview(t *testing.T) {
 		}
 		wantIn(t, "the overview", page,
 			`<span class="value">1,234</span>`, `<span class="value">10</span>`, `<span class="value">90.9 %</span>`,
-			"10 succeeded, 1 failed", "Made of all 12 operations", "6.0 s", "1 min 00 s",
+			"10 succeeded, 1 failed", "From all 12 operations", "6.0 s", "1 min 00 s",
 			`href="./?filter=kind&#43;%3D&#43;%22export%22"`)
 		wantNotIn(t, "the overview", page, "1 h 00 min", "idle", "This service")
 		_, page = get(t, h, "/overview?window=day")
@@ -57,7 +57,7 @@ func TestOverviewWithoutCapabilities(t *testing.T) {
 	op.Info, op.Message.Metadata = nil, nil
 	src := &plainSource{ops: []Operation{running(t, "operations/r", 1), op}}
 	_, page := get(t, newHandler(t, src, Config{}), "/overview")
-	wantIn(t, "the overview", page, "does not count its operations", "1 of the operations that ended do not tell when", `<span class="value">1</span>`)
+	wantIn(t, "the overview", page, "does not count its operations", "1 of the operations that ended have no end time", `<span class="value">1</span>`)
 	wantNotIn(t, "the overview", page, `href="./?filter`, `href="./?state`)
 }
 
@@ -79,7 +79,7 @@ func TestSampleIsBounded(t *testing.T) {
 		op.Info.CreateTime = time.Now()
 	}
 	_, page := get(t, newHandler(t, src, Config{}), "/overview")
-	wantIn(t, "the overview", page, "Made of the newest 5,000 operations", "so the chart begins late")
+	wantIn(t, "the overview", page, "From the newest 5,000 operations", "so the chart begins late")
 	if len(src.queries) != sampleSize/samplePage {
 		t.Errorf("%d calls of List, want %d", len(src.queries), sampleSize/samplePage)
 	}

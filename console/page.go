@@ -54,7 +54,7 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request, status int, 
 	var b bytes.Buffer
 	if err := templates[name].ExecuteTemplate(&b, "layout", p); err != nil {
 		h.config.Logger.ErrorContext(r.Context(), "make page", "page", name, "error", err)
-		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
+		http.Error(w, "The page could not be rendered.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -41,13 +41,13 @@ func (h *Handler) problemOf(ctx context.Context, err error) problem {
 	case codes.NotFound:
 		p.Status, p.Title = http.StatusNotFound, "Not found"
 	case codes.InvalidArgument:
-		p.Status, p.Title = http.StatusBadRequest, "The service cannot make sense of this"
+		p.Status, p.Title = http.StatusBadRequest, "The service does not accept this"
 	case codes.PermissionDenied:
 		p.Status, p.Title = http.StatusForbidden, "Not allowed"
 	case codes.FailedPrecondition, codes.Aborted:
 		p.Status, p.Title = http.StatusConflict, "Not possible now"
 	case codes.Unimplemented:
-		p.Status, p.Title = http.StatusNotImplemented, "The service does not offer this"
+		p.Status, p.Title = http.StatusNotImplemented, "The service does not support this"
 	case codes.Unavailable:
 		p.Status, p.Title, p.Retry = http.StatusServiceUnavailable, "The service cannot be reached", true
 	case codes.DeadlineExceeded:

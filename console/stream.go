@@ -102,7 +102,7 @@ func (h *Handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	defer stop()
 	err := h.follow(ctx, newStream(w), p)
 	if errors.Is(err, http.ErrNotSupported) {
-		h.config.Logger.WarnContext(ctx, "no live pages: a handler in front takes the means to flush away", "error", err)
+		h.config.Logger.WarnContext(ctx, "no live pages: a middleware hides http.Flusher", "error", err)
 	}
 	// Anything else says that the viewer has gone or the stream has ended.
 }

@@ -334,7 +334,7 @@ func TestStreamOverview(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &fullSource{changes: make(chan Change)}
 		v := look(t, newHandler(t, src, Config{}), url.Values{"page": {"overview"}})
-		wantIn(t, "the figures", partsIn(t, v.take())["figures"], "Nothing runs")
+		wantIn(t, "the figures", partsIn(t, v.take())["figures"], "No operation is running or pending")
 		src.put(running(t, "operations/a", 1))
 		src.recount(Counts{"export": {lropb.OperationMetadata_RUNNING: 5}})
 		time.Sleep(overviewEvery)
@@ -400,7 +400,7 @@ func TestStreamNeedsFlush(t *testing.T) {
 	h := newHandler(t, &plainSource{}, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	hidden := struct{ http.ResponseWriter }{httptest.NewRecorder()}
 	h.ServeHTTP(hidden, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/events?page=list", nil))
-	wantIn(t, "the log", log.String(), "takes the means to flush away")
+	wantIn(t, "the log", log.String(), "hides http.Flusher")
 }
 
 // TestStreamRows takes a request with more rows than a page has.

@@ -31,11 +31,11 @@ func (h *Handler) timeline(ctx context.Context, mine view, f *facts) ([]eventVie
 	events, err := mine.history(ctx, f.name)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		return derived(f), "This service keeps no history. The times are those it knows of the operation."
+		return derived(f), "This service keeps no history. The times are those it reports for the operation."
 	case status.Code(err) == codes.PermissionDenied:
-		return derived(f), "You may not see its history. The times are those known of the operation."
+		return derived(f), "You may not see its history. The times are those of the operation."
 	case err != nil:
-		return derived(f), "Its history could not be read just now. The times are those known of the operation."
+		return derived(f), "Its history could not be read just now. The times are those of the operation."
 	}
 	return viewsOf(events, f), ""
 }
@@ -98,9 +98,9 @@ func titleOf(e Event, f *facts) string {
 	case EventAttemptReleased:
 		return attempt + " handed back by a server that stopped"
 	case EventAttemptRetry:
-		return attempt + " failed, another follows"
+		return attempt + " failed and will be retried"
 	case EventCancelRequested:
-		return "Cancel asked for"
+		return "Cancel requested"
 	case EventEnded:
 		return stageOf(f.state, false).Label
 	}

@@ -101,7 +101,7 @@ func (s *Server) overdue(ctx context.Context, a *attempt, k *kind) engine.Outcom
 		Code:    int32(codes.DeadlineExceeded),
 		Message: fmt.Sprintf("an attempt took longer than %s, and did not end within %s after that", k.timeout, k.grace),
 	}, reasonDeadline)
-	s.logger.ErrorContext(ctx, "handler ignores its deadline, its operation is ended and its slot given back",
+	s.logger.ErrorContext(ctx, "handler ignores its deadline: its operation is ended and its slot is free again",
 		"operation", rec.Name, "kind", rec.Kind, "attempt", rec.Attempt, "deadline", k.timeout, "grace", k.grace)
 	a.close(AttemptEnd{State: engine.Failed, Status: st, Overdue: true})
 	return engine.Outcome{Error: st}

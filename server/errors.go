@@ -116,7 +116,7 @@ func (s *Server) engineError(ctx context.Context, name string, err error) error 
 	case errors.Is(err, engine.ErrNotTerminal):
 		return f.make(fault{
 			code: codes.FailedPrecondition, reason: reasonNotEnded,
-			message: fmt.Sprintf("operation %q has not ended", name),
+			message: fmt.Sprintf("operation %q is not done", name),
 			values:  map[string]string{"name": name},
 		})
 	case errors.Is(err, engine.ErrUnavailable), errors.Is(err, engine.ErrClosed):

@@ -111,7 +111,7 @@ func (s *Server) requireRunning(ctx context.Context, name string) error {
 	}
 	return s.faults.make(fault{
 		code: codes.FailedPrecondition, reason: reasonEnded,
-		message: fmt.Sprintf("operation %q has ended as %s", name, rec.State),
+		message: fmt.Sprintf("operation %q is already done: %s", name, rec.State),
 		values:  map[string]string{"name": name, "state": rec.State.String()},
 	})
 }

@@ -122,9 +122,9 @@ func TestMany(t *testing.T) {
 	measure("a filter that nothing meets", func() {
 		b.open("/?filter=metadata.target%3Dnowhere")
 		// Whichever a machine gets to first: the end, or of its patience.
-		b.wait(`/Nothing was found so far|No operation is like this/.test(document.querySelector('main').innerText)`)
+		b.wait(`/No operations found so far|No operations match/.test(document.querySelector('main').innerText)`)
 	})
-	measure("overview", func() { b.open("/overview"); b.waitText("#figures", "Made of the newest 5,000") })
+	measure("overview", func() { b.open("/overview"); b.waitText("#figures", "From the newest 5,000") })
 }
 
 func thousands(n int) string {

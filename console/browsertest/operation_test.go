@@ -33,7 +33,7 @@ func TestCancel(t *testing.T) {
 	b.do(chromedp.Click(chromedp.ID("ask-cancel")), chromedp.Click(chromedp.Search(`//*[normalize-space(text())="Cancel the operation"]`)))
 	b.waitText("#head .badge", "Cancelled")
 	b.waitText("#result", "CANCELLED")
-	b.waitText("#timeline", "Cancel asked for")
+	b.waitText("#timeline", "Cancel requested")
 	b.wait("!document.getElementById('ask-cancel')")
 	if got := s.op(name).GetError().GetCode(); got != 1 {
 		t.Errorf("error code = %d, want 1", got)

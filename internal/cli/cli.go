@@ -140,7 +140,7 @@ func report(io *term.IO, program string, err error) {
 func (e Edition) New(io *term.IO) *cobra.Command {
 	root := &cobra.Command{
 		Use:           cmp.Or(e.Name, "lro"),
-		Short:         "Look at, wait for and serve long-running operations",
+		Short:         "View, wait for and serve long-running operations",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          flag.Verb,

@@ -78,8 +78,8 @@ func TestDemoFindsWhatWasLeft(t *testing.T) {
 		dir     string
 		says    string
 	}{
-		{"the same directory", []string{one}, true, one, "going on with " + one},
-		{"none given", nil, true, one, "going on with " + one},
+		{"the same directory", []string{one}, true, one, "resuming " + one},
+		{"none given", nil, true, one, "resuming " + one},
 		{"another directory", []string{two}, false, two, " of " + one + " is unfinished too"},
 		{"with another pace", []string{"--pace", "1ms", one}, true, one, "it keeps its pace of 0s"},
 	}

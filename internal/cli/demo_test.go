@@ -128,7 +128,7 @@ func TestDemoKilled(t *testing.T) {
 		t.Errorf("resumed after %d files, want a checkpoint not long before %d of %d", n, seen, files)
 	}
 	for _, want := range []string{
-		"found " + started[1] + " of an earlier run unfinished: going on with " + src + "\n",
+		"found " + started[1] + " unfinished by an earlier run: resuming " + src + "\n",
 		started[1] + " " + got.StatusMessage + "\n",
 	} {
 		if !strings.Contains(told.String(), want) {
@@ -189,7 +189,7 @@ func TestDemoUsage(t *testing.T) {
 	}{
 		{[]string{"demo", missing}, "lro: directory " + strconv.Quote(missing) + " does not exist\n"},
 		{[]string{"demo", file}, "lro: " + strconv.Quote(file) + " is not a directory\n"},
-		{[]string{"demo", dir, dir}, "lro: demo has no use for " + strconv.Quote(dir) + "\n"},
+		{[]string{"demo", dir, dir}, "lro: demo does not take " + strconv.Quote(dir) + "\n"},
 		{[]string{"demo", "--pace", "-1s", dir}, "lro: --pace -1s is negative\n"},
 		{[]string{"demo", "--pace", "soon", dir}, "lro: --pace \"soon\": want a number and its unit"},
 		{[]string{"demo", "--db", dir, dir}, "lro: --db " + strconv.Quote(dir) + " is a directory"},

@@ -96,7 +96,7 @@ func serveForScript(e *testscript.Env) (addr string, err error) {
 
 // signOfLife is what a call that takes a second prints to a stream that is no
 // terminal.
-var signOfLife = regexp.MustCompile(`^\d+s  asking `)
+var signOfLife = regexp.MustCompile(`^\d+s  calling `)
 
 // scriptCommands are:
 //

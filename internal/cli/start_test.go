@@ -84,7 +84,7 @@ func TestRepeatStart(t *testing.T) {
 			if got != tt.status || !strings.Contains(stderr.String(), tt.want) {
 				t.Errorf("lro %q = status %d, %s, want %d, %q", args, got, stderr.String(), tt.status, tt.want)
 			}
-			again := regexp.MustCompile(`(?m)^to repeat it without starting a second one: lro start --request-id (\S+) (.*)$`).FindStringSubmatch(stderr.String())
+			again := regexp.MustCompile(`(?m)^to repeat it without starting a second operation: lro start --request-id (\S+) (.*)$`).FindStringSubmatch(stderr.String())
 			if tt.want == "" {
 				if again != nil || strings.Contains(stderr.String(), "may have been") {
 					t.Errorf("a start that was refused prints %s", stderr.String())

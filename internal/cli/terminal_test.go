@@ -115,7 +115,7 @@ lro.v1.Starter    yes  (checksum, simulate)
 reflection        yes  (5 services)
 health            yes  (SERVING)
 latency           µs median of 5 calls, µs longest
-waiting           long poll with WaitOperation: the end is seen at once, with up to T between two calls  (the service offers it; beyond 32 operations at once the others are polled)`},
+waiting           long poll with WaitOperation: the end is seen at once, with up to T between two calls  (the service has it; at most 32 operations at once, the others are polled)`},
 	}
 	age := regexp.MustCompile(`T ago +`)
 	created := regexp.MustCompile(`CREATED +`)
@@ -214,7 +214,7 @@ func TestInterrupt(t *testing.T) {
 		c.until(`0/4 steps`)
 		c.press(ctrlC)
 		status, screen := c.end()
-		if status != 4 || !strings.Contains(screen, "cancelling 1 operation; Ctrl-C again leaves at once") || !strings.Contains(screen, "state     CANCELLED") {
+		if status != 4 || !strings.Contains(screen, "cancelling 1 operation; press Ctrl-C again to exit at once") || !strings.Contains(screen, "state     CANCELLED") {
 			t.Errorf("after Ctrl-C: status %d, screen\n%s\nwant 4 and what became of it", status, screen)
 		}
 		if !s.get(name).GetDone() {
@@ -228,7 +228,7 @@ func TestInterrupt(t *testing.T) {
 		c := open(t, 120, nil, "wait", "--cancel-on-interrupt", "--addr", serveForeign(t, srv, false), "--plaintext", "operations/x")
 		c.until(`^ +\[.*<=>.*\]  \d+s`)
 		c.press(ctrlC)
-		c.until("cancelling 1 operation; Ctrl-C again leaves at once")
+		c.until("cancelling 1 operation; press Ctrl-C again to exit at once")
 		// sleep: the signals of two key presses within 100 ms are one
 		time.Sleep(200 * time.Millisecond)
 		c.press(ctrlC)

@@ -8,12 +8,12 @@ var (
 	ErrNotFound = errors.New("operation not found")
 	// ErrFenced: the writer no longer owns the operation. Its write changed
 	// nothing.
-	ErrFenced = errors.New("operation is owned by another attempt or has ended")
+	ErrFenced = errors.New("operation is owned by another attempt or is done")
 	// ErrRequestIDReused: the request ID started an operation with another
 	// kind, parent or request.
 	ErrRequestIDReused = errors.New("request ID was used with another request")
 	// ErrNotTerminal: the engine refuses this to an operation that runs.
-	ErrNotTerminal = errors.New("operation has not ended")
+	ErrNotTerminal = errors.New("operation is not done")
 	// ErrInvalidCursor: [Query.After] is not a cursor of this engine.
 	ErrInvalidCursor = errors.New("invalid cursor")
 	// ErrInvalid: the caller's input cannot be stored; the text says which.

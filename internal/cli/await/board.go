@@ -98,7 +98,7 @@ func (b *board) start(total int, abort func(error)) {
 	// A terminal that gets JSON needs no bar between the lines.
 	quiet := b.json && (b.io.OutTerminal || !b.io.ErrTerminal) || b.lines && !b.io.ErrTerminal
 	b.meter = term.NewMeter(b.io, quiet)
-	b.update(term.Progress{Percent: -1, Text: "asking " + b.session.Target})
+	b.update(term.Progress{Percent: -1, Text: "calling " + b.session.Target})
 	b.running.Go(func() {
 		for {
 			select {
@@ -304,7 +304,7 @@ func (b *board) unknown(ctx context.Context, name string, err error) error {
 	b.forget(name)
 	why := b.session.ExplainOperation(ctx, "wait for", name, reason(err))
 	if errors.Is(err, lro.ErrGone) {
-		why = exit.Hint(why, "it was there before: it was deleted, or has expired")
+		why = exit.Hint(why, "it existed before: it was deleted, or has expired")
 	}
 	if b.json {
 		b.write(Event{Event: "unknown", Time: time.Now().UTC(), Exit: new(exit.Unknown), Name: name, Reason: why.Error()})

@@ -209,7 +209,7 @@ func (w *waiter) cancelAll(ctx context.Context) {
 	ctx, cancel := context.WithTimeoutCause(ctx, cancelGrace, exit.ErrInterrupted)
 	defer cancel()
 	names := w.remaining()
-	w.board.say(fmt.Sprintf("cancelling %s; Ctrl-C again leaves at once", plural(len(names), "operation")))
+	w.board.say(fmt.Sprintf("cancelling %s; press Ctrl-C again to exit at once", plural(len(names), "operation")))
 	for _, name := range names {
 		if _, err := w.left[name].Cancel(ctx); err != nil {
 			w.board.say(w.ExplainOperation(ctx, "cancel", name, err).Error())

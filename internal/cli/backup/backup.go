@@ -24,10 +24,10 @@ func New(io *term.IO) *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Copy the database of lro serve",
 		Long: `Write a copy of the database of lro serve to FILE, which must not exist. The server
-may be running: it goes on, and the copy has every operation as it was at one
-moment after the command began. The copy is checked by opening it before it gets
-its name. To restore it, stop the server, move its database with the files beside
-it away, and put the copy in its place; see docs/backup.md.`,
+can keep running: the copy has every operation as it was at one moment after the
+command began. The copy is opened, as a check, before it gets its name. To restore
+it, stop the server, move its database and the files beside it away, and put the
+copy in its place; see docs/backup.md.`,
 		Example: `  # Each night
   lro backup --db /var/lib/lro/lro.db /backup/lro-$(date +%F).db`,
 		Args: flag.Args(flag.Needs("the file to write", 1, 1)),
@@ -50,7 +50,7 @@ type copied struct {
 func run(ctx context.Context, io *term.IO, db, path string, output *flag.Output) error {
 	if err := sqlite.Backup(ctx, db, path); err != nil {
 		if errors.Is(err, fs.ErrExist) {
-			err = exit.Hint(err, "backups overwrite nothing; give the name of a new file")
+			err = exit.Hint(err, "a backup does not overwrite files; give the name of a new one")
 		}
 		return err
 	}

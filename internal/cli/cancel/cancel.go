@@ -19,14 +19,14 @@ func New(io *term.IO) *cobra.Command {
 	var f remote.Flags
 	cmd := &cobra.Command{
 		Use:   "cancel NAME...",
-		Short: "Ask a service to stop operations",
-		Long: `Ask the service to cancel each operation, and show its state after that. To cancel
-is best effort: an operation may still succeed, and the service does not wait for
-its end. lro wait tells how it ended.
+		Short: "Cancel operations",
+		Long: `Request the cancellation of each operation, and show its state after that.
+Cancelling is best effort: an operation may still succeed, and the service does not
+wait for its end. lro wait shows the outcome.
 
-The exit status is 0 when the service took every request, also for an operation
-that was done already, and 1 when one could not be made.`,
-		Example: `  # Cancel, then see how it ended: status 4 says it was cancelled
+The exit status is 0 if the service accepted every request, even for an operation
+that was already done, and 1 if a request failed.`,
+		Example: `  # Cancel, then see the outcome: status 4 means that it was cancelled
   lro cancel operations/o00000001dh81jkr451k8qkb
   lro wait operations/o00000001dh81jkr451k8qkb`,
 		Args: flag.Args(flag.Names),
@@ -81,7 +81,7 @@ func cancel(ctx context.Context, s *remote.Session, arg string) (*render.Operati
 	}
 	read, err := s.Read(ctx, op.Name())
 	if err != nil {
-		return nil, fmt.Errorf("the service took the cancellation of %q, but: %w", op.Name(), err)
+		return nil, fmt.Errorf("the service accepted the cancellation of %q, but its state is unknown: %w", op.Name(), err)
 	}
 	return read, nil
 }

@@ -20,11 +20,11 @@ func New(io *term.IO) *cobra.Command {
 		Use:   "compact",
 		Short: "Make the database of lro serve smaller",
 		Long: `Rewrite the database of a stopped lro serve without the space that deleted and
-expired operations have left. It takes up to twice the size of the database on the
-disk for a while; interrupted, it leaves the database as it was.
+expired operations left. Meanwhile it needs up to twice the size of the database on
+the disk. If it is interrupted, the database stays as it was.
 
-A database that this version created gives space back while the server runs, and so
-does every database after it was compacted once.`,
+A database that was created by this version, or compacted once, gives space back
+while the server runs.`,
 		Example: `  lro compact --db /var/lib/lro/lro.db`,
 		Args:    flag.Args(flag.None),
 		RunE: func(cmd *cobra.Command, _ []string) error {

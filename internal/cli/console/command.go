@@ -30,16 +30,16 @@ func New(io *term.IO) *cobra.Command {
 	o := &options{io: io}
 	cmd := &cobra.Command{
 		Use:   "console",
-		Short: "Look at the operations of a service in a browser",
-		Long: `Serve a web page over the operations of a service: their states, their progress,
-what failed and why, with buttons to cancel and to delete.
+		Short: "Serve a web page that shows the operations of a service",
+		Long: `Serve a web page that shows the operations of a service: their states, their
+progress, which failed and why, with buttons to cancel and to delete.
 
 It calls the service with the credentials given here, for everyone who opens it. So
-by default it answers this machine alone; put a proxy that authenticates users in
-front of a console for others. Other users of this machine can reach it too.
+by default it answers only this machine, including its other users. For users of
+other machines, put it behind a proxy that authenticates them.
 
-A server of lro serve has a console of its own, which knows more: states, counts,
-history, and changes as they happen. This one asks the service again and again.`,
+lro serve has a console of its own, which shows more: states, counts, history, and
+changes as they happen. This one polls the service.`,
 		Example: `  # Any service
   lro console --addr library.example:443 --token-file token --parent projects/p
 
@@ -51,11 +51,11 @@ history, and changes as they happen. This one asks the service again and again.`
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", "127.0.0.1:8701", "answer browsers at `HOST:PORT`; port 0 is any that is free")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8701", "answer browsers at `HOST:PORT`; port 0 takes any free port")
 	f.StringVar(&o.parent, "parent", "", "operations below `NAME`, such as projects/p/locations/l (default top-level ones)")
 	f.BoolVar(&o.readOnly, "read-only", false, "do not cancel or delete anything")
 	f.StringArrayVar(&o.hosts, "host", nil, "also answer under the host `NAME`; may be repeated")
-	f.DurationVar(&o.poll, "poll", 2*time.Second, "ask the service again every `DURATION`, while somebody looks")
+	f.DurationVar(&o.poll, "poll", 2*time.Second, "poll the service every `DURATION` while a page is open")
 	f.BoolVar(&o.insecure, "insecure-allow-anyone", false, "answer other machines without authentication")
 	o.AddTo(cmd, io)
 	_ = cmd.Flags().MarkHidden("output") // there is nothing to be printed
@@ -70,7 +70,7 @@ func (o *options) address() (*net.TCPAddr, error) {
 	}
 	if !o.insecure && (address.IP == nil || !address.IP.IsLoopback()) {
 		return nil, exit.Hint(exit.AsUsage(fmt.Errorf("--listen %q would let other machines use your credentials", o.listen)),
-			"put something that authenticates in front and say --insecure-allow-anyone")
+			"put a proxy that authenticates in front of it, and give --insecure-allow-anyone")
 	}
 	if o.poll < 100*time.Millisecond {
 		return nil, exit.AsUsage(errors.New("--poll is shorter than 100ms"))

@@ -18,10 +18,10 @@ func New(io *term.IO) *cobra.Command {
 	var f remote.Flags
 	cmd := &cobra.Command{
 		Use:   "delete NAME...",
-		Short: "Make a service forget operations",
-		Long: `Tell the service that nobody is interested in the operations any more. It forgets
-them, and with them how they ended. To delete does not cancel: what runs may go on
-unseen, and some services refuse it. lro cancel stops an operation first.`,
+		Short: "Delete operations",
+		Long: `Delete the operations and their outcomes from the service. Deleting does not cancel:
+work that runs may continue unseen, and some services refuse to delete a running
+operation. Use lro cancel first to stop it.`,
 		Example: `  # One
   lro delete operations/o00000001dh81jkr451k8qkb
 

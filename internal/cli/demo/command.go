@@ -36,22 +36,22 @@ func New(io *term.IO) *cobra.Command {
 		Short: "Start one real operation, watch it and wait for it",
 		Long: `Compute SHA-256 of every file under DIR as a long-running operation: start it on
 a durable server on loopback gRPC, wait for it, show its progress, and print the
-result. DIR is the Go source tree where there is one, else the current folder.
+result. By default DIR is the Go source tree if it exists, else the current folder.
 
-The records are in a SQLite file, or in a PostgreSQL database. Kill the demo in the middle, even with -9, and
-start it again with the same --db: it finishes the same operation from its last
-checkpoint.
+The operations are stored in a SQLite file, or in a PostgreSQL database. Kill the
+demo in the middle, even with -9, and start it again with the same --db: it resumes
+the same operation from its last checkpoint.
 
 The digest is that of the sorted list of the files' digests. The same comes from:
 
   find . -type f -exec sha256sum {} + | cut -d' ' -f1 | LC_ALL=C sort | sha256sum`,
-		Example: `  # The Go source tree, as fast as it goes
+		Example: `  # The Go source tree, at full speed
   lro demo
 
   # Slowly, to watch; then press Ctrl-C, or kill it, and run the line again
   lro demo --db demo.db --pace 5ms
 
-  # The digest alone
+  # Only the digest
   lro demo --output json . | jq -r .digest`,
 		Args: flag.Args(flag.Needs("", 0, 1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -62,9 +62,9 @@ The digest is that of the sorted list of the files' digests. The same comes from
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.db, "db", "", "`FILE` for the records, or the URL of a PostgreSQL database (default a fresh temporary file)")
-	f.StringVar(&o.schema, "schema", postgres.DefaultSchema, "keep them in the schema `NAME` of a PostgreSQL database")
-	f.DurationVar(&o.pace, "pace", 0, "`DURATION` to spend on each file at least, to watch")
+	f.StringVar(&o.db, "db", "", "store operations in `FILE`, or at the URL of a PostgreSQL database (default a new temporary file)")
+	f.StringVar(&o.schema, "schema", postgres.DefaultSchema, "store operations in the schema `NAME` of a PostgreSQL database")
+	f.DurationVar(&o.pace, "pace", 0, "spend at least `DURATION` on each file, to watch the progress")
 	o.output.AddTo(cmd)
 	return cmd
 }

@@ -75,7 +75,7 @@ func (s *session) goOn(client *lro.Client, found *left) (err error) {
 		return err
 	}
 	s.kept, s.dir, s.after = true, found.request.GetDir(), found.attempt
-	fmt.Fprintf(s.io.Err, "found %s of an earlier run unfinished: going on with %s\n", term.Clean(s.op.Name()), term.Clean(s.dir))
+	fmt.Fprintf(s.io.Err, "found %s unfinished by an earlier run: resuming %s\n", term.Clean(s.op.Name()), term.Clean(s.dir))
 	if kept := found.request.GetPace().AsDuration(); s.pace != kept && s.pace != 0 {
 		fmt.Fprintf(s.io.Err, "it keeps its pace of %v\n", kept)
 	}
@@ -98,7 +98,7 @@ func (s *session) unfinished(ctx context.Context) (*left, error) {
 		// The server's own view, since only that has the request.
 		records, next, err := s.host.Inspect().List(ctx, req)
 		if err != nil {
-			return nil, fmt.Errorf("look for an unfinished operation: %w", err)
+			return nil, fmt.Errorf("find an unfinished operation: %w", err)
 		}
 		for _, rec := range records {
 			l := &left{s.host.Inspect().View(rec), &lropb.ChecksumRequest{}, int32(rec.Attempt)}
@@ -107,7 +107,7 @@ func (s *session) unfinished(ctx context.Context) (*left, error) {
 			case found == nil && (!s.chosen || l.request.GetDir() == s.dir):
 				found = l
 			default:
-				fmt.Fprintf(s.io.Err, "%s of %s is unfinished too, and goes on while this runs\n",
+				fmt.Fprintf(s.io.Err, "%s of %s is unfinished too, and continues while this runs\n",
 					term.Clean(rec.Name), term.Clean(l.request.GetDir()))
 			}
 		}
@@ -178,7 +178,7 @@ func progressOf(m *lropb.OperationMetadata) term.Progress {
 		return p
 	}
 	if p.Text = m.GetStatusMessage(); p.Text == "" {
-		p.Text = "waiting for its turn"
+		p.Text = "waiting to run"
 	}
 	return p
 }

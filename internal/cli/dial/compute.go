@@ -58,7 +58,7 @@ func (f *Flags) ReachLinks(args []string) error {
 			continue
 		}
 		if host := u.Hostname(); host != "googleapis.com" && !strings.HasSuffix(host, ".googleapis.com") {
-			return exit.Hint(exit.AsUsage(fmt.Errorf("%q is a link of %s, which is not Google's", arg, host)), "--url "+base+" calls it")
+			return exit.Hint(exit.AsUsage(fmt.Errorf("%q is a link to %s, which is not Google's", arg, host)), "--url "+base+" calls it")
 		}
 		f.URL = computeURL + version
 		return nil

@@ -72,7 +72,7 @@ func TestComplete(t *testing.T) {
 		{name: "no host", args: []string{"--url", "https://"}, err: "not of the form"},
 		{name: "other scheme", args: []string{"--url", "file:///x"}, err: "not of the form"},
 		{name: "plaintext URL", args: []string{"--url", "https://x", "--plaintext"}, err: "begin --url with http://"},
-		{name: "plaintext CA", args: []string{"--addr", "x:1", "--plaintext", "--ca", "f"}, err: "no use for --ca"},
+		{name: "plaintext CA", args: []string{"--addr", "x:1", "--plaintext", "--ca", "f"}, err: "cannot be used with --ca"},
 		{name: "plaintext forgets variables", env: env{"LRO_CA": "f", "LRO_CERT": "c", "LRO_KEY": "k"}, args: []string{"--addr", "x:1", "--plaintext"}, want: Flags{Addr: "x:1", Plaintext: true}},
 		{name: "certificates", env: env{"LRO_CA": "f", "LRO_CERT": "c", "LRO_KEY": "k"}, args: []string{"--addr", "x:1"}, want: Flags{Addr: "x:1", CA: "f", Cert: "c", Key: "k"}},
 		{name: "token", env: env{"LRO_TOKEN": "t"}, args: []string{"--addr", "x:1"}, want: Flags{Addr: "x:1", TokenVar: "LRO_TOKEN"}},
@@ -239,7 +239,7 @@ func TestExplain(t *testing.T) {
 		{detailed(t, codes.Unavailable, "the store is unavailable"), "get at HOST: UNAVAILABLE: the store is unavailable", ""},
 		{
 			status.Error(codes.Unavailable, `net/http: HTTP/1.x transport connection broken: malformed HTTP response "\x00\x00\x06\x04\x00"`),
-			"get at HOST: UNAVAILABLE: the answer is HTTP/2, as gRPC has it, and not HTTP/1.1", "that port speaks gRPC: give --addr",
+			"get at HOST: UNAVAILABLE: the answer is HTTP/2, as for gRPC, and not HTTP/1.1", "that port speaks gRPC: give --addr",
 		},
 		{errors.New("other"), "get at HOST: other", ""},
 	}
@@ -331,7 +331,7 @@ func TestExplainPlaintext(t *testing.T) {
 		want string
 	}{
 		{[]string{"--addr", addr, "--plaintext"}, "the service does not speak gRPC in plain text here: leave --plaintext out"},
-		{[]string{"--url", "http://" + addr}, "the service speaks TLS: begin --url with https://"},
+		{[]string{"--url", "http://" + addr}, "the service uses TLS: begin --url with https://"},
 	} {
 		s, err := flags(t, nil, tt.args...).Open(t.Context(), payload.Local{})
 		if err != nil {

@@ -45,7 +45,7 @@ func (s *Service) Explain(ctx context.Context, what string, err error) error {
 }
 
 // wrongPath is the hint where a web server answers and serves no operations.
-const wrongPath = "no operations are served there: is the path of --url right?"
+const wrongPath = "there are no operations at this path: is the path of --url right?"
 
 // ExplainOperation is Explain of a call about one operation, such as "get".
 func (s *Service) ExplainOperation(ctx context.Context, verb, name string, err error) error {
@@ -141,7 +141,7 @@ func CodeName(c codes.Code) string {
 // the bytes off that of a client of HTTP which met gRPC.
 func plain(message string) string {
 	if isGRPC(message) {
-		return "the answer is HTTP/2, as gRPC has it, and not HTTP/1.1"
+		return "the answer is HTTP/2, as for gRPC, and not HTTP/1.1"
 	}
 	if tooLarge(message) {
 		message, _, _ = strings.Cut(message, "; raise ") // tells programs how
@@ -182,13 +182,13 @@ func (s *Service) hint(err error, st *status.Status) string {
 	case isGRPC(message):
 		return "that port speaks gRPC: give --addr HOST:PORT --plaintext instead of --url"
 	case s.nowhere != nil && (strings.Contains(message, "first record does not look like a TLS handshake") || strings.Contains(message, "server gave HTTP response to HTTPS client")):
-		return "the service speaks no TLS: begin --url with http:// if that is right"
+		return "the service does not use TLS: if that is intended, begin --url with http://"
 	case s.nowhere != nil && strings.Contains(message, "HTTP request to an HTTPS server"):
-		return "the service speaks TLS: begin --url with https://"
+		return "the service uses TLS: begin --url with https://"
 	case strings.Contains(message, "first record does not look like a TLS handshake"):
-		return "the service speaks no TLS: add --plaintext if that is right"
+		return "the service does not use TLS: if that is intended, add --plaintext"
 	case strings.Contains(message, "certificate"):
-		return "--ca FILE names the certificates to trust, --cert and --key the own one"
+		return "--ca FILE sets the certificates to trust, --cert and --key the client's own"
 	case strings.Contains(message, "error reading server preface"):
 		return "the service does not speak gRPC in plain text here: leave --plaintext out, or use --url for HTTP/JSON"
 	}
@@ -201,11 +201,11 @@ func (s *Service) hint(err error, st *status.Status) string {
 		if answered(err, st) {
 			return ""
 		}
-		return "is the service running, and is the address right?" + s.doctor(" lro doctor tells what answers there")
+		return "is the service running, and is the address right?" + s.doctor(" lro doctor shows what answers there")
 	case codes.Unauthenticated, codes.PermissionDenied:
-		return "--token-file, --token-env and --google send credentials; --header sends anything else"
+		return "send credentials with --token-file, --token-env or --google, or any header with --header"
 	case codes.Unimplemented:
-		return s.doctor("lro doctor tells what this service offers")
+		return s.doctor("lro doctor shows what this service offers")
 	case codes.DeadlineExceeded:
 		return "the service did not answer in time" + s.doctor("; lro doctor measures how long it takes")
 	}

@@ -52,13 +52,13 @@ func (f *Flags) AddTo(cmd *cobra.Command, io *term.IO) {
 	s.StringVar(&f.URL, "url", "", "HTTP/JSON service at `BASE`, such as https://host/v1 (LRO_URL)")
 	s.BoolVar(&f.Plaintext, "plaintext", false, "gRPC without TLS (LRO_PLAINTEXT=1)")
 	s.StringVar(&f.CA, "ca", "", "trust the certificates in `FILE`, PEM, instead of the system's (LRO_CA)")
-	s.StringVar(&f.Cert, "cert", "", "show the client certificate in `FILE`, PEM (LRO_CERT)")
-	s.StringVar(&f.Key, "key", "", "its private key in `FILE`, PEM (LRO_KEY)")
+	s.StringVar(&f.Cert, "cert", "", "send the client certificate in `FILE`, PEM (LRO_CERT)")
+	s.StringVar(&f.Key, "key", "", "private key of the certificate, in `FILE`, PEM (LRO_KEY)")
 	s.StringVar(&f.TokenFile, "token-file", "", "send the bearer token in `FILE` (LRO_TOKEN_FILE)")
 	s.StringVar(&f.TokenVar, "token-env", "", "send the bearer token in the variable `NAME` (default LRO_TOKEN)")
 	s.BoolVar(&f.Google, "google", false, "send Google's application default credentials")
 	s.StringArrayVar(&f.Headers, "header", nil, "send `'NAME: VALUE'` with each call; may be repeated")
-	s.IntVar(&f.MaxMiB, "max-message", defaultMaxMiB, "take answers of at most so many `MIB`")
+	s.IntVar(&f.MaxMiB, "max-message", defaultMaxMiB, "accept answers of up to `MIB` mebibytes")
 	cmd.MarkFlagsMutuallyExclusive("addr", "url")
 	cmd.MarkFlagsMutuallyExclusive("token-file", "token-env", "google")
 	cmd.MarkFlagsRequiredTogether("cert", "key")
@@ -104,7 +104,7 @@ func (f Flags) check() error {
 	case f.URL != "" && f.Plaintext:
 		return errors.New("--plaintext is for --addr; begin --url with http:// instead")
 	case f.Plaintext && (f.CA != "" || f.Cert != ""):
-		return errors.New("--plaintext leaves no use for --ca, --cert and --key")
+		return errors.New("--plaintext cannot be used with --ca, --cert and --key")
 	case f.TokenVar != "" && f.io.Env(f.TokenVar) == "":
 		return fmt.Errorf("--token-env %s: the variable is not set", f.TokenVar)
 	}

@@ -28,17 +28,16 @@ func New(io *term.IO) *cobra.Command {
 	o := &options{io: io}
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Tell what a service offers and how it will be waited for",
-		Long: `Ask a service which of the five methods of google.longrunning.Operations it has,
-how it is secured, what else it offers (server reflection, health, lro.v1.Starter)
-and how long it takes to answer; then say how package lro waits for its operations,
-and why.
+		Short: "Show what a service offers and how its operations are waited for",
+		Long: `Show which of the five methods of google.longrunning.Operations a service has, how
+it is secured, what else it offers (server reflection, health, lro.v1.Starter), how
+long it takes to answer, and how package lro waits for its operations, and why.
 
-Nothing is changed: the methods are asked about an operation that does not exist.
+Nothing is changed: the methods are called for an operation that does not exist.
 
-The exit status is 0 when GetOperation answers as it should, so that operations
-can be waited for; it is 1 when the service has no such method, refuses it, as
-without credentials, or cannot be reached.`,
+The exit status is 0 if GetOperation works, so that you can wait for operations. It
+is 1 if the service lacks the method, refuses it, for example without credentials,
+or cannot be reached.`,
 		Example: `  # Of a server of lro serve
   lro doctor --addr localhost:8700 --plaintext
 
@@ -52,7 +51,7 @@ without credentials, or cannot be reached.`,
 			return o.run(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVar(&o.parent, "parent", "", "ask about operations below `NAME`, such as projects/p/locations/l")
+	cmd.Flags().StringVar(&o.parent, "parent", "", "call the methods for operations below `NAME`, such as projects/p/locations/l")
 	o.AddTo(cmd, io)
 	return cmd
 }
@@ -65,7 +64,7 @@ func (o *options) run(ctx context.Context) error {
 	defer s.Close()
 	s.Doctor = true
 	if _, err := computeName(o.parent, "x"); s.Compute && err != nil {
-		return exit.Hint(exit.AsUsage(errors.New("operations of Compute Engine are in a zone, a region, global or an organization: give one")),
+		return exit.Hint(exit.AsUsage(errors.New("operations of Compute Engine belong to a zone, a region, global or an organization: give one")),
 			"--parent projects/PROJECT/zones/ZONE")
 	}
 	stop := s.Busy()

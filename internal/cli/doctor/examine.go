@@ -261,16 +261,16 @@ func mode(get, wait string) *waiting {
 	case get == no:
 		return &waiting{"not at all", "the service has no GetOperation"}
 	case get != yes:
-		return &waiting{"not known", "GetOperation does not tell whether there is an operation"}
+		return &waiting{"not known", "GetOperation does not report whether the operation exists"}
 	case wait == yes:
 		return &waiting{
 			"long poll with WaitOperation: the end is seen at once, with up to 30s between two calls",
-			"the service offers it; beyond 32 operations at once the others are polled",
+			"the service has it; at most 32 operations at once, the others are polled",
 		}
 	case wait == refused:
 		return &waiting{polling, "WaitOperation is refused; it is tried again every 10m"}
 	case wait == unclear:
-		return &waiting{polling, "WaitOperation does not answer as it should"}
+		return &waiting{polling, "WaitOperation does not work as specified"}
 	}
 	return &waiting{polling, "the service has no WaitOperation"}
 }

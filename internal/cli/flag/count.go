@@ -22,7 +22,7 @@ func Needs(what string, least, most int) cobra.PositionalArgs {
 		case len(args) < least:
 			return fmt.Errorf("%s needs %s", cmd.Name(), what)
 		case most >= 0 && len(args) > most:
-			return fmt.Errorf("%s has no use for %q", cmd.Name(), args[most])
+			return fmt.Errorf("%s does not take %q", cmd.Name(), args[most])
 		}
 		return nil
 	}

@@ -23,8 +23,8 @@ func TestWords(t *testing.T) {
 		{args: []string{"--count", "many"}, want: `--count "many": want a whole number`},
 		{args: []string{"--red=yes"}, want: `--red "yes": want true or false`},
 		{args: []string{"--output", "xml"}, want: `--output "xml": want text or json`},
-		{args: []string{"--red", "--green", "--blue"}, want: "--red and --green and --blue exclude each other"},
-		{args: []string{"--blue", "--red"}, want: "--red and --blue exclude each other"},
+		{args: []string{"--red", "--green", "--blue"}, want: "--red and --green and --blue cannot be used together"},
+		{args: []string{"--blue", "--red"}, want: "--red and --blue cannot be used together"},
 		{args: []string{"--key", "k"}, want: "--key needs --cert"},
 		{args: []string{"--for"}, want: "flag needs an argument: --for"},
 		{args: []string{"more"}, want: `x takes no arguments, but got "more"`},
@@ -72,7 +72,7 @@ func TestNeeds(t *testing.T) {
 		{Names, []string{"a", "b", "c"}, ""},
 		{Needs("a kind", 1, 2), nil, "x needs a kind"},
 		{Needs("a kind", 1, 2), []string{"a", "b"}, ""},
-		{Needs("a kind", 1, 2), []string{"a", "b", "c", "d"}, `x has no use for "c"`},
+		{Needs("a kind", 1, 2), []string{"a", "b", "c", "d"}, `x does not take "c"`},
 		{None, nil, ""},
 	}
 	for _, tt := range tests {

@@ -20,7 +20,7 @@ func checkGroups(flags *pflag.FlagSet) (err error) {
 		for _, group := range f.Annotations[exclusive] {
 			given := split(flags, group, true)
 			if err == nil && len(given) > 1 {
-				err = fmt.Errorf("%s exclude each other", strings.Join(given, " and "))
+				err = fmt.Errorf("%s cannot be used together", strings.Join(given, " and "))
 			}
 		}
 		for _, group := range f.Annotations[together] {

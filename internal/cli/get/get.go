@@ -18,16 +18,16 @@ func New(io *term.IO) *cobra.Command {
 	var f remote.Flags
 	cmd := &cobra.Command{
 		Use:   "get NAME...",
-		Short: "Show operations as they are now",
-		Long: `Show what the service knows of each operation now: its state, its progress, and
-how it ended. NAME is as for lro wait.
+		Short: "Show the current state of operations",
+		Long: `Show what the service reports about each operation: its state, its progress, and
+its outcome. NAME is as for lro wait.
 
-The exit status is 0 when all were found and none has failed, 1 when the state of
-one could not be learnt, 3 when one has failed, 4 when one was cancelled.`,
+The exit status is 0 if all were found and none has failed, 1 if the state of one
+is unknown, 3 if one has failed, 4 if one was cancelled.`,
 		Example: `  # One operation, everything about it
   lro get operations/o00000001dh81jkr451k8qkb
 
-  # Its response alone
+  # Only its response
   lro get --output json operations/o00000001dh81jkr451k8qkb | jq .response`,
 		Args: flag.Args(flag.Names),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -103,7 +103,7 @@ func (t *Tokens) admit(ctx context.Context, authorization []string) (context.Con
 	}
 	hash := sha256.Sum256([]byte(strings.TrimSpace(token)))
 	if _, ok := t.file.get()[hash]; !ok {
-		return nil, unauthenticated("TOKEN_UNKNOWN", "the bearer token is not known here")
+		return nil, unauthenticated("TOKEN_UNKNOWN", "the bearer token is unknown")
 	}
 	return context.WithValue(ctx, callerKey{}, hex.EncodeToString(hash[:8])), nil
 }

@@ -67,7 +67,7 @@ func (f *fresh[T]) check(always bool) error {
 	if err != nil {
 		if text := err.Error(); text != f.failed {
 			f.failed = text
-			f.logger.Error("read again: what was read before stays in use", "files", f.paths, "error", err)
+			f.logger.Error("read again: the last version stays in use", "files", f.paths, "error", err)
 		}
 		return err
 	}

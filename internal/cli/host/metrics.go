@@ -134,9 +134,9 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var b bytes.Buffer
 	m.mu.Lock()
-	counter(&b, "lro_starts_total", "counter", "Starts of operations by the code they were answered with.", "code", m.starts)
-	counter(&b, "lro_attempts_total", "counter", "Attempts that ended, by what became of the operation; PENDING runs again.", "state", m.attempts)
-	counter(&b, "lro_lease_losses_total", "counter", "Attempts whose result did not count any more.", "", single(m.losses))
+	counter(&b, "lro_starts_total", "counter", "Starts of operations, by the code of the answer.", "code", m.starts)
+	counter(&b, "lro_attempts_total", "counter", "Attempts that ended, by the state of the operation after it; PENDING runs again.", "state", m.attempts)
+	counter(&b, "lro_lease_losses_total", "counter", "Attempts whose result was refused because they had lost their lease.", "", single(m.losses))
 	counter(&b, "lro_overdue_attempts_total", "counter", "Attempts that were ended because their handler ignored its deadline.", "", single(m.overdue))
 	counter(&b, "lro_attempts_running", "gauge", "Attempts that run now.", "", single(m.running))
 	counter(&b, "lro_attempts_limit", "gauge", "Attempts that may run at once here; the empty kind is all together.", "", single(m.limits))

@@ -22,7 +22,7 @@ func known(hosts []string, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isKnown(hosts, r.Host) {
-			forbid(w, r, "HOST_UNKNOWN", "this server is not known by that host name; --host NAME adds one")
+			forbid(w, r, "HOST_UNKNOWN", "this server does not answer to that host name; --host NAME adds one")
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -134,7 +134,7 @@ func explainTLS(err error) {
 		return
 	}
 	// The only error is a client that has gone.
-	_, _ = io.WriteString(broken.Conn, "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nthis port speaks TLS alone: use https\n")
+	_, _ = io.WriteString(broken.Conn, "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nthis port uses TLS only: use https\n")
 }
 
 // verbs are how requests of HTTP/1 begin, in as many bytes as a TLS record needs

@@ -31,22 +31,22 @@ func New(io *term.IO) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the operations of a service",
-		Long: `List operations, one a line, in the order in which the service has them. On a
-terminal the rows are a table, above which stands once what long names have in
-common; elsewhere they are name, state, progress, time of creation, kind and
-detail, separated by tabs.
+		Long: `List operations, one per line, in the order of the service. On a terminal the rows
+are a table, and a common prefix of long names is shown once above it. Elsewhere
+they are name, state, progress, time of creation, kind and detail, separated by
+tabs.
 
-Without --all it is one page.`,
-		Example: `  # What runs
+Without --all it lists one page.`,
+		Example: `  # Operations that run
   lro list --filter done:false
 
-  # Everything below a parent, newest first where the service sorts like that
+  # All operations below a parent
   lro list --all --parent projects/p/locations/l
 
-  # Those of a zone of Compute Engine that run
+  # Operations that run in a zone of Compute Engine
   lro list --google --parent https://compute.googleapis.com/compute/v1/projects/p/zones/z --filter 'status != DONE'
 
-  # Names alone
+  # Only names
   lro list --all --output json | jq -r .name`,
 		Args: flag.Args(flag.None),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -59,8 +59,8 @@ Without --all it is one page.`,
 	f := cmd.Flags()
 	f.StringVar(&o.filter, "filter", "", "only operations that match `EXPRESSION` (AIP-160), such as done:false")
 	f.StringVar(&o.parent, "parent", "", "operations below `NAME`, such as projects/p/locations/l (default top-level ones)")
-	f.Int32Var(&o.pageSize, "page-size", 0, "ask for `N` operations at a time (default the service's)")
-	f.BoolVar(&o.all, "all", false, "go on to the last page")
+	f.Int32Var(&o.pageSize, "page-size", 0, "request pages of `N` operations (default the service's)")
+	f.BoolVar(&o.all, "all", false, "list all pages")
 	o.AddTo(cmd, io)
 	return cmd
 }
@@ -118,7 +118,7 @@ func (o *options) tellNone(found int) {
 	what, hint := "no operations", ""
 	switch o.parent {
 	case "":
-		what, hint = "no top-level operations", "; --parent NAME looks below another, and --parent - below all where the service knows that"
+		what, hint = "no top-level operations", "; --parent NAME lists those below NAME, and --parent - all, if the service supports it"
 	case "-":
 	default:
 		what = fmt.Sprintf("no operations below %q", o.parent)

@@ -28,14 +28,14 @@ func New(io *term.IO) *cobra.Command {
 	o := &options{io: io}
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the operations in a PostgreSQL database up to date",
-		Long: `Make the schema that keeps operations in a PostgreSQL database, or bring it up to
-date for this version of lro. The role in the URL must own the schema, or be able to
-create it; lro serve can then run as a role with fewer rights, which the first
-migration names. Programs of the version before can stay in use meanwhile.
+		Short: "Create or update the schema in a PostgreSQL database",
+		Long: `Create the schema that stores operations in a PostgreSQL database, or update it for
+this version of lro. The role in the URL must own the schema, or be able to create
+it. lro serve can then run as a role with fewer rights, which the first migration
+lists. Programs of the previous version can keep running meanwhile.
 
---print writes the SQL instead, for another tool, and reaches no database. The
-schema must exist before that SQL is run: CREATE SCHEMA operations, for example.`,
+--print only prints the SQL, for another tool, and connects to no database. The
+schema must exist before that SQL is run, for example by CREATE SCHEMA operations.`,
 		Example: `  lro migrate --db postgres://owner@db.example/app
 
   lro migrate --print --schema operations > operations.sql`,
@@ -46,7 +46,7 @@ schema must exist before that SQL is run: CREATE SCHEMA operations, for example.
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.db, "db", "", "migrate the database at `URL`, postgres://user@host/name")
-	f.StringVar(&o.schema, "schema", postgres.DefaultSchema, "keep operations in the schema `NAME`")
+	f.StringVar(&o.schema, "schema", postgres.DefaultSchema, "store operations in the schema `NAME`")
 	f.BoolVar(&o.print, "print", false, "print the SQL of all migrations")
 	o.output.AddTo(cmd)
 	return cmd

@@ -53,7 +53,7 @@ func Connect(ctx context.Context, db string) (*pgxpool.Pool, error) {
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, exit.Hint(fmt.Errorf("reach PostgreSQL: %w", pgtext.Error(err)), "does it run, and is --db right?")
+		return nil, exit.Hint(fmt.Errorf("reach PostgreSQL: %w", pgtext.Error(err)), "is it running, and is --db right?")
 	}
 	return pool, nil
 }

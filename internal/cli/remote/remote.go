@@ -141,4 +141,4 @@ func (s *Session) Read(ctx context.Context, name string) (*render.Operation, err
 
 // Busy shows a sign of life, if it takes longer than a moment, until stop is
 // called.
-func (s *Session) Busy() (stop func()) { return term.Busy(s.IO, "asking "+s.Target) }
+func (s *Session) Busy() (stop func()) { return term.Busy(s.IO, "calling "+s.Target) }

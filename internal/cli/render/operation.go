@@ -114,7 +114,7 @@ func (o *Operation) Meter() term.Progress {
 	case o.CancelRequested && !o.Proto.GetDone():
 		p.Text = "cancel requested"
 	case p.Text == "" && o.State == Pending:
-		p.Text = "waiting for its turn"
+		p.Text = "waiting to run"
 	}
 	return p
 }

@@ -78,7 +78,7 @@ func (o *Operation) block(ctx context.Context, w io.Writer, io *term.IO, key str
 	}
 	note := ""
 	if !o.types.Shows(ctx, any) {
-		note = "  (not a type known here: --descriptor-set FILE decodes it)"
+		note = "  (unknown type: --descriptor-set FILE decodes it)"
 	}
 	fmt.Fprintf(w, "%-9s %s%s\n", key, term.Clean(typeName(o.types.TypeURL(any))), note)
 	text := o.types.JSON(ctx, any)
@@ -92,7 +92,7 @@ func (o *Operation) block(ctx context.Context, w io.Writer, io *term.IO, key str
 	}
 	shown := term.CleanJSON(indented.Bytes())
 	if io.OutTerminal && len(shown) > maxBlock {
-		fmt.Fprintf(w, "  %s\n  ... %s bytes in all: --output json shows them\n",
+		fmt.Fprintf(w, "  %s\n  ... %s bytes in total: --output json shows all\n",
 			bytes.ToValidUTF8(shown[:maxBlock], nil), term.Count(int64(len(shown))))
 		return
 	}

@@ -47,27 +47,28 @@ func New(io *term.IO, store Store) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve durable operations of two kinds",
-		Long: `Serve google.longrunning.Operations, and lro.v1.Starter, which starts operations,
-over gRPC and, below /v1, over HTTP/JSON, on one port; at / it has the console, for
-browsers. ` + help.Records + `
+		Long: `Serve google.longrunning.Operations, and lro.v1.Starter, which starts operations, on
+one port: over gRPC, over HTTP/JSON below /v1, and the console for browsers at /.
+
+` + help.Records + `
 
 There are two kinds of operations. checksum computes SHA-256 of every file under a
-directory of this machine; simulate does nothing for as long as it is told and
-ends as it is told, for people who test clients. lro start starts both. At most 100
-operations run at once, and the others wait; --concurrency sets that, for a kind
-too.
+directory of this machine. simulate does nothing for a given time and ends with a
+given result, to test clients. lro start starts both. At most 100 operations run at
+once, and the others wait; --concurrency changes the limit, also per kind.
 
-Ctrl-C stops the server: running operations may go on for --drain, and ` + help.Stop + `
+Ctrl-C stops the server: running operations have --drain to finish. Unfinished ones
+` + help.Stop + `
 
-By default the server answers this machine alone, in plain text. To answer others
-it needs TLS, and tokens or client certificates to know them by; browsers ask for
-a token as a password. gRPC's health service, /healthz and /readyz need no token;
-/readyz also fails while the records cannot be written, on a full disk say. Files
-of certificates and tokens are read again when they change, and on SIGHUP.
+By default the server answers only this machine, in plain text. To answer others it
+needs TLS, and tokens or client certificates to authenticate them; in a browser, enter
+a token as the password. gRPC's health service, /healthz and /readyz need no token;
+/readyz also fails while operations cannot be stored, for example on a full disk.
+Files of certificates and tokens are read again when they change, and on SIGHUP.
 
 Behind a reverse proxy, --host adds the name that browsers use, and --trusted-proxy
-names the proxy, whose X-Forwarded-* or Forwarded headers are believed. A server
-that others reach, also through a proxy, has the kind checksum only for what is
+names the proxy whose X-Forwarded-* or Forwarded headers are trusted. A server that
+other machines can reach, directly or through a proxy, offers the kind checksum only
 below --checksum-root.`,
 		Example: help.Example,
 		Args:    flag.Args(flag.None),
@@ -77,19 +78,19 @@ below --checksum-root.`,
 	}
 	f := cmd.Flags()
 	o.flags = f
-	f.StringVar(&o.listen, "listen", "127.0.0.1:8700", "answer at `HOST:PORT`; port 0 is any that is free")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8700", "answer at `HOST:PORT`; port 0 takes any free port")
 	store.AddFlags(f)
-	f.StringVar(&o.parent, "parent", "", "start operations under `NAME`, such as projects/p, that name no other parent")
-	f.DurationVar(&o.drain, "drain", 10*time.Second, "let running operations go on for `DURATION` when the server stops")
-	f.StringArrayVar(&o.concurrency, "concurrency", nil, "run at most `N` operations at once (default 100), or KIND=N of a kind; may be repeated")
+	f.StringVar(&o.parent, "parent", "", "start operations under `NAME`, such as projects/p, unless the start sets another parent")
+	f.DurationVar(&o.drain, "drain", 10*time.Second, "give running operations `DURATION` to finish when the server stops")
+	f.StringArrayVar(&o.concurrency, "concurrency", nil, "run at most `N` operations at once (default 100), or KIND=N for one kind; may be repeated")
 	f.BoolVar(&o.metrics, "metrics", false, "show metrics for Prometheus at /metrics")
 	f.StringVar(&o.files.Cert, "cert", "", "serve TLS with the certificate in `FILE`, PEM")
-	f.StringVar(&o.files.Key, "key", "", "its private key in `FILE`, PEM")
-	f.StringVar(&o.files.ClientCA, "client-ca", "", "admit clients with a certificate of those in `FILE`, PEM")
-	f.StringVar(&o.tokens, "token-file", "", "admit callers with a bearer token that is a line of `FILE`")
+	f.StringVar(&o.files.Key, "key", "", "private key of the certificate, in `FILE`, PEM")
+	f.StringVar(&o.files.ClientCA, "client-ca", "", "accept clients with a certificate signed by one in `FILE`, PEM")
+	f.StringVar(&o.tokens, "token-file", "", "accept callers with a bearer token from `FILE`, one per line")
 	f.StringArrayVar(&o.hosts, "host", nil, "also answer HTTP under the host `NAME`; may be repeated")
-	f.StringArrayVar(&o.proxies, "trusted-proxy", nil, "believe what the proxy at `ADDRESS`, an IP address or prefix, says of requests; may be repeated")
-	f.StringVar(&o.root, "checksum-root", "", "let the kind checksum read below `DIR` alone (default any directory for callers on this machine, none for others)")
+	f.StringArrayVar(&o.proxies, "trusted-proxy", nil, "trust the forwarding headers of the proxy at `ADDRESS`, an IP address or prefix; may be repeated")
+	f.StringVar(&o.root, "checksum-root", "", "let the kind checksum read only below `DIR` (default any directory for callers on this machine, none for others)")
 	f.BoolVar(&o.insecure, "insecure-allow-anyone", false, "answer other machines without TLS and authentication")
 	cmd.MarkFlagsRequiredTogether("cert", "key")
 	return cmd
@@ -126,7 +127,7 @@ func (o *options) config(logger *slog.Logger) (host.Config, *net.TCPAddr, error)
 	alone := address.IP != nil && address.IP.IsLoopback()
 	if !alone && !o.insecure && (c.TLS == nil || !known) {
 		return c, nil, exit.Hint(fmt.Errorf("--listen %q would answer other machines %s", o.listen, without(c.TLS != nil, known)),
-			"give --cert and --key, and --token-file or --client-ca; or say --insecure-allow-anyone")
+			"give --cert and --key, and --token-file or --client-ca; or give --insecure-allow-anyone")
 	}
 	if alone || len(o.hosts) > 0 {
 		c.Hosts = append([]string{}, o.hosts...) // other names that resolve to it belong to somebody else

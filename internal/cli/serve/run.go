@@ -59,7 +59,7 @@ func (o *options) stopping(running int64) string {
 	if running > 1 {
 		operations = fmt.Sprintf("%d running operations", running)
 	}
-	return fmt.Sprintf("stopping: %s may finish within %v; Ctrl-C again ends the process, and what has not ended runs again later", operations, o.drain)
+	return fmt.Sprintf("stopping: %s may finish within %v; Ctrl-C again ends the process, and unfinished operations run again later", operations, o.drain)
 }
 
 // reload reads files again for each SIGHUP, until ctx ends.

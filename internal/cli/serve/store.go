@@ -61,12 +61,10 @@ type database struct {
 
 func (f *database) Help() Help {
 	return Help{
-		Records: `The records are in a SQLite file, or, where --db is
-the URL of a PostgreSQL database, in a schema there, which is made where there is
-none; then any number of servers answer callers and run the same operations. An
-operation that was started survives any end of the server.`,
-		Stop: `those that
-do not end go on when the server is started again.`,
+		Records: `Operations are stored in a SQLite file or, if --db is the URL of a PostgreSQL
+database, in a schema there, which is created if it does not exist; any number of
+servers can then share it. A started operation survives any end of the server.`,
+		Stop: `resume when the server is started again.`,
 		Example: `  # On this machine, records in lro.db
   lro serve
 
@@ -77,14 +75,14 @@ do not end go on when the server is started again.`,
   # The same operations without gRPC
   curl -s localhost:8700/v1/operations
 
-  # For others
+  # For other machines
   lro serve --listen :8700 --cert cert.pem --key key.pem --token-file tokens`,
 	}
 }
 
 func (f *database) AddFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&f.db, "db", "lro.db", "`FILE` for the records, made where there is none, or the URL of a PostgreSQL database, postgres://user@host/name")
-	flags.StringVar(&f.schema, "schema", postgres.DefaultSchema, "keep them in the schema `NAME` of a PostgreSQL database")
+	flags.StringVar(&f.db, "db", "lro.db", "store operations in `FILE`, which is created if it does not exist, or at the URL of a PostgreSQL database, postgres://user@host/name")
+	flags.StringVar(&f.schema, "schema", postgres.DefaultSchema, "store operations in the schema `NAME` of a PostgreSQL database")
 	flags.StringVar(&f.role, "role", "all", "`ROLE` of this process on a PostgreSQL database: server answers callers, worker runs operations, all does both")
 	flags.DurationVar(&f.lease, "lease", 10*time.Second, "on a PostgreSQL database, let others run the operations of a process that was not heard of for `DURATION`")
 }

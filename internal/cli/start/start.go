@@ -44,14 +44,14 @@ lro serve has two kinds:
 
   simulate   duration  how long it takes, such as "60s"; at most 24 h
              steps     steps of progress, default 10
-             error     how it ends, such as {"code": 9, "message": "full"};
-                       default with success
-             echo      comes back in the response
+             error     fails with this, such as {"code": 9, "message": "full"};
+                       default is success
+             echo      is returned in the response
   checksum   dir       the directory to read, on the server's machine
-             pace      time to spend on each file at least, such as "10ms"
+             pace      least time to spend on each file, such as "10ms"
 
-A start whose answer is lost is repeated with the same request ID, so that it
-starts one operation. With --request-id this also holds across commands.`,
+If the answer to a start is lost, it is repeated with the same request ID, so that
+only one operation starts. With --request-id this also holds across commands.`,
 		Example: `  # An operation that takes a minute, for trying out a client
   lro start simulate '{"duration": "60s", "steps": 100}'
 
@@ -64,7 +64,7 @@ starts one operation. With --request-id this also holds across commands.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.parent, "parent", "", "start it under `NAME`, such as projects/p (default the server's own)")
-	f.StringVar(&o.requestID, "request-id", "", "make starts with the same `ID` start one operation (default a random one)")
+	f.StringVar(&o.requestID, "request-id", "", "start only one operation for all starts with this `ID` (default a random one)")
 	o.AddTo(cmd, io)
 	cmd.ValidArgsFunction = o.CompleteKinds
 	return cmd
@@ -140,7 +140,7 @@ func (o *options) start(ctx context.Context, s *remote.Session, args []string, t
 	failed := s.Explain(ctx, fmt.Sprintf("start operation of kind %q", kind), err)
 	if lost, ok := errors.AsType[*lro.StartError](err); ok && lost.MayHaveStarted {
 		failed = exit.Hint(fmt.Errorf("%w; it may have been started, by request %s", failed, lost.RequestID),
-			"to repeat it without starting a second one: "+o.again(lost.RequestID, args))
+			"to repeat it without starting a second operation: "+o.again(lost.RequestID, args))
 	}
 	return nil, failed
 }
@@ -174,7 +174,7 @@ func requestType(ctx context.Context, s *remote.Session, kind string) (string, e
 	resp, err := s.Starter.ListKinds(ctx, &lropb.ListKindsRequest{})
 	if status.Code(err) == codes.Unimplemented || dial.NoSuchPath(err) {
 		return "", exit.Hint(fmt.Errorf("start operation at %s: there is no lro.v1.Starter", s.Target),
-			"operations of other services are started by methods of their own; lro doctor tells what is served there")
+			"other services have their own methods that start operations; lro doctor shows what this one has")
 	}
 	if err != nil {
 		return "", s.Explain(ctx, "list kinds", err)

@@ -16,15 +16,14 @@ func New(io *term.IO) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch NAME...",
 		Short: "Print every change of operations until they are done",
-		Long: `Print a line for every change of the operations that is seen, until they are done:
-the log of what lro wait shows as a bar. NAME is the name of an operation, a resume
-token, or - for names on standard input, one a line.
+		Long: `Print a line for every change of the operations, until they are done: the log of
+what lro wait shows as a bar. NAME is as for lro wait.
 
 The exit status is that of lro wait.`,
-		Example: `  # What happens to one operation, with its payloads
+		Example: `  # Every change of one operation, with its payloads
   lro watch --output json operations/o00000001dh81jkr451k8qkb
 
-  # Everything that runs, looked at four times a second
+  # All operations that run, polled at least four times a second
   lro list --filter done:false --output json | jq -r .name | lro watch --interval 250ms -`,
 		Args: flag.Args(flag.Names),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -42,7 +42,7 @@ func Crashed(crashes int) *status.Status {
 // LeaseEnded is the error of an external operation that was not reported on for
 // as long as its lease.
 func LeaseEnded(lease time.Duration) *status.Status {
-	return Status(code.Code_ABORTED, fmt.Sprintf("nothing was heard of the operation for %v", lease))
+	return Status(code.Code_ABORTED, fmt.Sprintf("the operation had no report or heartbeat for %v", lease))
 }
 
 // Ending returns the state and the error of an operation that ends with s:

@@ -44,7 +44,7 @@ const ownerByte = 1 << 62
 
 // errNotOwner says that the engine's file is its own no longer. It stays so
 // until the file is opened again.
-var errNotOwner = fmt.Errorf("%w: the database is lost to this process, which must be restarted", engine.ErrUnavailable)
+var errNotOwner = fmt.Errorf("%w: this process has lost the database and must be restarted", engine.ErrUnavailable)
 
 // own locks the database at path, which exists. beside is held already.
 func own(path string, beside *lockFile) (_ *ownership, err error) {

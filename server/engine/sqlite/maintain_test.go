@@ -175,7 +175,7 @@ func TestDiskFull(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"the disk is full", "takes changes again"} {
+	for _, want := range []string{"the disk is full", "accepts changes again"} {
 		if strings.Count(log.String(), want) != 1 {
 			t.Errorf("the log is\n%s\nwant one line with %q", &log, want)
 		}

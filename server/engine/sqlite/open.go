@@ -263,7 +263,7 @@ func (e *Engine) endAll(err error) {
 // lose ends everything when the database is not the engine's any more. Only
 // Close is left.
 func (e *Engine) lose(err error) {
-	e.opts.Logger.Error("the engine has lost its database and acknowledges nothing any more", "database", e.path, "error", err)
+	e.opts.Logger.Error("the engine has lost its database and acknowledges no more writes", "database", e.path, "error", err)
 	e.endAll(err)
 	e.queue.close(err)
 }

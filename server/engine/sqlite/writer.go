@@ -191,7 +191,7 @@ func (e *Engine) commit(group []*request, claims []*claim) error {
 func (e *Engine) noteStore(err error) {
 	switch {
 	case err == nil:
-		e.opts.Logger.Warn("the store takes changes again", "database", e.path)
+		e.opts.Logger.Warn("the store accepts changes again", "database", e.path)
 	case errors.Is(err, errNotOwner):
 		e.lose(err)
 	default:

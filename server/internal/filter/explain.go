@@ -39,9 +39,9 @@ func explain(text, quoted string, err error) error {
 	}
 	rest := strings.TrimSpace(text[origin(text, quoted, at):])
 	if rest == "" || rest == text {
-		return fmt.Errorf("filter %q cannot be read", short(text))
+		return fmt.Errorf("filter %q cannot be parsed", short(text))
 	}
-	return fmt.Errorf("filter %q cannot be read from %q on", short(text), short(rest))
+	return fmt.Errorf("filter %q cannot be parsed from %q on", short(text), short(rest))
 }
 
 // innermost is where in its text the parser was when it refused that, in bytes,

@@ -94,9 +94,9 @@ func (s shape) check(op operator, value literal) error {
 	}
 	switch s.class {
 	case message:
-		return fmt.Errorf("it is a message: compare one of its fields, or ask for %q", ":*")
+		return fmt.Errorf("it is a message: compare one of its fields, or use %q", ":*")
 	case binary:
-		return fmt.Errorf("it holds bytes: only %q can be asked", ":*")
+		return fmt.Errorf("it holds bytes: only %q can be used", ":*")
 	case mapping:
 		if op != has {
 			return fmt.Errorf("it is a map: use %q with a key, or compare one of its keys", has)

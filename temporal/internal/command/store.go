@@ -28,11 +28,10 @@ type store struct {
 // Help implements [serve.Store].
 func (s *store) Help() serve.Help {
 	return serve.Help{
-		Records: `The records are in a Temporal service: this program holds nothing that
-another one needs, so any number of them serve and run the same operations. What
-has --role server answers callers, what has --role worker runs operations.`,
-		Stop: `those
-that do not end are handed back, and run by another worker.`,
+		Records: `Operations are stored in a Temporal service, so any number of these programs can
+serve and run the same operations. --role server only answers callers, --role worker
+only runs operations.`,
+		Stop: `are handed back, and another worker runs them.`,
 		Example: `  # Answer callers and run operations, on a Temporal service of this machine
   lro-temporal serve
 
