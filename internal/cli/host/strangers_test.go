@@ -180,7 +180,7 @@ func TestNoTLS(t *testing.T) {
 		}
 		body, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "TLS alone: use https") {
+		if err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "TLS only: use https") {
 			t.Errorf("%s without TLS = %d %q, %v", verb, resp.StatusCode, body, err)
 		}
 	}
