@@ -1,5 +1,5 @@
-// Package lrootel records what package lro waits for as OpenTelemetry traces
-// and metrics:
+// Package lrootel records the waits of package lro as OpenTelemetry traces and
+// metrics:
 //
 //	client := lro.NewClientConn(conn, lro.WithObserver(lrootel.NewObserver()))
 //
@@ -39,9 +39,9 @@
 //
 // The names in gcp are those of Google's clients for Go and Rust, those in rpc
 // and error OpenTelemetry's semantic conventions. A wait has the status Error
-// when the operation failed or waiting ended by an error, a poll when it failed,
-// but not when it was given up because no caller waits any longer, and not that of
-// a long poll whose time was over.
+// when the operation failed or waiting ended by an error, a poll when it
+// failed, unless it was abandoned because no caller waits any longer, or was a
+// long poll whose time was over.
 //
 // # Metrics
 //
@@ -61,11 +61,11 @@
 //
 // # Lateness
 //
-// Lateness can be told where the metadata says when the operation ended, in a
-// field such as end_time, and its type is linked into the program or it was read
-// from JSON by package lrohttp. It compares the service's clock with that of this
+// Lateness is known if the metadata has the end of the operation, in a field
+// such as end_time, and its type is linked into the program or it was read from
+// JSON by package lrohttp. It compares the service's clock with that of this
 // machine. The operation cannot have ended before it was last seen running, nor
-// after it was seen done: what is out of these bounds by up to a second is
-// counted at the bound, and beyond that the clocks cannot be compared, or the
-// operation had ended before the wait began, and nothing is recorded.
+// after it was seen done: an end outside of these bounds by up to a second
+// counts as at the bound. Further outside, the clocks cannot be compared, or
+// the operation ended before the wait began, and nothing is recorded.
 package lrootel

@@ -35,8 +35,8 @@ func (r RPC) String() string {
 	return names[r]
 }
 
-// Call is a call that reached a [Server]. What it points to is shared by all
-// who ask for it and must not be modified.
+// Call is a call that reached a [Server]. It is shared between all callers of
+// Calls, and its fields must not be modified.
 type Call struct {
 	RPC RPC
 	// Name is that of the request: the operation's, or of ListOperations the

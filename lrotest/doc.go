@@ -1,16 +1,16 @@
-// Package lrotest plays long-running operations by a script, for the tests of
-// code that waits for them. It plays what real services do and tests seldom meet: an
-// operation that fails with details after an hour, a network that fails for a
-// minute, a call that is never answered, a cancellation that takes a while, an
-// answer without a result.
+// Package lrotest is a scripted service of long-running operations, for tests
+// of code that waits for them. It simulates what real services do and tests
+// seldom cover: an operation that fails with details after an hour, a network
+// that fails for a minute, a call that is never answered, a cancellation that
+// takes a while, an answer without a result.
 //
 // A [Server] has operations, each with a [Script], a list of steps:
 //
 //   - [Running], [Succeeded], [Failed] and [Cancelled] answer with a state,
-//   - [PollError], [Hang] and [Drop] leave the question without one.
+//   - [PollError], [Hang] and [Drop] answer without a state.
 //
-// A step answers one question, [Step.Times] so many, and [Step.For] lasts a time.
-// The last step stays.
+// A step answers one poll, or as many as [Step.Times] says, or all for the time
+// of [Step.For]. The last step never ends.
 //
 // # A test
 //
@@ -27,9 +27,9 @@
 //		return resp.GetDigest(), err
 //	}
 //
-// Its test scripts an operation that takes an hour, and takes milliseconds, because
-// it runs in a bubble of testing/synctest, where time passes as soon as everybody
-// waits:
+// Its test scripts an operation that takes an hour, and takes milliseconds,
+// because it runs in a bubble of testing/synctest, where time advances as soon
+// as every goroutine waits:
 //
 //	func TestDigest(t *testing.T) {
 //		synctest.Test(t, func(t *testing.T) {
@@ -50,8 +50,9 @@
 //		})
 //	}
 //
-// [Server.Stub] calls the server directly. [Script.Unused] tells which steps were
-// never played, and [Script.Calls] and [Server.Calls] what the code has asked.
+// [Server.Stub] calls the server directly. [Script.Unused] returns the steps
+// that were not played, and [Script.Calls] and [Server.Calls] the calls of the
+// code.
 //
 // The clock of a script starts when it is added. Everything must be made inside the
 // bubble, the server included. Without a bubble everything works in real time.
@@ -80,7 +81,7 @@
 //
 // # A flaky network
 //
-// Errors say nothing about the operation, which is still there when they are over:
+// Errors say nothing about the operation, which continues after them:
 //
 //	script := srv.Add("operations/checksum",
 //		lrotest.Running(nil).For(10*time.Minute),
@@ -119,8 +120,8 @@
 //
 // # A cancellation
 //
-// CancelOperation ends an operation at once as Cancelled. [Script.OnCancel] has
-// it take its time, win the race, or ignore the request:
+// CancelOperation ends an operation at once as Cancelled. With
+// [Script.OnCancel] it can take time, finish first, or ignore the request:
 //
 //	func Verify(ctx context.Context, client *lro.Client, name string) error {
 //		op, err := Checksum.Resume(client, name)
@@ -154,10 +155,10 @@
 //
 // # Progress
 //
-// Steps that last a time show code that follows the progress one state after the
-// other; here Percents collects what the metadata of [lro.Operation.Progress] says.
-// Of states that follow each other without time between them, such code may see
-// only the last.
+// Steps that last a time show code that follows the progress one state after
+// the other; here Percents collects the percentages of
+// [lro.Operation.Progress]. If states follow each other without time between
+// them, such code may see only the last.
 //
 //	var srv lrotest.Server
 //	srv.Add("operations/checksum",
@@ -234,19 +235,19 @@
 //
 // # What a script says, exactly
 //
-// GetOperation is answered at once by the current step. So is WaitOperation,
-// except by a Running that lasts a time and by one that is the last: they hold it
-// back until a step answers it that does not, or until the time it asks for, or
-// its deadline, has come. So a Running that answers a number of questions is the
-// early return that AIP-151 allows.
+// The current step answers GetOperation at once. It also answers WaitOperation
+// at once, except if it is a Running with a time, or the last step: these hold
+// the call until a later step answers it, or until its timeout or deadline. So
+// a Running that answers a number of polls is the early return that AIP-151
+// allows.
 //
-// A step that answers a number of questions ends with its last answer, and one that
-// lasts a time ends then, asked or not. The next step begins at that moment. The
-// last step never ends, whatever For or Times say.
+// A step for a number of polls ends with its last answer, and a step with a
+// time ends then, even if nothing polled. The next step begins at that moment.
+// The last step never ends; For and Times have no effect on it.
 //
-// A done operation can be followed by other states: scripts do not have to make
-// sense. The metadata of a done state is that of the state before, unless
-// [Step.WithMetadata] says otherwise.
+// Other states may follow a done one: scripts do not have to make sense. A done
+// state has the metadata of the state before it, unless [Step.WithMetadata]
+// sets another.
 //
 // Calls for names that were not added, and after DeleteOperation, are answered
 // NOT_FOUND. CancelOperation succeeds also for a done operation. ListOperations

@@ -157,8 +157,8 @@ func (s *Server) CancelOperation(ctx context.Context, req *longrunningpb.CancelO
 	return &emptypb.Empty{}, nil
 }
 
-// DeleteOperation makes the server forget the operation: calls for it, also
-// those that are being held back, are answered NOT_FOUND. The name stays taken.
+// DeleteOperation deletes the operation: calls for it, including those that are
+// being held, get NOT_FOUND. The name cannot be used again.
 func (s *Server) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOperationRequest) (*emptypb.Empty, error) {
 	if err := s.admit(ctx, DeleteOperation, req.GetName(), req); err != nil {
 		return nil, err

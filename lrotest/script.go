@@ -31,10 +31,10 @@ type Script struct {
 // Name returns the name of the operation.
 func (s *Script) Name() string { return s.name }
 
-// Proto returns the operation in the state that a question would find now, or
-// the last one before if that would not be answered with a state. It asks
-// nothing: no step is used up and no call recorded. It is what a fake of the
-// method that starts the operation returns.
+// Proto returns the operation in the state that a poll would find now, or in
+// the last state if the current step answers with none. It uses up no step and
+// records no call. Return it from a fake of the method that starts the
+// operation.
 func (s *Script) Proto() *longrunningpb.Operation {
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
@@ -42,18 +42,18 @@ func (s *Script) Proto() *longrunningpb.Operation {
 	return s.stateLocked()
 }
 
-// Play replaces what is left of the script by these steps, which begin now,
-// also for calls that are being held back. No steps make it run for good.
+// Play replaces the rest of the script by these steps, which begin now, also
+// for calls that are being held. Without steps the operation runs for ever.
 func (s *Script) Play(steps ...Step) {
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
 	s.playLocked(steps)
 }
 
-// OnCancel sets what the operation plays, from then on, when CancelOperation
-// is first called for it before it is done. No steps: a cancellation is
-// accepted and has no effect. Unless OnCancel is called, the operation ends at
-// once as [Cancelled]. It returns s.
+// OnCancel sets the steps that replace the rest of the script when
+// CancelOperation is first called before the operation is done. Without steps,
+// a cancellation is accepted and has no effect. Unless OnCancel is called, the
+// operation ends at once as [Cancelled]. It returns s.
 func (s *Script) OnCancel(steps ...Step) *Script {
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
@@ -62,10 +62,10 @@ func (s *Script) OnCancel(steps ...Step) *Script {
 }
 
 // Unused returns the steps that were not played: those that the script has not
-// come to, and the current one if it has not answered as often as it should. A
-// step whose time is over counts as played. Steps that Play or a cancellation
-// replaced do not count. A test that ends with an empty Unused has seen the
-// whole script.
+// reached, and the current one if it has not answered as often as set. A step
+// whose time is over counts as played. Steps that Play or a cancellation
+// replaced do not count. If Unused is empty, the test has seen the whole
+// script.
 func (s *Script) Unused() []Step {
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 // scripts. The zero value is a server without operations, ready for use. It is
 // safe for concurrent use, but its fields must not be changed once it is used.
 //
-// A Server starts no goroutines and need not be closed. Ask it through
+// A Server starts no goroutines and need not be closed. Call it through
 // [Server.Stub], over gRPC through [Server.Dial], or over HTTP through
 // [NewHTTPServer]. It is a longrunningpb.OperationsServer, to be registered on
 // a server of your own.
@@ -28,11 +28,11 @@ type Server struct {
 	// WaitOperation.
 	Without []RPC
 
-	// OnCall, where set, is called with each call after it was recorded. An
-	// error that it returns is the answer, and no step of a script is used up.
-	// It may wait to make the service slow, should return when ctx ends, and may
-	// set headers and trailers by grpc.SetHeader and grpc.SetTrailer. Calls
-	// that come at once call it at once.
+	// OnCall, where set, is called with each call after it was recorded. An error
+	// that it returns is the answer, and no step of a script is used up. It may
+	// wait to make the service slow, should return when ctx ends, and may set
+	// headers and trailers by grpc.SetHeader and grpc.SetTrailer. Concurrent calls
+	// call it concurrently.
 	OnCall func(ctx context.Context, c Call) error
 
 	// Filter, where set, reports whether an operation matches the filter of a

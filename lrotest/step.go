@@ -13,10 +13,9 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// Step is one step of a script: what the service answers when it is asked for
-// the state of the operation, and for how long. A step answers one question,
-// unless [Step.For] or [Step.Times] say otherwise or it is the last of its
-// script, which stays.
+// Step is one step of a script: how the service answers polls of the operation,
+// and for how long. A step answers one poll, unless [Step.For] or [Step.Times]
+// change that, or it is the last of its script, which never ends.
 //
 // A Step is a value that never changes and may be used in many scripts. The
 // zero value is Running(nil).
@@ -103,10 +102,10 @@ func Hang() Step { return Step{kind: stepHang} }
 // by its [Server.Stub] or stands on a transport that is not of this package.
 func Drop() Step { return Step{kind: stepDrop} }
 
-// For makes the step last for d from when it begins: when the script begins, or
-// when the step before it ended. It answers all questions of that time, and is
-// over also if there were none. It replaces an earlier Times. d must not be
-// negative; 0 leaves the step out.
+// For makes the step last for d from its beginning: when the script begins, or
+// the step before it ends. It answers all polls in that time, and ends even
+// without any. It replaces an earlier Times. d must not be negative; 0 skips
+// the step.
 func (s Step) For(d time.Duration) Step {
 	if d < 0 {
 		panic(fmt.Sprintf("lrotest: Step.For: %v is negative", d))
@@ -115,8 +114,8 @@ func (s Step) For(d time.Duration) Step {
 	return s
 }
 
-// Times makes the step answer n questions. It replaces an earlier For. n must
-// be at least 1, which is also the default.
+// Times makes the step answer n polls. It replaces an earlier For. n must be at
+// least 1, which is also the default.
 func (s Step) Times(n int) Step {
 	if n < 1 {
 		panic(fmt.Sprintf("lrotest: Step.Times: %d is less than 1", n))

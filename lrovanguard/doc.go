@@ -1,8 +1,8 @@
-// Package lrovanguard serves all services of a grpc.Server on one port: over gRPC,
-// gRPC-Web, Connect, and as REST by their google.api.http annotations, with
-// google.longrunning.Operations beside them. The transcoding is
-// connectrpc.com/vanguard's; this package is a module of its own because that one
-// has no stable version yet.
+// Package lrovanguard serves all services of a grpc.Server on one port: over
+// gRPC, gRPC-Web, Connect, and as REST by their google.api.http annotations,
+// including google.longrunning.Operations. The transcoding is
+// connectrpc.com/vanguard's; this package is a module of its own because that
+// one has no stable version yet.
 //
 //	handler, err := lrovanguard.NewHandler(grpcServer, lrovanguard.Config{Authenticate: authenticate})
 //	...
@@ -20,7 +20,7 @@
 //     parameters that the request does not have, so that a misspelt one is noticed.
 //     This holds for JSON over Connect too. Parameters that begin with "$", which
 //     Google's clients send, are ignored.
-//   - [Config].Authenticate decides about every call, whatever its protocol, before
+//   - [Config].Authenticate is called for every call of every protocol, before
 //     its message is read.
 //   - Connect requests need no header Connect-Protocol-Version.
 //

@@ -24,17 +24,18 @@ const (
 
 // Config configures a handler. The zero value is usable.
 type Config struct {
-	// Authenticate decides about each call before its message is read, whatever
-	// its protocol. It gets the ctx of the call, which has the request's headers as
+	// Authenticate is called for each call of every protocol before its message is
+	// read. It gets the ctx of the call, which has the request's headers as
 	// incoming metadata and the remote address and TLS state in the peer, and the
-	// full name of the method, such as "/google.longrunning.Operations/GetOperation".
-	// The ctx that it returns is that of the call. An error refuses the call; best
-	// it has the code UNAUTHENTICATED and an ErrorInfo. It is called by several
-	// goroutines at once.
+	// full name of the method, such as
+	// "/google.longrunning.Operations/GetOperation". It returns the ctx of the
+	// call. An error refuses the call; it should have the code UNAUTHENTICATED and
+	// an ErrorInfo. Authenticate must be safe for concurrent use.
 	//
-	// Default nil: every call is let in. Interceptors of the grpc.Server run in any
-	// case, for Operations over REST too, but after the message was read. That of
-	// guard.Authentication is none, and does not run here: give its function to both.
+	// Nil, the default, accepts every call. Interceptors of the grpc.Server always
+	// run, also for Operations over REST, but after the message was read. The
+	// function of guard.Authentication is not an interceptor and does not run
+	// here: set it here too.
 	Authenticate func(ctx context.Context, method string) (context.Context, error)
 
 	// ErrorDomain is the domain in the ErrorInfo of errors that the handler makes
@@ -52,8 +53,8 @@ type Config struct {
 
 	// Transcoder are more options of vanguard, such as vanguard.WithRules for the
 	// program's own services; rules for google.longrunning.Operations and
-	// lro.v1.Starter belong into Operations. An option that replaces the codec "json"
-	// or the unknown handler takes away what this package does by them.
+	// lro.v1.Starter belong into Operations. An option that replaces the codec
+	// "json" or the unknown handler disables what this package does with them.
 	Transcoder []vanguard.TranscoderOption
 }
 
@@ -72,9 +73,9 @@ func Protocols() *http.Protocols {
 // not stopped by the handler.
 //
 // A service whose descriptor is not linked into the program is served over gRPC
-// alone. NewHandler fails when server is nil, for annotations that make no sense,
-// such as two methods with one path, or that vanguard does not support, such as
-// "**" before another segment, and for options that make no sense.
+// only. NewHandler fails if server is nil, if annotations are invalid, such as
+// two methods with one path, or not supported by vanguard, such as "**" before
+// another segment, and if options are invalid.
 //
 // A WaitOperation may take as long as its timeout, so the WriteTimeout of the
 // http.Server must be longer, or 0.

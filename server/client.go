@@ -15,9 +15,9 @@ import (
 //	client := lro.NewClient(operations.Client())
 //
 // waits for operations of the program's own server. [Config].Authorize and
-// [Config].Caller apply; interceptors of a gRPC server do not. The hooks get the ctx
-// of the call with its values, and metadata that it has for outgoing calls as
-// incoming metadata. Call options have no effect.
+// [Config].Caller apply; interceptors of a gRPC server do not. These two get
+// the ctx of the call with its values, with its outgoing metadata as incoming
+// metadata. Call options have no effect.
 //
 // The client is safe for concurrent use. Operations that it returns are shared and
 // must not be modified.

@@ -9,16 +9,16 @@ import (
 )
 
 // Complete ends the operation of a task with a response while its handler still
-// runs. Handlers need it on an engine that can store the end together with the
-// rows that they have written themselves, in one transaction, so that either both
-// are there or neither: see postgres.WithTx. ctx carries the transaction. Elsewhere
-// it is what returning the response does, only earlier.
+// runs. Handlers need it on an engine that can store the outcome and the rows
+// that the handler has written in one transaction: see postgres.WithTx. ctx
+// carries the transaction. On other engines it has the effect of returning the
+// response, only earlier.
 //
-// After it, and the commit, the handler returns; what it returns then is dropped.
-// The handler's context ends with [ErrLeaseLost] once the end is known. When the
-// transaction is rolled back, the operation still runs, and what the handler
-// returns counts. An error that is [ErrLeaseLost] means that the operation has
-// ended, or belongs to another attempt: roll back and return.
+// After it and the commit, the handler should return; its return values are
+// ignored. The handler's context ends with [ErrLeaseLost] once the outcome is
+// known. If the transaction is rolled back, the operation still runs, and the
+// handler's return values count. An error that is [ErrLeaseLost] means that the
+// operation is done, or owned by another attempt: roll back and return.
 func (k Kind[Req, Resp, M]) Complete(ctx context.Context, t *Task[M], resp Resp) error {
 	if err := k.complete(ctx, t, resp); err != nil {
 		return fmt.Errorf("complete %q: %w", t.Name(), err)

@@ -12,42 +12,44 @@ import (
 
 // Config configures a [Server]. The zero value is usable.
 type Config struct {
-	// Parent is the resource under which operations are started that name no
-	// other, such as "projects/p/locations/l". Empty starts top-level
-	// operations, which some clients cannot reach over HTTP/JSON.
+	// Parent is the resource under which operations start by default, such as
+	// "projects/p/locations/l". Empty starts top-level operations, which some
+	// clients cannot reach over HTTP/JSON.
 	Parent string
 
-	// Logger gets what callers must not see: panics with their stacks, failures
-	// of the store. Nil discards it.
+	// Logger receives what callers must not see: panics with their stacks,
+	// failures of the store. Nil discards it.
 	Logger *slog.Logger
 
 	// Concurrency is how many attempts one [Server.Work] or [Server.Serve] runs at
-	// once; several of them at a time have as many each. 0 means 100.
+	// once; if several are called at the same time, each has this limit. 0 means
+	// 100.
 	Concurrency int
-	// Drain is how long handlers may run on after [Server.Serve] or [Server.Work]
-	// was told to stop; then their context ends, with the cause [ErrDraining]. 0
-	// means 10 s, negative at once.
+	// Drain is how long handlers may continue after [Server.Serve] or
+	// [Server.Work] begins to stop; then their context ends with the cause
+	// [ErrDraining]. 0 means 10 s; a negative value ends it at once.
 	Drain time.Duration
-	// Grace is how long calls that are under way may take to finish when
-	// [Server.Serve] stops, after Drain; then their connections are closed. 0
-	// means 5 s, negative at once.
+	// Grace is how long calls under way may take to finish when [Server.Serve]
+	// stops, after Drain; then their connections are closed. 0 means 5 s; a
+	// negative value closes them at once.
 	Grace time.Duration
 
-	// MaxOperation is the greatest size of an operation's metadata and result
-	// together, in bytes. Metadata over it is refused, and an operation whose
-	// response is over it ends as RESOURCE_EXHAUSTED. 0 means 3.5 MiB: gRPC
-	// clients refuse messages over 4 MiB unless they are told otherwise. Lists
-	// leave out the metadata or the result of operations over 3.5 MiB, whatever
-	// this is. The engine has limits of its own.
+	// MaxOperation is the largest size of an operation's metadata and result
+	// together, in bytes. Larger metadata is refused, and an operation with a
+	// larger response ends as RESOURCE_EXHAUSTED. 0 means 3.5 MiB, since gRPC
+	// clients refuse messages over 4 MiB by default. Lists omit the metadata or
+	// the result of operations over 3.5 MiB, independent of MaxOperation. The
+	// engine has limits of its own.
 	MaxOperation int
 
-	// Authorize decides about each call of the Operations service and of the
-	// Starter before the operation is looked up, so that a stranger cannot tell
-	// whether it exists. A gRPC status it returns is the caller's answer; any
-	// other error becomes PERMISSION_DENIED without its text. Nil allows all.
+	// Authorize is called for each call of the Operations service and of the
+	// Starter before the operation is looked up, so that a caller without
+	// permission cannot find out whether it exists. The caller gets its error if
+	// that is a gRPC status; any other error becomes PERMISSION_DENIED without its
+	// text. Nil allows every call.
 	Authorize func(ctx context.Context, a Access) error
-	// Caller names who calls, for [StartOptions].RequestID: the same request ID
-	// of two callers starts two operations. Nil makes all callers one.
+	// Caller identifies the caller for [StartOptions].RequestID: the same request
+	// ID from two callers starts two operations. Nil treats all callers as one.
 	Caller func(ctx context.Context) string
 
 	// ErrorStatus translates an error without a gRPC status that a handler
@@ -57,21 +59,21 @@ type Config struct {
 	// the service. Empty means "github.com/go-lro/lro".
 	ErrorDomain string
 
-	// PageKey makes page tokens unreadable and unforgeable. Servers that answer
-	// for each other need the same, of at least 16 bytes. Nil means a random
-	// one, so that tokens end with the process.
+	// PageKey encrypts page tokens, so that callers can neither read nor forge
+	// them. It has at least 16 bytes. Servers behind one address need the same
+	// key. Nil means a random key, so that tokens are valid until the process
+	// ends.
 	PageKey []byte
 
-	// Strict refuses with FAILED_PRECONDITION what otherwise changes nothing or
-	// little and succeeds: to cancel an operation that has ended, and to delete
-	// one that has not.
+	// Strict refuses, with FAILED_PRECONDITION, to cancel an operation that is
+	// done and to delete one that is not. By default both succeed.
 	Strict bool
 
-	// Observer sees starts and attempts. The zero value sees nothing.
+	// Observer is called for starts and attempts. The zero value observes nothing.
 	Observer Observer
 }
 
-// Access is what a caller wants to do.
+// Access describes a call to be authorized.
 type Access struct {
 	// Method is the name of the RPC, such as "GetOperation".
 	Method string

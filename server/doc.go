@@ -1,9 +1,9 @@
 // Package server runs long-running operations in a Go program and serves them
 // as google.longrunning.Operations (AIP-151).
 //
-// A [Kind] is a type of operation: its name and the messages it takes, returns
-// and reports. It is declared once, as a package-level variable, so that
-// whatever survives a restart has a name:
+// A [Kind] is a type of operation: its name and its request, response and
+// metadata messages. Declare each kind once, as a package-level variable; its
+// name is stored with each operation and finds its handler after a restart:
 //
 //	var Export = server.Kind[*pb.ExportRequest, *pb.ExportResponse, *pb.ExportMetadata]{
 //		Name: "export",
@@ -29,25 +29,24 @@
 //
 // # What is promised
 //
-// An operation that Start returned is durable: it is found and run after the
-// process has died. It is run at least once, from its last checkpoint, unless
-// its kind asks for at most once. It ends exactly once, and its result never
-// changes. Handlers must therefore be safe to run again; [Task.Checkpoint]
-// returns what the previous attempt saved last.
+// An operation that Start returned is durable: it runs even if the process
+// dies. It runs at least once, from its last checkpoint, unless its kind is
+// AtMostOnce. It ends exactly once, and its result never changes. Handlers must
+// therefore be safe to run again; [Task.Checkpoint] returns what the previous
+// attempt saved last.
 //
 // # The end of a handler's context
 //
-// [context.Cause] tells why: [ErrCancelRequested], [ErrDraining],
-// [ErrLeaseLost], or [context.DeadlineExceeded] for [Kind].AttemptTimeout. A handler
-// that returns the context's error then ends the operation as CANCELLED, hands
-// it back to be run again, or ends it as DEADLINE_EXCEEDED. One that finishes
-// all the same and returns a response succeeds.
+// [context.Cause] returns the reason: [ErrCancelRequested], [ErrDraining],
+// [ErrLeaseLost], or [context.DeadlineExceeded] for [Kind].AttemptTimeout. A
+// handler that returns the context's error then ends the operation as
+// CANCELLED, hands it back to be run again, or ends it as DEADLINE_EXCEEDED. If
+// it returns a response nevertheless, the operation succeeds.
 //
 // # Errors
 //
-// An error that carries a gRPC status becomes the operation's error as it is.
-// Any other becomes UNKNOWN with its text, as it would in a gRPC server;
-// [Config].ErrorStatus changes that for programs whose errors are internal and not
-// for callers. Every status, whether of an operation or of a call, has one
-// google.rpc.ErrorInfo (AIP-193).
+// An error with a gRPC status becomes the operation's error unchanged. Any
+// other becomes UNKNOWN with its text, as in a gRPC server; set
+// [Config].ErrorStatus if such texts are internal and not for callers. Every
+// status, of operations and of calls, has one google.rpc.ErrorInfo (AIP-193).
 package server

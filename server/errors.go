@@ -24,7 +24,7 @@ var (
 	// ErrDraining: the server is stopping, and [Config].Drain has passed.
 	ErrDraining = engine.ErrDraining
 	// ErrLeaseLost: the operation has ended, or belongs to another attempt.
-	// Nothing that is still written for it counts.
+	// Everything that the attempt still writes is refused.
 	ErrLeaseLost = engine.ErrLeaseLost
 )
 

@@ -23,7 +23,8 @@ type External[Resp, M proto.Message] struct {
 	metadata atomic.Int64 // size of what readers are shown, in bytes
 }
 
-// ErrNotExternal says that the operation is of another kind, or has a handler.
+// ErrNotExternal is returned for an operation of another kind, or one that has
+// a handler.
 var ErrNotExternal = errors.New("not an external operation of this kind")
 
 // Attach returns the operation of this name, which [Kind.Start] of a kind
@@ -48,8 +49,8 @@ func (k Kind[Req, Resp, M]) Attach(ctx context.Context, s *Server, name string) 
 // Name returns the operation's full resource name.
 func (e *External[Resp, M]) Name() string { return e.lease.Name }
 
-// Report shows metadata and renews the lease. It reports [ErrCancelRequested],
-// with the report done, when the operation was asked to cancel: stop the
+// Report shows metadata and renews the lease. It returns [ErrCancelRequested],
+// although the metadata was stored, when cancellation was requested: stop the
 // work and call Fail with that error.
 func (e *External[Resp, M]) Report(ctx context.Context, metadata M) error {
 	packed, err := pack(metadata)
@@ -66,7 +67,7 @@ func (e *External[Resp, M]) Report(ctx context.Context, metadata M) error {
 	return e.result("report", rec, err)
 }
 
-// Heartbeat renews the lease. Like Report it reports [ErrCancelRequested].
+// Heartbeat renews the lease. Like Report it returns [ErrCancelRequested].
 func (e *External[Resp, M]) Heartbeat(ctx context.Context) error {
 	rec, err := e.server.engine.Heartbeat(ctx, e.lease)
 	return e.result("heartbeat", rec, err)
@@ -82,8 +83,8 @@ func (e *External[Resp, M]) result(verb string, rec *engine.Record, err error) e
 	return nil
 }
 
-// Complete ends the operation with a response. To complete again what was
-// completed is no error and changes nothing.
+// Complete ends the operation with a response. Calling it again returns no
+// error and changes nothing.
 func (e *External[Resp, M]) Complete(ctx context.Context, resp Resp) error {
 	var packed *anypb.Any
 	err := errors.New("response is nil")

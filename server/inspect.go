@@ -11,13 +11,13 @@ import (
 	"github.com/go-lro/lro/server/engine"
 )
 
-// Inspector shows what a server knows of its operations beyond what
-// google.longrunning.Operations can tell: their records, counts, history and
-// changes. It is for tools of those who run the server, such as a console.
+// Inspector returns what a server knows about its operations beyond
+// google.longrunning.Operations: their records, counts, history and changes. It
+// is for operators' tools, such as a console.
 //
-// Every method asks [Config].Authorize, as the named RPC, and returns the
-// errors that this RPC does. What the engine cannot give is an error that
-// wraps [errors.ErrUnsupported]. All methods are safe for concurrent use.
+// Every method calls [Config].Authorize, as the named RPC, and returns the
+// errors of this RPC. If the engine lacks a capability, the error wraps
+// [errors.ErrUnsupported]. All methods are safe for concurrent use.
 type Inspector struct {
 	s *Server
 }

@@ -15,11 +15,10 @@ import (
 	"github.com/go-lro/lro/internal/rpcinfo"
 )
 
-// Kind is a type of operation: the request it takes, the response it ends with
-// and the metadata it shows meanwhile. The three are generated message types,
-// or *anypb.Any for a message of any type. Declare a kind once, as a
-// package-level variable, and do not change it after [New]. Its methods are
-// safe for concurrent use.
+// Kind is a type of operation: its request, its response and the metadata that
+// it shows meanwhile. The three are generated message types, or *anypb.Any for
+// a message of any type. Declare a kind once, as a package-level variable, and
+// do not change it after [New]. Its methods are safe for concurrent use.
 type Kind[Req, Resp, M proto.Message] struct {
 	// Name is stored with each operation and finds its handler after a
 	// restart, so it never changes: a letter, then at most 62 letters, digits,
@@ -31,48 +30,48 @@ type Kind[Req, Resp, M proto.Message] struct {
 	// three types with those of the RPC; see Unchecked. Empty means Name, if that
 	// is an RPC's.
 	Method string
-	// Unchecked switches off the comparison of the three types with those of the
-	// RPC, for a kind that takes another request, or whose annotation is wrong. By
-	// default [New] refuses a kind whose types differ from the RPC's request and
-	// its google.longrunning.operation_info, if the descriptor is linked into the
+	// Unchecked turns off the comparison of the three types with those of the RPC,
+	// for a kind with another request, or a wrong annotation. By default [New]
+	// refuses a kind whose types differ from the RPC's request and its
+	// google.longrunning.operation_info, if the descriptor is linked into the
 	// program. *anypb.Any is never refused.
 	Unchecked bool
 
 	// Concurrency is how many attempts of this kind run at once in one
 	// [Server.Serve] or [Server.Work]. 0 means no limit but [Config].Concurrency.
 	Concurrency int
-	// AttemptTimeout ends an attempt's context after so long. 0 means never. The
-	// operation ends as DEADLINE_EXCEEDED once the handler returns the
-	// context's error, unless Retry asks for another attempt; what else the
-	// handler returns then counts as always.
+	// AttemptTimeout ends an attempt's context after this time. 0 means never. The
+	// operation ends as DEADLINE_EXCEEDED once the handler returns the context's
+	// error, unless Retry allows another attempt; anything else that the handler
+	// returns counts as usual.
 	AttemptTimeout time.Duration
-	// TimeoutGrace is how long a handler may take to return after AttemptTimeout. Then its
-	// operation ends as DEADLINE_EXCEEDED without a retry, its slot is given to
-	// others, and what it still saves, reports or returns is refused; the
-	// handler itself cannot be stopped. 0 means 30 s, negative for ever. It has
-	// no effect without AttemptTimeout: cancelling alone forces nothing.
+	// TimeoutGrace is how long a handler may take to return after AttemptTimeout.
+	// Then its operation ends as DEADLINE_EXCEEDED without a retry, its slot
+	// becomes free, and what it still saves, reports or returns is refused; the
+	// handler itself cannot be stopped. 0 means 30 s, negative for ever. It has no
+	// effect without AttemptTimeout: a cancelled handler may continue for any
+	// time.
 	TimeoutGrace time.Duration
-	// Retry says which errors are followed by another attempt. The zero value
-	// means none.
+	// Retry controls which errors are retried. The zero value retries none.
 	Retry Retry
-	// AtMostOnce ends an operation as ABORTED when the process of its attempt
-	// dies, or takes its work back, instead of running it again. It switches
-	// Retry off.
+	// AtMostOnce ends an operation as ABORTED, instead of running it again, when
+	// the process of its attempt dies or is drained. It turns Retry off.
 	AtMostOnce bool
-	// CrashLimit is how many deaths of its process an operation survives
-	// before it ends as ABORTED. 0 means 5.
+	// CrashLimit is how many times the process may die during an operation before
+	// it ends as ABORTED. 0 means 5.
 	CrashLimit int
-	// Retention is how long an operation stays after its end. 0 means 30 days
+	// Retention is how long an operation is kept after its end. 0 means 30 days
 	// (AIP-151), negative for ever.
 	Retention time.Duration
-	// Lease ends an operation registered by [Kind.External] as ABORTED when
-	// nothing was heard of it for so long. 0 means never.
+	// Lease ends an operation registered by [Kind.External] as ABORTED when it has
+	// had no report or heartbeat for this time. 0 means never.
 	Lease time.Duration
 
-	// Validate refuses a request before an operation exists. Its error, best a
-	// gRPC status, is what Start returns; one without a status is
-	// INVALID_ARGUMENT. The request is a copy: what is changed in it, such as
-	// defaults, is stored. Nil accepts everything.
+	// Validate refuses a request before an operation exists. Start returns its
+	// error, which is best a gRPC status; one without a status becomes
+	// INVALID_ARGUMENT. The request is a copy that Validate may change, for
+	// example to set defaults; it is stored with the changes. Nil accepts every
+	// request.
 	Validate func(ctx context.Context, req Req) error
 }
 

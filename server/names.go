@@ -9,7 +9,7 @@ type (
 	// Engine stores operations and runs their handlers. Packages such as
 	// server/engine/sqlite open one.
 	Engine = engine.Engine
-	// Record is an operation as its engine knows it. It must not be modified.
+	// Record is an operation as its engine stores it. It must not be modified.
 	Record = engine.Record
 	// State is the stage of an operation's life (AIP-216).
 	State = engine.State

@@ -11,19 +11,20 @@ import (
 	"github.com/go-lro/lro/server/engine"
 )
 
-// Observer sees what one server starts and runs, for traces and metrics. Any of
-// its funcs may be nil. They are called synchronously, many at once, so they
-// must be quick and safe for concurrent use.
+// Observer is called for the starts and attempts of a server, for traces and
+// metrics. Any of its funcs may be nil. They are called synchronously and
+// concurrently, so they must be quick and safe for concurrent use.
 //
 // What the engine decides alone (a pending operation that is cancelled, the
-// crash limit, an expired lease) is not among it: [Inspector.Subscribe] follows
+// crash limit, an expired lease) is not observed: [Inspector.Subscribe] follows
 // every change.
 type Observer struct {
 	// Inject writes the trace context of ctx into carrier, under the names of
 	// the W3C headers ("traceparent", "tracestate", "baggage"). What it writes
 	// is stored with the operation and comes back in [AttemptStart].
 	Inject func(ctx context.Context, carrier map[string]string)
-	// Started follows each start, with a nil error or the one its caller gets.
+	// Started is called after each start, with nil or the error that the caller
+	// gets.
 	Started func(ctx context.Context, kind string, err error)
 	// Attempt is called before a handler. The context it returns is the
 	// handler's, and must be ctx or derived from it; the func it returns, which
@@ -31,31 +32,31 @@ type Observer struct {
 	Attempt func(ctx context.Context, a AttemptStart) (context.Context, func(AttemptEnd))
 }
 
-// AttemptStart is an attempt that begins.
+// AttemptStart describes an attempt that begins.
 type AttemptStart struct {
 	Operation string // its full name
 	Kind      string
 	Attempt   int               // from 1
 	Trace     map[string]string // what Inject wrote when the operation was started; may be nil
 	Created   time.Time         // when the operation was started
-	// Queued is how long a first attempt waited since the start; 0 for later
-	// attempts, which may have waited on purpose.
+	// Queued is the time from the start of the operation to its first attempt; 0
+	// for later attempts, which may have been delayed on purpose.
 	Queued time.Duration
 }
 
-// AttemptEnd is how an attempt ended.
+// AttemptEnd describes how an attempt ended.
 type AttemptEnd struct {
-	// State is what the attempt makes of the operation: SUCCEEDED, FAILED or
-	// CANCELLED, or PENDING for one that is to be run again.
+	// State is the operation's state after the attempt: SUCCEEDED, FAILED or
+	// CANCELLED, or PENDING if it will run again.
 	State State
-	// Status is the error of an attempt that failed, also of one that is
-	// retried. Nil otherwise, and after a panic.
+	// Status is the error of a failed attempt, also if it is retried. Nil
+	// otherwise, and after a panic.
 	Status *spb.Status
-	// LeaseLost says that the operation had ended or had been taken over, so
-	// that the attempt's result does not count.
+	// LeaseLost reports that the operation was already done or owned by another
+	// attempt, so that this attempt's result does not count.
 	LeaseLost bool
-	// Overdue says that the handler ignored its timeout for [Kind].TimeoutGrace. Its
-	// operation was ended, and its goroutine still runs.
+	// Overdue reports that the handler ignored its timeout for
+	// [Kind].TimeoutGrace. Its operation was ended, but its goroutine still runs.
 	Overdue bool
 }
 

@@ -22,12 +22,12 @@ const (
 // errShutDown is why a server is not ready after Shutdown.
 var errShutDown = errors.New("server is shut down")
 
-// Ready returns nil when calls that change something would succeed, and the reason
-// when they would not: the server is shut down, or its engine takes no changes, on
-// a full disk for example. It is for readiness probes. A liveness probe should not
-// use it, since a restart does not empty a disk. Engines that cannot tell, such as
-// that of package temporal, are ready. It is cheap while the engine works, and ctx
-// bounds it.
+// Ready returns nil if calls that change something would succeed, and otherwise
+// the reason: the server is shut down, or its engine accepts no changes, for
+// example on a full disk. It is for readiness probes. A liveness probe should
+// not use it, since a restart does not free a disk. Engines that cannot check
+// this, such as that of package temporal, count as ready. It is cheap while the
+// engine works, and ctx bounds it.
 func (s *Server) Ready(ctx context.Context) error {
 	if s.shutdown.Err() != nil {
 		return errShutDown

@@ -11,22 +11,21 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Retry says which failed attempts are followed by another. An attempt whose
-// process died is always followed by another, up to [Kind].CrashLimit, and one
-// that panicked never.
+// Retry controls which failed attempts are retried. An attempt whose process
+// died is always retried, up to [Kind].CrashLimit, and one that panicked never.
 type Retry struct {
-	// MaxAttempts is how many attempts an operation gets; those that crashed
-	// or were handed back while draining do not count. 0 and 1 mean no retry,
+	// MaxAttempts limits the attempts of an operation; attempts that crashed or
+	// were handed back while draining do not count. 0 and 1 mean no retry,
 	// negative no limit.
 	MaxAttempts int
-	// Backoff is the wait before the second attempt. It doubles with each
-	// further one. 0 means 1 s. A RetryInfo in the error's details that asks
-	// for longer is honoured. A jitter of up to 20 % is added.
+	// Backoff is the pause before the second attempt. It doubles with each further
+	// one. 0 means 1 s. A longer RetryInfo in the error's details is honored. A
+	// jitter of up to 20 % is added.
 	Backoff time.Duration
-	// MaxBackoff is the longest wait before jitter. 0 means 1 min.
+	// MaxBackoff is the longest pause, before jitter. 0 means 1 min.
 	MaxBackoff time.Duration
-	// If reports whether the handler's error is worth another attempt. Nil
-	// means UNAVAILABLE only (AIP-194).
+	// If reports whether the handler's error is retried. Nil means UNAVAILABLE
+	// only (AIP-194).
 	If func(error) bool
 }
 

@@ -14,9 +14,10 @@ import (
 // this order, and returns:
 //
 //  1. Functions of [OnStop] are called.
-//  2. The work stops as [Server.Work] does: no more attempts begin, handlers get
-//     [Config].Drain to finish, and what is left is handed back. Calls are
-//     answered meanwhile, so that callers can follow operations to their end.
+//  2. The work stops as [Server.Work] does: no more attempts begin, handlers
+//     have [Config].Drain to finish, and operations that do not are handed
+//     back. Calls are still answered, so that callers can follow operations to
+//     their end.
 //  3. Calls of WaitOperation return the state of their operation as it is.
 //  4. Listeners are closed, and calls that are under way get [Config].Grace to
 //     finish. After that their connections are closed.
@@ -24,10 +25,10 @@ import (
 // A server whose kinds have no handlers, since all are registered by
 // [Kind.Declare] or [Kind.External], runs no work and only answers.
 //
-// Serve owns g and l: it stops g and closes l, whatever it returns. Register
-// services on g before, also that of [Server.Register]. With a nil g and a nil l
-// it serves without gRPC. [HTTP], [Run] and [OnStop] serve and stop something else
-// beside it.
+// Serve owns g and l: it always stops g and closes l. Register all services on
+// g before, including that of [Server.Register]. With a nil g and a nil l it
+// serves without gRPC. Use [HTTP], [Run] and [OnStop] to serve and stop other
+// parts of the program.
 //
 // The error is nil when ctx ended, Shutdown was called, or a transport was stopped
 // by its own methods. Otherwise it is the first failure, wrapped; failures that
@@ -90,10 +91,10 @@ func (s *Server) Serve(ctx context.Context, g GRPCServer, l net.Listener, beside
 	return s.first(ctx, failures)
 }
 
-// Shutdown stops every [Server.Serve] and [Server.Work], those that begin later
-// included, as the end of their ctx does, and waits until they have returned. It
-// returns an error that wraps ctx's cause when ctx ends first; the stop continues
-// then, within [Config].Drain and [Config].Grace. Calling it again waits again.
+// Shutdown stops every [Server.Serve] and [Server.Work], including later ones,
+// like the end of their ctx, and waits until they have returned. If ctx ends
+// first, it returns an error that wraps ctx's cause, and the stop continues
+// within [Config].Drain and [Config].Grace. Calling it again waits again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.shut()
 	select {

@@ -18,9 +18,9 @@ type GRPCServer interface {
 	Stop()
 }
 
-// Part is something that [Server.Serve] serves or stops beside the work and gRPC.
-// The functions that return a Part say when. The zero value does nothing. A Part
-// is used once.
+// Part is something that [Server.Serve] serves or stops besides the work and
+// gRPC. Use [HTTP], [Run], [OnStop] or [Server.Health] to make one. The zero
+// value does nothing. A Part can be used once.
 type Part struct {
 	run       func(calls context.Context) error // returns after calls has ended, and stop was called
 	essential bool                              // everything stops when run returns, with an error or not
@@ -28,10 +28,10 @@ type Part struct {
 	stop      func(grace context.Context)
 }
 
-// HTTP serves h on l, for example a mux with lrohttp.NewHandler, the console and
-// health. It owns both, as Serve owns its gRPC server and listener, and stops them
-// at the same time. Streams should be ended by [http.Server.RegisterOnShutdown]:
-// they hold up the stop for [Config].Grace otherwise. For TLS, l is a listener of
+// HTTP serves h on l, for example a mux with lrohttp.NewHandler, the console
+// and health. It owns both, as Serve owns its gRPC server and listener, and
+// stops them at the same time. End streams by [http.Server.RegisterOnShutdown];
+// otherwise they delay the stop for [Config].Grace. For TLS, l is a listener of
 // package crypto/tls.
 func HTTP(h *http.Server, l net.Listener) Part {
 	return Part{
@@ -47,10 +47,10 @@ func HTTP(h *http.Server, l net.Listener) Part {
 	}
 }
 
-// Run runs f beside the calls. The ctx of f ends when calls stop, which is after
-// the work, and f must return soon after; Serve waits for it. When f returns an
-// error before, everything stops with that error. Nil means that f is done, and
-// stops nothing.
+// Run runs f beside the calls. The ctx of f ends when calls stop, which is
+// after the work, and f must return soon after; Serve waits for it. If f
+// returns an error before that, everything stops with this error. If it returns
+// nil, everything else continues.
 func Run(f func(ctx context.Context) error) Part {
 	return Part{run: func(calls context.Context) error {
 		err := f(calls)
@@ -62,8 +62,8 @@ func Run(f func(ctx context.Context) error) Part {
 }
 
 // OnStop calls f when the stop begins, before the work has finished and while
-// calls are still answered: the place to report that this process takes no more
-// traffic, as Shutdown of a gRPC health server does. f should return soon, since
+// calls are still answered: use it to report that this process accepts no more
+// traffic, like Shutdown of a gRPC health server. f should return soon, since
 // the stop waits for it.
 func OnStop(f func()) Part { return Part{onStop: f} }
 

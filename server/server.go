@@ -32,9 +32,9 @@ type Server struct {
 	shut     context.CancelFunc
 }
 
-// New returns a server of the given kinds, whose names must differ. It does
-// not own the engine: close that after Serve, or Work, has returned. It calls
-// nothing, and fails when something of c or of a kind makes no sense.
+// New returns a server of the given kinds, whose names must differ. The server
+// does not close the engine: close it after Serve, or Work, has returned. New
+// makes no calls to the engine. It fails if c or a kind is invalid.
 func New(eng Engine, c Config, kinds ...Registration) (*Server, error) {
 	if eng == nil {
 		return nil, errors.New("new server: engine is nil")
@@ -73,36 +73,36 @@ func New(eng Engine, c Config, kinds ...Registration) (*Server, error) {
 	return s, nil
 }
 
-// Register puts google.longrunning.Operations onto a gRPC server, before that
-// serves.
+// Register registers google.longrunning.Operations with a gRPC server. Call it
+// before the server serves.
 func (s *Server) Register(r grpc.ServiceRegistrar) {
 	longrunningpb.RegisterOperationsServer(r, s.Operations())
 }
 
-// RegisterStarter puts lro.v1.Starter, which starts operations of every kind,
-// onto a gRPC server. It is for tools and tests; a program that is meant for
-// people declares RPC methods of its own and calls [Kind.Start] in them.
+// RegisterStarter registers lro.v1.Starter, which starts operations of every
+// kind, with a gRPC server. It is for tools and tests; a public service
+// declares RPC methods of its own and calls [Kind.Start] in them.
 func (s *Server) RegisterStarter(r grpc.ServiceRegistrar) {
 	lropb.RegisterStarterServer(r, s.Starter())
 }
 
-// Operations returns the service that Register puts onto a gRPC server, to be
-// called in process or over other transports. The operations it returns are
-// shared and must not be modified.
+// Operations returns the service that Register registers, to call it in process
+// or serve it over other transports. The operations it returns are shared and
+// must not be modified.
 func (s *Server) Operations() longrunningpb.OperationsServer { return operations{s: s} }
 
-// Starter returns the service that RegisterStarter puts onto a gRPC server.
+// Starter returns the service that RegisterStarter registers.
 func (s *Server) Starter() lropb.StarterServer { return starter{s: s} }
 
 // errStopped ends waiting calls when the last Work has returned.
 var errStopped = errors.New("server stopped working")
 
-// Work runs operations and answers no calls, as a process does that is a worker
-// alone; [Server.Serve] does both. When ctx ends, or [Server.Shutdown] is called,
-// it starts no more attempts, lets handlers finish for [Config].Drain, hands back
-// what did not, and returns nil. The error is the engine's. When the last of
-// several Works has returned, calls of WaitOperation return the state of their
-// operation as it is.
+// Work runs operations without answering calls, for a process that is only a
+// worker; [Server.Serve] does both. When ctx ends, or [Server.Shutdown] is
+// called, it starts no more attempts, gives handlers [Config].Drain to finish,
+// hands back the operations of the others, and returns nil. An error is the
+// engine's. When the last of several calls of Work has returned, calls of
+// WaitOperation return the state of their operation as it is.
 func (s *Server) Work(ctx context.Context) error {
 	s.serving.enter()
 	defer s.serving.leave(nil)

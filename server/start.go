@@ -19,18 +19,18 @@ import (
 // maxRequestID bounds request IDs, in bytes. A UUID has 36.
 const maxRequestID = 256
 
-// StartOptions are how one operation is started.
+// StartOptions are the options of one start.
 type StartOptions struct {
 	// Parent is the resource the operation is under. Empty means
 	// [Config].Parent.
 	Parent string
 	// RequestID makes the start idempotent (AIP-155): another start of the same
-	// caller with the same ID, kind, parent and request returns the operation
-	// of the first, as it is then. With another request it is
-	// INVALID_ARGUMENT. Empty means that each start makes an operation.
+	// caller with the same ID, kind, parent and request returns the operation of
+	// the first, as it is then. With another request it is INVALID_ARGUMENT. Empty
+	// means that each start starts an operation.
 	RequestID string
-	// Caller is in whose name RequestID is remembered. Empty means
-	// [Config].Caller's.
+	// Caller is the caller that RequestID belongs to. Empty means the result of
+	// [Config].Caller.
 	Caller string
 	// Metadata is shown until the handler reports. It must be of the kind's
 	// metadata type. Nil means an empty message where that type is
@@ -41,9 +41,9 @@ type StartOptions struct {
 	ValidateOnly bool
 }
 
-// Start makes an operation and returns it once it is durable. A nil request is
-// an empty one, nil options are the zero ones. Its errors are gRPC statuses,
-// ready to be returned by the RPC method that calls it; then no operation was
+// Start starts an operation and returns it once it is durable. A nil request is
+// an empty one, nil options are the zero options. Its errors are gRPC statuses,
+// which an RPC method can return unchanged. After an error no operation was
 // started, except that after UNAVAILABLE, CANCELLED and DEADLINE_EXCEEDED one
 // may have been: start again with the same request ID. The operation belongs to
 // the caller. The kind must be registered with s.

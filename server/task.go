@@ -10,9 +10,8 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// Task is what a handler sees of its operation. It is safe for concurrent use,
-// and harmless once the handler has returned: reports are dropped and saves
-// refused.
+// Task gives a handler access to its operation. It is safe for concurrent use.
+// After the handler has returned, reports are dropped and saves refused.
 type Task[M proto.Message] struct {
 	attempt *attempt
 	server  *Server
@@ -27,14 +26,14 @@ func (t *Task[M]) Name() string { return t.attempt.Record().Name }
 // Attempt returns the number of this attempt, from 1.
 func (t *Task[M]) Attempt() int { return t.attempt.Record().Attempt }
 
-// Checkpoint returns what an earlier attempt saved last, nil when none did.
-// What this attempt saves does not change it.
+// Checkpoint returns what an earlier attempt saved last, or nil if none did.
+// Saves of this attempt do not change it.
 func (t *Task[M]) Checkpoint() []byte { return slices.Clone(t.attempt.Record().Checkpoint) }
 
 // Save makes a checkpoint, and the metadata reported so far, durable before it
-// returns. An error that is [ErrLeaseLost] means that the operation has ended
-// or belongs to another attempt, so the handler should stop; after any other
-// the earlier checkpoint may still be the one that counts.
+// returns. [ErrLeaseLost] means that the operation is done or owned by another
+// attempt, so the handler should stop; after any other error the earlier
+// checkpoint may still be the current one.
 func (t *Task[M]) Save(ctx context.Context, checkpoint []byte) error {
 	return leaseError(t.attempt.Save(ctx, checkpoint))
 }
@@ -56,11 +55,11 @@ func (t *Task[M]) Metadata() M {
 	return m
 }
 
-// Report shows metadata to all readers of the operation at once, and persists it
-// soon after. It never waits for the store, and the message may be changed
-// afterwards; nil changes nothing. A message that cannot
-// be encoded, or is over [Config].MaxOperation, is dropped: the error says why,
-// and is logged for handlers that do not look at it.
+// Report shows metadata to all readers of the operation at once, and persists
+// it soon after. It never waits for the store, and the message may be changed
+// afterwards; nil changes nothing. A message that cannot be encoded, or is over
+// [Config].MaxOperation, is dropped: Report returns the reason, which is also
+// logged for handlers that ignore it.
 func (t *Task[M]) Report(metadata M) error {
 	if isNil(metadata) {
 		return nil

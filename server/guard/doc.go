@@ -1,7 +1,7 @@
-// Package guard limits what clients can make a server hold, for servers that
-// strangers reach: concurrent calls of a connection, the size and time of headers
-// and bodies, idle connections, and the bytes of requests that are not complete.
-// The defaults fit a server on the open internet.
+// Package guard limits the resources that clients can use, for servers that
+// untrusted clients can reach: concurrent calls of a connection, the size and
+// time of headers and bodies, idle connections, and the bytes of requests that
+// are not complete. The defaults fit a server on the open internet.
 //
 //	g, err := guard.New(guard.Limits{})
 //	...
@@ -13,10 +13,10 @@
 // may open any number of streams, send the beginning of a 4 MiB message on each,
 // and wait; a body that never ends keeps its connection for ever.
 //
-// [Authentication] decides about a gRPC call before its message is received.
-// Interceptors run after that, so what a stranger sends costs as much as what a
-// caller sends. The option WithAuthentication of package lrohttp takes the same
-// function.
+// [Authentication] authenticates a gRPC call before its message is received.
+// Interceptors run after that, so that without it a message from an unknown
+// client costs as much as one from a known caller. The option
+// WithAuthentication of package lrohttp takes the same function.
 //
 // The number of connections is not limited here. Each takes some tens of KiB, and
 // the limit on open files of the process bounds them, or a listener such as

@@ -32,16 +32,17 @@ func (g *Guard) ServerOptions(creds credentials.TransportCredentials) []grpc.Ser
 	}
 }
 
-// Authentication returns the option of a gRPC server that decides about each call
-// before its message is received. The function gets a ctx with the call's metadata
-// and peer, and the full name of its method; the ctx that it returns is that of
-// the call. Its error, best a gRPC status, is what the caller gets; one without a
-// status is UNKNOWN. It must not block, since the calls of a connection wait for
-// each other in it.
+// Authentication returns the option of a gRPC server that authenticates each
+// call before its message is received. The function gets a ctx with the call's
+// metadata and peer, and the full name of its method; it returns the ctx of the
+// call. The caller gets its error, which is best a gRPC status; one without a
+// status is UNKNOWN. It must not block, since it delays the other calls of the
+// connection.
 //
 // It is grpc-go's InTapHandle, of which a server can have one. grpc-go does not
-// call it for requests that arrive through grpc.Server.ServeHTTP: a program that
-// uses ServeHTTP must authenticate in front of it.
+// call it for requests that arrive through grpc.Server.ServeHTTP: a program
+// that uses ServeHTTP must authenticate before that, for example in a
+// middleware.
 func Authentication(authenticate func(ctx context.Context, method string) (context.Context, error)) grpc.ServerOption {
 	return grpc.InTapHandle(func(ctx context.Context, call *tap.Info) (context.Context, error) {
 		admitted, err := authenticate(ctx, call.FullMethodName)

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Limits bound what clients can make a server hold. The zero value of a field is
+// Limits bound the resources that clients can use. The zero value of a field is
 // its default; negative values are refused by [New].
 type Limits struct {
-	// Streams is how many calls may be under way on one HTTP/2 connection. A
-	// client waits with more. Default 250.
+	// Streams is how many calls may be under way on one HTTP/2 connection. The
+	// client delays further ones. Default 250.
 	Streams int
 	// MessageSize is the largest request message over gRPC, in bytes, after
 	// decompression. Larger ones are RESOURCE_EXHAUSTED. Default 4 MiB. The size
@@ -67,7 +67,7 @@ type Guard struct {
 	inFlight budget
 }
 
-// New returns a guard of the limits. It fails for negative ones.
+// New returns a guard with the limits. It fails if one is negative.
 func New(l Limits) (*Guard, error) {
 	err := errors.Join(
 		setDefault("streams", &l.Streams, DefaultStreams),

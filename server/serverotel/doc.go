@@ -4,7 +4,7 @@
 //	srv, err := server.New(eng, server.Config{Observer: serverotel.NewObserver()}, kinds...)
 //
 // It uses OpenTelemetry's API only; the program chooses and flushes its SDK.
-// What waits for operations is recorded by package lrootel.
+// Package lrootel records the waits of callers.
 //
 // # Traces
 //

@@ -7,15 +7,15 @@
 //		...
 //	})
 //
-// The operations are in a file of the test, on the embedded engine, so handlers
-// run as they do in production: requests are stored, attempts are fenced,
-// checkpoints are durable. [Server.Restart] shows what a handler makes of its last
-// checkpoint.
+// The operations are on the embedded engine, in a temporary file of the test,
+// so handlers run as they do in production: requests are stored, attempts are
+// fenced, checkpoints are durable. [Server.Restart] tests that a handler
+// resumes from its last checkpoint.
 //
 // Everything works inside a bubble of testing/synctest, where hours pass in
 // milliseconds, and outside of one. A server must not leave its bubble. It stops
 // when the test ends; nothing needs to be closed.
 //
-// The package does not link package testing. To test code that only waits for
-// operations, no server is needed: package lrotest plays one by a script.
+// The package does not link package testing. Code that only waits for
+// operations needs no server in its tests: package lrotest is a scripted one.
 package servertest

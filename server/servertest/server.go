@@ -55,9 +55,10 @@ type life struct {
 // bufferSize is that of each direction of an in-memory connection, in bytes.
 const bufferSize = 64 << 10
 
-// Run runs a server of the given kinds until the test ends. It fails the test at
-// once when the server cannot be made, and at its end when it did not stop well.
-// The end does not wait for handlers: their ctx ends with [server.ErrDraining].
+// Run runs a server of the given kinds until the test ends. It fails the test
+// at once if the server cannot be created, and at its end if the server did not
+// stop cleanly. The end does not wait for handlers: their ctx ends with
+// [server.ErrDraining].
 func Run(tb TB, kinds ...server.Registration) *Server {
 	tb.Helper()
 	return RunConfig(tb, server.Config{}, kinds...)
@@ -133,8 +134,8 @@ func (s *Server) Server() *server.Server {
 	return s.life.server
 }
 
-// Client returns a client of the server's operations, in process. It stays good
-// after a restart, as do operations that it waits for.
+// Client returns a client of the server's operations, in process. It remains
+// usable after a restart, and so do operations that it waits for.
 func (s *Server) Client() *lro.Client { return s.client }
 
 // Restart stops the server, as a new version of a program does, and starts it again

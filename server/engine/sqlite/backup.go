@@ -12,14 +12,15 @@ import (
 )
 
 // Backup writes a copy of the database to a new file at path, while the engine
-// runs. The copy is consistent: it has all that was acknowledged before the
-// call, and of what is acknowledged meanwhile nothing or all of each change. It
-// is one file without a log, readable by its owner alone, synced, and was
-// checked by opening it.
+// runs. The copy is consistent: it has everything that was acknowledged before
+// the call, and each change that is acknowledged meanwhile either entirely or
+// not at all. It is one file without a log, readable only by its owner, synced,
+// and checked by opening it.
 //
-// Nothing is overwritten: path must not exist. It appears when the copy is
-// whole; before, the copy is in a file beside it whose name ends in ".partial".
-// ctx bounds the call. The database's log grows while a backup reads.
+// Backup does not overwrite files: path must not exist. It appears when the
+// copy is complete; until then, the copy is in a file beside it whose name ends
+// in ".partial". ctx bounds the call. The database's log grows while a backup
+// reads.
 //
 // The package-level [Backup] does the same from another process.
 func (e *Engine) Backup(ctx context.Context, path string) error {
@@ -44,8 +45,8 @@ func (e *Engine) backup(ctx context.Context, path string) (err error) {
 
 // Backup writes a copy of the database file of an engine to a new file at path,
 // as [Engine.Backup] does. The engine may be running, in any process of this
-// machine, or not. Run it as a user who may write the database: to read one
-// that was not closed, SQLite needs to.
+// machine, or not. Run it as a user who may write the database: SQLite needs
+// that to read one that was not closed.
 func Backup(ctx context.Context, database, path string) error {
 	if err := backupFile(ctx, database, path); err != nil {
 		return fmt.Errorf("back up %q to %q: %w", database, path, err)

@@ -8,11 +8,11 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// Compact rewrites a database file without what is free in it, and has it give
-// back by itself what becomes free later, as files do that this version of the
-// package creates. No engine may have the file open. For a while it takes up to
-// twice its size on the disk; when it fails, or the process dies, the file is
-// as it was. ctx bounds the call.
+// Compact rewrites a database file without its free space, and makes it give
+// back later free space by itself, like files that this version of the package
+// creates. No engine may have the file open. Meanwhile it needs up to twice the
+// file's size on the disk; if it fails, or the process dies, the file is
+// unchanged. ctx bounds the call.
 //
 // The sizes are those of the database with its log, in bytes.
 func Compact(ctx context.Context, path string) (before, after int64, err error) {

@@ -13,8 +13,8 @@ import (
 // with [Open]; all methods are safe for concurrent use.
 //
 // One goroutine writes to the database, in groups; readers have connections of
-// their own. What the running program needs to know is in memory beside the
-// file, and always equals it, but for progress that is not persisted yet.
+// their own. What the running program needs is also in memory, and always
+// equals the file, except for progress that is not stored yet.
 type Engine struct {
 	opts    Options
 	path    string

@@ -16,13 +16,14 @@ import (
 // Open opens the engine on a file, or creates it; its folder must exist. Nil
 // options mean the defaults.
 //
-// One engine can have a file at a time: the error for a second one names the
-// file and, where it is known, the process that has it. A file of a newer
-// schema, of another application, or that is not a database is refused and
-// left as it is; one of an older schema is brought up to date.
+// Only one engine can have a file open at a time: the error for a second one
+// has the file's name and, if known, the process that has it open. A file of a
+// newer schema, of another application, or that is not a database is refused
+// and left as it is; one of an older schema is brought up to date.
 //
-// What was RUNNING when the last owner died is PENDING again when Open
-// returns, or has ended as its limits say. ctx bounds the opening alone.
+// Operations that were RUNNING when the last owner died are PENDING again when
+// Open returns, or have ended because of their limits. ctx only bounds the
+// opening.
 func Open(ctx context.Context, path string, opts *Options) (*Engine, error) {
 	e, err := open(ctx, path, opts.withDefaults())
 	if err != nil {

@@ -16,8 +16,8 @@ const (
 // Options configure [Open]. The zero value, and a nil pointer, mean the
 // defaults.
 type Options struct {
-	// Logger hears of what goes wrong in the background, such as progress that
-	// cannot be persisted. Nil discards.
+	// Logger receives failures in the background, such as progress that cannot be
+	// stored. Nil discards them.
 	Logger *slog.Logger
 
 	// CacheBytes bounds the memory in which operations that are not running
