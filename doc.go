@@ -1,10 +1,9 @@
-// Package lro waits for long-running operations: calls that answer at once
-// with a google.longrunning.Operation (AIP-151) and end minutes later. It works
-// with every service that follows AIP-151, Google Cloud's among them.
+// Package lro waits for long-running operations: calls that return a
+// google.longrunning.Operation (AIP-151) at once and finish minutes later. It
+// works with every service that follows AIP-151, including Google Cloud's.
 //
-// A [Client] stands for a service, a [Method] for an RPC that starts
-// operations, and an [Operation] for one operation, typed by its response and
-// metadata:
+// A [Client] represents a service, a [Method] an RPC that starts operations,
+// and an [Operation] one operation, typed by its response and metadata:
 //
 //	var ExportBooks = lro.Method[*librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]{}
 //
@@ -22,17 +21,18 @@
 // runs. Any number of goroutines may wait for one operation; it is polled once
 // for all of them, and only while a caller waits.
 //
-// Where the service has WaitOperation, one call waits for the end at the
-// service; elsewhere the operation is polled, after 100 ms at first and then at
-// growing intervals of at most 20 s. [Policy] has the numbers and their reasons.
-// When the service asks to be called later, that wins.
+// If the service has WaitOperation, one call waits there until the end.
+// Otherwise the operation is polled, first after 100 ms and then at growing
+// intervals of at most 20 s. [Policy] documents the numbers and their reasons.
+// If the service tells the client when to poll next, that overrides the
+// schedule.
 //
 // # Failing
 //
-// Three kinds of errors are never confused:
+// Waiting returns one of three types of errors:
 //
 //   - [*OperationError]: the operation ended with an error. Final.
-//   - [*WaitError]: we stopped waiting; the operation may still run.
+//   - [*WaitError]: waiting stopped; the operation may still run.
 //   - [*ResultError]: the operation succeeded, but its response is missing or
 //     of another type.
 //
@@ -48,13 +48,13 @@
 //
 // # Resuming
 //
-// [Operation.Name] or [Operation.Token] is all that another process needs to
-// resume it: [Method.Resume] takes either.
+// Another process can resume an operation with its [Operation.Name] or
+// [Operation.Token]: [Method.Resume] takes either.
 //
 // # Stopping
 //
-// A ctx that ends stops the waiting, never the operation. [Operation.Cancel]
-// asks the service to stop it.
+// The end of ctx stops the waiting, never the operation. [Operation.Cancel]
+// requests its cancellation.
 //
 // # Testing
 //

@@ -55,9 +55,9 @@ func (e *OperationError) Message() string { return e.status.Message() }
 // Cancelled reports whether the operation ended because it was cancelled.
 func (e *OperationError) Cancelled() bool { return e.Code() == codes.Canceled }
 
-// Details returns the error's details (google.rpc.ErrorInfo and the like), each
-// decoded where its type is linked into this program, else an error that names
-// the type. [Detail] finds one by type.
+// Details returns the error's details, such as google.rpc.ErrorInfo. Each is a
+// decoded message if its type is linked into this program, and otherwise an
+// error that names the type. [Detail] finds one by type.
 func (e *OperationError) Details() []any { return e.status.Details() }
 
 // GRPCStatus returns the status the operation ended with, so that status.Code,
@@ -85,14 +85,14 @@ func Detail[T proto.Message](err error) (T, bool) {
 	return zero, false
 }
 
-// WaitError says that waiting ended, not the operation: it may still run, and
-// may be waited for again.
+// WaitError is returned when waiting stopped before the operation was done: it
+// may still run, and you can wait for it again.
 //
-// It unwraps to what ended the waiting. When ctx ended, errors.Is finds
-// context.DeadlineExceeded, context.Canceled and the cause ctx was cancelled
-// with, and the error has no gRPC status: whatever the last poll met is in
-// PollErr only. When a poll failed for good, it unwraps to the service's error,
-// and to [ErrNotFound] or [ErrGone] where one applies.
+// It unwraps to the cause. If ctx ended, errors.Is finds
+// context.DeadlineExceeded, context.Canceled and the cause of ctx, and the
+// error has no gRPC status: an error of the last poll is only in PollErr. If a
+// poll failed with an error that is not retried, it unwraps to the service's
+// error, and to [ErrNotFound] or [ErrGone] where one applies.
 type WaitError struct {
 	Name    string        // of the operation
 	Last    Raw           // the last known state
@@ -103,7 +103,7 @@ type WaitError struct {
 	cause   []error
 }
 
-// Error names the operation, the cause, and how far waiting got.
+// Error names the operation, the cause, and the number of polls.
 func (e *WaitError) Error() string {
 	polls := "1 poll"
 	if e.Polls != 1 {
@@ -155,8 +155,8 @@ func contextCauses(ctx context.Context) causes {
 	return causes{err, cause}
 }
 
-// ResultError says that the operation succeeded, but its response is missing
-// or cannot be read as what the caller expects. It is final.
+// ResultError is returned when the operation succeeded, but its response is
+// missing or cannot be decoded as the expected type. It is final.
 type ResultError struct {
 	Name     string     // of the operation
 	Want     string     // full name of the expected message; empty for an interface
@@ -172,5 +172,6 @@ func (e *ResultError) Error() string {
 	return fmt.Sprintf("operation %q is done, but its response cannot be read: %v", e.Name, e.cause)
 }
 
-// Unwrap returns why the response cannot be read; nil when there is none.
+// Unwrap returns why the response cannot be decoded; nil if there is no
+// response.
 func (e *ResultError) Unwrap() error { return e.cause }

@@ -12,8 +12,8 @@ import (
 	"github.com/go-lro/lro/internal/rpcinfo"
 )
 
-// Method is an RPC that starts operations: what they return and what metadata
-// they have. Declare each once, next to the code that calls it:
+// Method describes an RPC that starts operations: their response and metadata
+// types. Declare each once, next to the code that calls it:
 //
 //	var ExportBooks = lro.Method[*librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata]{
 //		Name: "example.library.v1.Library.ExportBooks",
@@ -21,24 +21,24 @@ import (
 //
 // R and M are the response_type and metadata_type of the method's
 // google.longrunning.operation_info (AIP-151). Either may be *anypb.Any, which
-// is left undecoded, or proto.Message, which is decoded to whatever linked type
-// its URL names.
+// is left undecoded, or proto.Message, which is decoded into the linked type of
+// its URL.
 //
 // The zero value is usable. A Method is a plain value: copy it to change its
 // Policy for one call.
 type Method[R, M proto.Message] struct {
-	// Name is the full name of the RPC, "pkg.Service.Method". The form of
-	// gRPC's generated constants, "/pkg.Service/Method", is the same name. It
-	// stands in traces and in resume tokens, and a method with a name refuses
-	// the tokens of another. May be empty.
+	// Name is the full name of the RPC, "pkg.Service.Method". The form of gRPC's
+	// generated constants, "/pkg.Service/Method", is the same name. It appears in
+	// traces and in resume tokens, and a method with a name refuses the tokens of
+	// another. May be empty.
 	Name string
-	// Policy is how its operations are waited for. Nil means the client's.
+	// Policy controls how its operations are polled. Nil means the client's.
 	Policy *Policy
-	// Unchecked switches off the comparison of R and M with the RPC's
+	// Unchecked turns off the comparison of R and M with the RPC's
 	// google.longrunning.operation_info, for services whose annotation is wrong.
 	// By default Wrap, Resume and Start fail if these differ and the annotated
-	// descriptor is linked into the program, as it is with the service's
-	// generated code. Interfaces and *anypb.Any are never refused.
+	// descriptor is linked into the program, as it is with the service's generated
+	// code. Interfaces and *anypb.Any are never refused.
 	Unchecked bool
 }
 
@@ -46,13 +46,12 @@ type Method[R, M proto.Message] struct {
 // metadata are left undecoded.
 func Any() Method[*anypb.Any, *anypb.Any] { return Method[*anypb.Any, *anypb.Any]{} }
 
-// Wrap makes an [Operation] of one that a call has just returned. It makes no
-// call itself, and copies op. It fails when op is nil, when it has no name
-// although it is not done, when R or M cannot be decoded into, and when a policy
-// makes no sense.
+// Wrap returns an [Operation] for one that a call has just returned. It makes
+// no call, and copies op. It fails if op is nil, if it has no name and is not
+// done, if R or M cannot be decoded into, and if a policy is invalid.
 //
-// The operation counts as just started, which matters for when it is polled and
-// for what is learned from it. For one out of a list, use Resume.
+// Wrap assumes that the operation was just started, which affects its schedule
+// and what is learned from it. For one from a list, use Resume.
 func (m Method[R, M]) Wrap(c *Client, op *longrunningpb.Operation) (*Operation[R, M], error) {
 	if op == nil {
 		return nil, errors.New("wrap operation: it is nil")
@@ -67,10 +66,10 @@ func (m Method[R, M]) Wrap(c *Client, op *longrunningpb.Operation) (*Operation[R
 	return m.new(c, op.GetName(), v)
 }
 
-// Resume makes an [Operation] of a name, or of a token that
-// [Operation.Token] made. It makes no call; the first poll is made as soon
-// as a caller waits. A token of another service, method or other types is an
-// error that names both.
+// Resume returns an [Operation] for a name, or for a token from
+// [Operation.Token]. It makes no call; the first poll is made as soon as a
+// caller waits. A token of another service, method or types is an error that
+// names both.
 func (m Method[R, M]) Resume(c *Client, nameOrToken string) (*Operation[R, M], error) {
 	m.Name = rpcinfo.FullName(m.Name)
 	name := nameOrToken

@@ -15,10 +15,10 @@ import (
 	"github.com/go-lro/lro/internal/rpcinfo"
 )
 
-// StartFunc makes the call that starts an operation. It must put requestID into
-// the request's request_id field (AIP-155), so that the service starts one
-// operation however often it is called with the same ID, and should pass opts to
-// a gRPC stub: by them [Method.Start] sees when the service asks to be called
+// StartFunc makes the call that starts an operation. It must set the request's
+// request_id field (AIP-155) to requestID, so that the service starts only one
+// operation for any number of calls with the same ID. It should pass opts to a
+// gRPC stub: with them [Method.Start] reads the service's hints when to call
 // again. A stub that takes no gRPC options may ignore them.
 type StartFunc func(ctx context.Context, requestID string, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 
@@ -31,18 +31,18 @@ type startConfig struct {
 	without   bool
 }
 
-// WithRequestID makes Start use this request ID instead of a random one, so that
-// a program that recorded it before can repeat a start whose answer it never
-// got. Services may want a UUID4. An empty ID is an error.
+// WithRequestID makes Start use this request ID instead of a random one, so
+// that a program that recorded it can repeat a start whose answer was lost.
+// Some services require a UUID4. An empty ID is an error.
 func WithRequestID(id string) StartOption {
 	return func(c *startConfig) { c.requestID, c.given = id, true }
 }
 
 // WithoutRequestID is for methods that have no request_id: the call gets an
-// empty one, and is never repeated after an answer that was lost, since the
-// repetition might start a second operation. It is repeated only while the
-// service answers RESOURCE_EXHAUSTED or ABORTED, or credentials for the call
-// cannot be had.
+// empty one, and is never repeated after a lost answer, since that might start
+// a second operation. It is repeated only while the service answers
+// RESOURCE_EXHAUSTED or ABORTED, or credentials for the call cannot be
+// obtained.
 func WithoutRequestID() StartOption {
 	return func(c *startConfig) { c.without = true }
 }
@@ -56,25 +56,27 @@ type Started struct {
 	RequestID string // that it was started with; empty with [WithoutRequestID]
 }
 
-// WithOnStart sets a function that [Method.Start] calls with each operation it
-// started, before it is polled: the place to record the name, so that a program
-// that dies can resume the operation. ctx is Start's. Its error is Start's, beside
-// the operation.
+// WithOnStart sets a function that [Method.Start] calls with each operation
+// that it started, before it is polled. Use it to record the name, so that the
+// program can resume the operation after a crash. ctx is Start's. Start returns
+// its error together with the operation.
 func WithOnStart(f func(ctx context.Context, s Started) error) ClientOption {
 	return func(c *clientConfig) { c.onStart = f }
 }
 
-// Start starts an operation, once, in spite of answers that are lost: call is
-// repeated with the same request ID, a random UUID4 unless [WithRequestID] gives
-// one, for as long as ctx lasts while the service is UNAVAILABLE or asks to be
-// called again. Errors that may or may not have reached it, a call that takes
-// longer than [Policy.AttemptTimeout] among them, are repeated within
-// [Policy.SoftErrors] and [Policy.SoftErrorTime], counted in a row. Any other
-// error ends Start. [WithoutRequestID] is for methods without a request_id.
+// Start starts one operation, even if answers are lost: it repeats call with
+// the same request ID, which is a random UUID4 unless [WithRequestID] sets it.
+// It repeats for as long as ctx lasts while the service is UNAVAILABLE or
+// returns a hint to call again. After errors that leave open whether the call
+// reached the service, including a call that takes longer than
+// [Policy.AttemptTimeout], it repeats within [Policy.SoftErrors] and
+// [Policy.SoftErrorTime], counted in a row. Any other error ends Start.
+// [WithoutRequestID] is for methods without a request_id.
 //
-// When no attempt got an operation, the error is a [*StartError], which says
-// whether one may have been started. When the function set by [WithOnStart]
-// fails, Start returns both the operation, which runs, and the error.
+// If no attempt returned an operation, the error is a [*StartError], which
+// reports whether one may have been started. If the function set by
+// [WithOnStart] fails, Start returns both the operation, which runs, and the
+// error.
 func (m Method[R, M]) Start(ctx context.Context, c *Client, call StartFunc, opts ...StartOption) (*Operation[R, M], error) {
 	if c == nil {
 		return nil, errNilClient
@@ -155,13 +157,13 @@ func lostAnswer(err error) bool {
 	return false
 }
 
-// StartError is the error of a [Method.Start] that got no operation.
+// StartError is returned by [Method.Start] if it got no operation.
 type StartError struct {
 	// RequestID is the request ID of all attempts: with [WithRequestID] the
 	// start can be repeated safely. Empty with [WithoutRequestID].
 	RequestID string
-	// MayHaveStarted reports whether an operation may have been started all the
-	// same, by an attempt whose answer was lost. When it is false, none was.
+	// MayHaveStarted reports whether an operation may have been started by an
+	// attempt whose answer was lost. If it is false, none was.
 	MayHaveStarted bool
 
 	cause []error

@@ -28,7 +28,7 @@ func (o *Operation[R, M]) Name() string { return o.name }
 // Snapshot returns the latest known state. It makes no call.
 func (o *Operation[R, M]) Snapshot() Snapshot[R, M] { return Snapshot[R, M]{o.name, o.known()} }
 
-// Done reports whether the operation is known to have ended. It makes no call; see
+// Done reports whether the operation is known to be done. It makes no call; see
 // Poll.
 func (o *Operation[R, M]) Done() bool { return o.known().done }
 
@@ -39,9 +39,9 @@ func (o *Operation[R, M]) Metadata() (M, bool) { return o.Snapshot().Metadata() 
 // call; see Wait.
 func (o *Operation[R, M]) Result() (R, error) { return o.Snapshot().Result() }
 
-// Poll gets the state from the service once and returns it. It makes no call when
-// the operation is known to be done. If the call fails, Poll returns the known
-// state with a [*WaitError], and nothing has changed.
+// Poll gets the state from the service once and returns it. It makes no call
+// when the operation is known to be done. If the call fails, Poll returns the
+// last known state with a [*WaitError].
 func (o *Operation[R, M]) Poll(ctx context.Context) (Snapshot[R, M], error) {
 	if s := o.Snapshot(); s.Done() {
 		return s, nil
@@ -77,14 +77,13 @@ func (o *Operation[R, M]) Wait(ctx context.Context, opts ...WaitOption) (R, erro
 // last state is the done one, whose Result has the outcome; its error is nil even if
 // the operation failed.
 //
-// When waiting ends before the operation does, the last known state comes
-// with the [*WaitError] that Wait would return with the same options; with
-// [CancelOnEnd], the done state comes if the operation ends within its grace. The
-// iterator may be used again.
+// If waiting stops before the operation is done, the last known state is
+// yielded with the [*WaitError] that Wait would return with the same options;
+// with [CancelOnEnd], the done state is yielded if the operation ends within
+// the grace. The iterator may be used again.
 //
-// The operation is polled by its [Policy] between two states; set
-// MaxInterval to see progress more often. Where the service offers
-// WaitOperation, the end is seen at once all the same.
+// The operation is polled by its [Policy]; set MaxInterval to see progress more
+// often. If the service has WaitOperation, the end is still seen at once.
 func (o *Operation[R, M]) Progress(ctx context.Context, opts ...WaitOption) iter.Seq2[Snapshot[R, M], error] {
 	return func(yield func(Snapshot[R, M], error) bool) {
 		shown := o.known()
@@ -102,8 +101,8 @@ func (o *Operation[R, M]) Progress(ctx context.Context, opts ...WaitOption) iter
 	}
 }
 
-// Delete tells the service that the operation is no longer of interest. It does
-// not cancel it. The known state stays readable.
+// Delete deletes the operation at the service. It does not cancel it. The last
+// known state can still be read.
 func (o *Operation[R, M]) Delete(ctx context.Context) error {
 	return o.client.Delete(ctx, o.name)
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/go-lro/lro/internal/pause"
 )
 
-// Cancel asks the service to cancel the operation and reports whether it accepted
-// the request. It returns false without a call when the operation is known to be
-// done, and false when the service refuses because it is done. Cancelling is best
-// effort: wait for the outcome.
+// Cancel requests the cancellation of the operation and reports whether the
+// service accepted it. It returns false without a call if the operation is
+// known to be done, and false if the service refuses because it is done.
+// Cancelling is best effort: wait for the outcome.
 func (o *Operation[R, M]) Cancel(ctx context.Context) (bool, error) {
 	if o.Done() {
 		return false, nil
@@ -43,15 +43,15 @@ func (o *Operation[R, M]) cancel(ctx context.Context) (sent bool, hint time.Dura
 	return false, hint, err
 }
 
-// CancelAndWait cancels the operation and waits for its end. A cancelled
-// operation is an [*OperationError] with the code CANCELLED; one that won the
-// race returns its response. A request to cancel that fails with an error that is
-// retried for polls (see [Policy]) is repeated, by the same schedule, while it
-// waits.
+// CancelAndWait cancels the operation and waits for its end. If the operation
+// was cancelled, it returns an [*OperationError] with the code CANCELLED; if it
+// succeeded first, its response. While it waits, a failed request to cancel is
+// repeated under the same rules and on the same schedule as a poll (see
+// [Policy]).
 //
-// Any other end is a [*WaitError], after which the operation may still run: ctx
-// ended, waiting failed, or the service refused to cancel, in which case it
-// unwraps to the service's error.
+// Otherwise it returns a [*WaitError], and the operation may still run: ctx
+// ended, waiting failed, or the service refused to cancel, in which case the
+// error unwraps to the service's.
 func (o *Operation[R, M]) CancelAndWait(ctx context.Context) (R, error) {
 	if stopped, _ := o.cancelAndWait(ctx); stopped != nil {
 		var zero R

@@ -12,8 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// ErrNotDone is returned by Result when the operation has not ended as far as
-// is known.
+// ErrNotDone is returned by Result if the operation is not known to be done.
 var ErrNotDone = errors.New("operation is not done")
 
 // ErrNoMetadata is returned by MetadataErr when the service sent no metadata.
@@ -87,11 +86,11 @@ func (s Snapshot[R, M]) Time() time.Time {
 	return time.Unix(0, s.v.at)
 }
 
-// Done reports whether the operation had ended, in whatever way.
+// Done reports whether the operation was done: succeeded, failed or cancelled.
 func (s Snapshot[R, M]) Done() bool { return s.v.done }
 
-// Cancelled reports whether the operation had ended with the code CANCELLED,
-// by which a service reports that a cancellation took effect.
+// Cancelled reports whether the operation ended with the code CANCELLED, which
+// a service sets when a cancellation took effect.
 func (s Snapshot[R, M]) Cancelled() bool { return s.v.done && s.v.code == codes.Canceled }
 
 // Proto returns a copy of the operation as the service sent it, with the name

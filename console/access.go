@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// Access is what a viewer wants to do.
+// Access describes a request to be authorized.
 type Access struct {
 	Action Action
 	// Name is the operation; empty for lists, the overview and assets.
 	Name string
 }
 
-// Action is what is done with operations.
+// Action is a use of operations that can be authorized.
 type Action string
 
 // The actions.

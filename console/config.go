@@ -12,45 +12,44 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// Config is how a console behaves. The zero value is usable.
+// Config configures a console. The zero value is usable.
 type Config struct {
-	// Title names what is looked at, at the top of each page. Empty means
-	// "Operations".
+	// Title is at the top of each page. Empty means "Operations".
 	Title string
 
-	// Authorize decides about every request before anything is read for it,
-	// the console's own style sheet included. An error is answered with 403;
-	// its text is only logged. It also decides about each operation that a
-	// page would show, by name, so lists, live pages and the overview leave out
-	// those that the viewer may not see: it is called up to 5,000 times for an
-	// overview and must be fast. The buttons on a page are shown if Authorize
-	// allows what they do, which is decided again whenever the page changes. It
-	// is called by several goroutines at once. Nil allows all.
+	// Authorize is called for every request, including the console's own style
+	// sheet, before anything is read for it. An error is answered with 403; its
+	// text is only logged. It is also called for each operation that a page would
+	// show, by name, so that lists, live pages and the overview omit those that
+	// the viewer may not see: it is called up to 5,000 times for an overview and
+	// must be fast. The buttons on a page are shown if Authorize allows their
+	// actions, which is checked again whenever the page changes. It must be safe
+	// for concurrent use. Nil allows everything.
 	//
-	// A live page is decided about again every few minutes, and each operation
-	// on it whenever it changes. To send people to a login, put a middleware
-	// before the console.
+	// A live page is authorized again every few minutes, and each operation on it
+	// whenever it changes. To redirect viewers to a login, put a middleware before
+	// the console.
 	Authorize func(r *http.Request, a Access) error
-	// CountAll shows how many operations there are by kind and state, though
+	// CountAll shows how many operations there are by kind and state even if
 	// Authorize is set. A source counts all operations, so the numbers include
 	// those that a viewer may not see. False means that pages count what they
 	// read.
 	CountAll bool
 	// ReadOnly refuses to cancel and delete, and hides the buttons.
 	ReadOnly bool
-	// Hosts are the host names, without port, under which the console is
-	// reached; to requests for others it answers 403. IP addresses and
-	// "localhost" are always allowed. This keeps pages of other sites from
-	// reaching a console on this machine or network under a name of their own
-	// that resolves to it (DNS rebinding), so set it, if only to an empty slice,
-	// where nothing else authenticates. Nil allows every host.
+	// Hosts are the host names, without port, that the console answers to; it
+	// answers requests for others with 403. IP addresses and "localhost" are
+	// always allowed. This prevents other sites from reaching a console on this
+	// machine or network under a name of theirs that resolves to it (DNS
+	// rebinding), so set it, at least to an empty slice, if nothing else
+	// authenticates. Nil allows every host.
 	//
 	// Pages under these names are the console's own, so what they send is
 	// accepted too where a reverse proxy sets another Host.
 	Hosts []string
 
-	// Endpoint is where the operations are served, for the commands that
-	// pages show. The zero value leaves a gap for the reader to fill in.
+	// Endpoint is where the operations are served, for the commands that pages
+	// show. The zero value leaves a placeholder.
 	Endpoint Endpoint
 
 	// Decode returns the message in an Any, nil when it cannot. It is called
@@ -61,12 +60,12 @@ type Config struct {
 	// Timeout bounds each page, in which there may be several calls of the
 	// source. 0 means 10 s.
 	Timeout time.Duration
-	// Poll is how often live pages ask a source that is no [Watcher]. A slow
-	// source is asked less often. 0 means 2 s; at least 100 ms.
+	// Poll is how often live pages poll a source that is no [Watcher]. A slow
+	// source is polled less often. 0 means 2 s; at least 100 ms.
 	Poll time.Duration
 
-	// Logger hears of what viewers do (cancel, delete), of refusals, and of
-	// errors whose text viewers do not see. Nil discards.
+	// Logger records the actions of viewers (cancel, delete), refusals, and errors
+	// whose text viewers do not see. Nil discards them.
 	Logger *slog.Logger
 }
 

@@ -19,8 +19,8 @@ type Handler struct {
 	close   context.CancelCauseFunc
 }
 
-// New returns a console over the operations of a source. It asks the source
-// nothing, and fails when src is nil or something of c makes no sense.
+// New returns a console for the operations of a source. It makes no call to the
+// source, and fails if src is nil or c is invalid.
 func New(src Source, c Config) (*Handler, error) {
 	if src == nil {
 		return nil, errors.New("new console: source is nil")

@@ -1,6 +1,6 @@
-// Package console is a web page over long-running operations: what is running,
-// how far, what failed and why, stop this one. It is an http.Handler for the
-// mux one has:
+// Package console is a web page that shows long-running operations: which run,
+// their progress, which failed and why. It can cancel and delete them. It is an
+// http.Handler for your mux:
 //
 //	source, err := local.New(srv, local.Config{}) // a *server.Server of this program
 //	...
@@ -16,12 +16,12 @@
 //
 // # Sources
 //
-// A [Source] is where operations come from. Package console/local makes one of
-// a server in the same program, console/remote one of any service of
-// google.longrunning.Operations, by its stub. What only some sources can do is
-// optional: [Watcher], [Counter], [Historian], [StateFilterer]. Where one is
-// missing, the console does the best it can without, such as asking again every
-// two seconds, and says so on the page.
+// A [Source] provides the operations. Package console/local is the source for a
+// server in the same program, console/remote for any service of
+// google.longrunning.Operations, by its stub. Capabilities of only some sources
+// are optional: [Watcher], [Counter], [Historian], [StateFilterer]. Without
+// one, the console uses a substitute, such as polling every two seconds, and
+// says so on the page.
 //
 // # Safety
 //
@@ -38,5 +38,5 @@
 // visible. Such a stream is a request that does not end by itself, so
 // [http.Server.Shutdown] would wait for it; [Handler.Close] ends them all.
 // Streams set their own write deadlines. Without JavaScript everything can be
-// read, and nothing moves.
+// read, but pages are not updated.
 package console

@@ -11,14 +11,14 @@ import (
 	"github.com/go-lro/lro/lropb"
 )
 
-// Source is where the console gets operations from. It must be safe for
-// concurrent use. Errors with a gRPC status are shown with their code and
-// message; of others only the log gets the text. What a source cannot do is an
-// error with the code UNIMPLEMENTED.
+// Source provides the operations of a console. It must be safe for concurrent
+// use. Errors with a gRPC status are shown with their code and message; the
+// text of others is only logged. For a method that a source does not support,
+// it returns an error with the code UNIMPLEMENTED.
 //
 // A source may also be a [Watcher], [Counter], [Historian] or [StateFilterer].
-// One of their methods may answer that it is not able to after all, with an
-// error that wraps [errors.ErrUnsupported].
+// If one of their methods is not supported after all, it returns an error that
+// wraps [errors.ErrUnsupported].
 type Source interface {
 	// List returns one page, newest first if the source has an order. A page
 	// may be short, or empty, before the end.
@@ -27,7 +27,7 @@ type Source interface {
 	Get(ctx context.Context, name string) (Operation, error)
 	// Cancel asks an operation to stop.
 	Cancel(ctx context.Context, name string) error
-	// Delete removes an operation that is of no interest any more.
+	// Delete deletes an operation.
 	Delete(ctx context.Context, name string) error
 }
 
@@ -52,7 +52,7 @@ type Historian interface {
 	History(ctx context.Context, name string) ([]Event, error)
 }
 
-// StateFilterer is a source whose filters may know the field "state".
+// StateFilterer is a source whose filters may support the field "state".
 type StateFilterer interface {
 	// FiltersState reports whether a filter such as "state = RUNNING" works.
 	FiltersState(ctx context.Context) bool
@@ -83,9 +83,8 @@ type Operation struct {
 // State is the stage of an operation's life.
 type State = lropb.OperationMetadata_State
 
-// Info is what a source may know of an operation beyond the message. A zero
-// field is not known, or has not happened; what the metadata tells is used in
-// its place.
+// Info is what a source may know about an operation beyond the message. A zero
+// field is unknown, or has not happened; the metadata is used in its place.
 type Info struct {
 	Kind    string
 	State   State
@@ -103,7 +102,7 @@ type Info struct {
 	CancelTime time.Time
 }
 
-// Change tells that an operation is not what it was.
+// Change reports that an operation has changed.
 type Change struct {
 	Name       string
 	Deleted    bool

@@ -66,8 +66,8 @@ const (
 	maxDeletePause = 100 * time.Millisecond
 )
 
-// Delete implements [engine.Engine]: what has not ended is refused. It returns
-// when Temporal has forgotten the operation.
+// Delete implements [engine.Engine]. It refuses operations that are not done,
+// and returns when Temporal has deleted the operation.
 func (e *Engine) Delete(ctx context.Context, name string) error {
 	if err := e.delete(ctx, name); err != nil {
 		return fmt.Errorf("delete operation %q: %w", name, err)

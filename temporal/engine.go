@@ -15,7 +15,7 @@ import (
 // Engine keeps operations in a Temporal service and runs their handlers. Make
 // it with [Open]; all methods are safe for concurrent use.
 //
-// It holds nothing that another engine on the same task queue would need.
+// It keeps no state of its own.
 type Engine struct {
 	opts      Options
 	service   workflowservice.WorkflowServiceClient
@@ -44,10 +44,10 @@ var _ engine.Engine = (*Engine)(nil)
 // Open returns an engine on the Temporal service that c is connected to. The
 // caller closes c, after the engine.
 //
-// It registers the search attributes [OperationAttribute] and
-// [ParentAttribute] in the namespace, and waits until they can be used, for at
-// most a minute. Where the caller may not register any, it returns an error
-// that names the command to do it.
+// It registers the search attributes [OperationAttribute] and [ParentAttribute]
+// in the namespace, and waits until they can be used, for at most a minute. If
+// the caller may not register them, it returns an error with the command to do
+// it.
 func Open(ctx context.Context, c client.Client, o *Options) (*Engine, error) {
 	opts, err := o.withDefaults()
 	if err != nil {

@@ -33,29 +33,29 @@ type Options struct {
 	// Required; at most 200 bytes, without "kinds" or "external" between slashes.
 	TaskQueue string
 
-	// Namespace is that of the client, which does not tell it. Required;
-	// Temporal's own name for the one that is always there is "default".
+	// Namespace is the client's namespace, which cannot be read from the client.
+	// Required; Temporal's built-in one is "default".
 	Namespace string
 
-	// Lease is how long the process of an attempt may not be heard of before
-	// the operation is given to another one. It is heard of three times in that
-	// time. It applies to the operations that this engine starts, in whichever
-	// process they run. 0 means 10 s; at least 1 s.
+	// Lease is how long the process of an attempt may be silent before another
+	// process gets the operation. It sends three heartbeats in that time. The
+	// lease applies to the operations that this engine starts, no matter which
+	// process runs them. 0 means 10 s; at least 1 s.
 	Lease time.Duration
 
-	// MaxPayload is the greatest size in bytes of what goes to Temporal at
+	// MaxPayload is the largest size, in bytes, of what is sent to Temporal at
 	// once: a request with its metadata, progress with its checkpoint, or an
-	// outcome with its metadata. [engine.ErrTooLarge] beyond. It must not be
-	// more than the namespace allows (limit.blobSize.error). 4 KiB of it are
-	// reserved. 0 means 2 MiB, which is Temporal's default.
+	// outcome with its metadata. [engine.ErrTooLarge] beyond. It must not be more
+	// than the namespace allows (limit.blobSize.error). 4 KiB of it are reserved.
+	// 0 means 2 MiB, which is Temporal's default.
 	MaxPayload int
 
 	// Identity names this process in Temporal's UI. Empty means its host name
 	// and process ID.
 	Identity string
 
-	// Logger hears of what goes wrong in the background, such as a heartbeat
-	// that does not get through. Nil discards.
+	// Logger receives failures in the background, such as a heartbeat that does
+	// not arrive. Nil discards them.
 	Logger *slog.Logger
 }
 

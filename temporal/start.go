@@ -51,8 +51,8 @@ func (e *Engine) kindQueue(kind string) string {
 
 func (e *Engine) externalQueue() string { return e.opts.TaskQueue + "/" + externalWord }
 
-// Start implements [engine.Engine]. [engine.Spec.Retention] is not obeyed: the
-// namespace's is.
+// Start implements [engine.Engine]. It ignores [engine.Spec.Retention]: the
+// namespace's retention applies.
 func (e *Engine) Start(ctx context.Context, spec engine.Spec) (*engine.Record, error) {
 	rec, err := e.start(ctx, spec)
 	if err != nil {

@@ -11,12 +11,12 @@ import (
 	"github.com/go-lro/lro/server"
 )
 
-// Config is what a source shows. The zero value is usable.
+// Config selects what a source shows. The zero value is usable.
 type Config struct {
 	// Parent selects the operations under it, such as "projects/p". A segment
 	// "-" stands for any. Empty means "-" alone: the operations of all parents.
 	//
-	// It is what the list shows, not a limit: to keep people from operations,
+	// It only selects what the list shows: to deny viewers access to operations,
 	// use [console.Config].Authorize or [server.Config].Authorize.
 	Parent string
 }

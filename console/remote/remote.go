@@ -35,12 +35,12 @@ type (
 	}
 )
 
-// Config is what a source shows. The zero value is usable.
+// Config selects what a source shows. The zero value is usable.
 type Config struct {
 	// Parent is the name in ListOperations requests: the parent resource, its
-	// collection of operations, or whatever the service wants there. Many want
-	// "operations" or something like "projects/p/locations/l". Servers made
-	// with package server list all parents for "-". May be empty.
+	// collection of operations, or what the service requires. Many require
+	// "operations" or a name like "projects/p/locations/l". Servers made with
+	// package server list all parents for "-". May be empty.
 	Parent string
 }
 
@@ -129,9 +129,9 @@ func (s *Source) Delete(ctx context.Context, name string) error {
 	return err
 }
 
-// FiltersState implements [console.StateFilterer]. It finds out by asking: a
-// service that knows the field refuses a state that does not exist, and one
-// that pays no attention to filters does not. The answer is kept.
+// FiltersState implements [console.StateFilterer]. It finds out by a call: a
+// service that supports the field refuses a state that does not exist, and one
+// that ignores filters does not. The result is kept.
 func (s *Source) FiltersState(ctx context.Context) bool {
 	if known := s.states.Load(); known != notAsked {
 		return known == statesKnown

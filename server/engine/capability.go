@@ -41,7 +41,7 @@ type Stats struct {
 	Bytes map[string]int64
 }
 
-// Checker is an engine that can tell whether it takes changes now.
+// Checker is an engine that can check whether it accepts changes now.
 type Checker interface {
 	// Check returns nil when the engine can acknowledge a change, and otherwise
 	// an error that says why not: [ErrUnavailable] for a store that refuses

@@ -6,8 +6,8 @@
 // one suite that each of them passes.
 //
 // Programs that serve operations do not use this package; they open an engine
-// and hand it to server.New. Read it to write an engine, or to know what is
-// promised:
+// and pass it to server.New. Read it to write an engine, or to know the
+// guarantees:
 //
 //   - Durable: what Start, Attempt.Save, Cancel, Delete, Complete and Fail
 //     acknowledged survives the death of the process, and on engines that say
@@ -50,6 +50,6 @@
 //
 // # Capabilities
 //
-// What not every engine can give is an interface of its own, found by type
-// assertion: [Subscriber], [Statser], [Historian], [Checker].
+// Optional capabilities are separate interfaces, found by type assertion:
+// [Subscriber], [Statser], [Historian], [Checker].
 package engine

@@ -28,11 +28,10 @@ type Engine interface {
 	// end. A cursor it did not make is [ErrInvalidCursor].
 	List(ctx context.Context, q Query) (Page, error)
 
-	// Cancel asks the operation to stop and returns its state after that. A
-	// PENDING operation is CANCELLED at once; a RUNNING one gets
-	// [Record.CancelTime], and its attempt's context ends with the cause
-	// [ErrCancelRequested]. Cancelling twice, or when the operation has ended,
-	// changes nothing and is no error.
+	// Cancel requests cancellation and returns the state after that. A PENDING
+	// operation is CANCELLED at once; a RUNNING one gets [Record.CancelTime], and
+	// its attempt's context ends with the cause [ErrCancelRequested]. Cancelling
+	// twice, or when the operation is done, changes nothing and returns no error.
 	Cancel(ctx context.Context, name string) (*Record, error)
 
 	// Delete hides the operation at once: Get, List, Wait, Cancel and a second
@@ -43,8 +42,8 @@ type Engine interface {
 	// [ErrNotTerminal] and changes nothing.
 	Delete(ctx context.Context, name string) error
 
-	// Wait returns the record once it is terminal. When ctx ends first, it
-	// returns the latest state it knows together with ctx's error.
+	// Wait returns the record once it is terminal. When ctx ends first, it returns
+	// the last known state together with ctx's error.
 	Wait(ctx context.Context, name string) (*Record, error)
 
 	// Work claims PENDING operations of the worker's kinds, oldest first, and
@@ -62,9 +61,9 @@ type Engine interface {
 	// Heartbeat renews the lease and returns the current state.
 	Heartbeat(ctx context.Context, l Lease) (*Record, error)
 
-	// Complete ends the operation as SUCCEEDED. Completing again with the
-	// lease that completed it is no error and changes nothing. The context of an
-	// attempt that still runs ends with the cause [ErrLeaseLost].
+	// Complete ends the operation as SUCCEEDED. Completing again with the same
+	// lease returns no error and changes nothing. The context of an attempt that
+	// still runs ends with the cause [ErrLeaseLost].
 	Complete(ctx context.Context, l Lease, c Completion) (*Record, error)
 
 	// Fail ends the operation as FAILED, or as CANCELLED when the status has

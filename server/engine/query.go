@@ -7,8 +7,8 @@ import (
 
 // Query selects operations for [Engine.List].
 type Query struct {
-	// Parent selects the operations directly under it; empty selects the
-	// top-level ones. AnyParent selects all, whatever Parent is.
+	// Parent selects the operations directly under it; empty selects the top-level
+	// ones. AnyParent selects all and ignores Parent.
 	Parent    string
 	AnyParent bool
 

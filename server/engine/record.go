@@ -7,10 +7,10 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// Record is one operation as the engine knows it. It is immutable once an
-// engine has returned it: neither it nor a message it points to may be modified.
-// An engine makes the next state of an operation from a copy. Times are UTC, zero when what
-// they tell has not happened.
+// Record is one operation as the engine stores it. It is immutable once an
+// engine has returned it: neither it nor a message it points to may be
+// modified. An engine makes the next state of an operation from a copy. Times
+// are UTC, and zero if the event has not happened.
 type Record struct {
 	Name      string // full resource name, ends in operations/{id}
 	Kind      string
@@ -45,13 +45,13 @@ type Record struct {
 	// Trace is what [Spec.Trace] brought.
 	Trace map[string]string
 
-	// Damaged tells what of the stored operation could not be read back, and is
-	// missing here; empty for nothing. The Error of a terminal record whose
-	// result is damaged is DATA_LOSS, whatever its State.
+	// Damaged names the parts of the stored operation that could not be read, and
+	// are missing here; empty if there are none. The Error of a terminal record
+	// whose result is damaged is DATA_LOSS, independent of its State.
 	Damaged string
 }
 
-// Lease returns the right to write that the record's current owner has.
+// Lease returns the lease of the record's current owner.
 func (r *Record) Lease() Lease { return Lease{Name: r.Name, Fence: r.Fence} }
 
 // State is the stage of an operation's life (AIP-216).

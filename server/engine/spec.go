@@ -28,8 +28,8 @@ type Spec struct {
 	// [MaxCaller] bytes.
 	Caller string
 
-	// AtMostOnce ends the operation as ABORTED when the process of its attempt
-	// dies, or is taken from it, instead of running it again.
+	// AtMostOnce ends the operation as ABORTED, instead of running it again, when
+	// the process of its attempt dies or loses it.
 	AtMostOnce bool
 	// CrashLimit is the number of crashes after which the operation ends as
 	// ABORTED. 0 means [DefaultCrashLimit].
@@ -38,11 +38,12 @@ type Spec struct {
 	// ever; at most [MaxRetention].
 	Retention time.Duration
 
-	// External says that no worker runs it: the program reports progress and
-	// outcome by its lease. It starts RUNNING, in its first attempt.
+	// External means that no worker runs the operation: the program reports
+	// progress and outcome with its lease. It starts RUNNING, in its first
+	// attempt.
 	External bool
-	// LeaseFor ends an External operation as ABORTED when nothing was heard of
-	// it for so long. 0 means it waits for ever.
+	// LeaseFor ends an External operation as ABORTED when it has had no report or
+	// heartbeat for this time. 0 means never.
 	LeaseFor time.Duration
 
 	// Trace carries the caller's trace context (W3C header names and values)
@@ -50,7 +51,7 @@ type Spec struct {
 	Trace map[string]string
 }
 
-// Update is what a Report shows.
+// Update is the argument of Report.
 type Update struct {
 	Metadata *anypb.Any // nil keeps what is there
 }

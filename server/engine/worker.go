@@ -29,7 +29,7 @@ type Worker struct {
 // [Worker.Run]. Its methods are safe for concurrent use.
 type Attempt interface {
 	// Record is the operation as it was claimed: Attempt counts this one,
-	// Checkpoint is where the one before left off.
+	// Checkpoint is what the previous attempt saved last.
 	Record() *Record
 	// Report shows metadata to readers at once and persists it soon after, at
 	// most every 100 ms. It never blocks on the store, the latest wins, and

@@ -90,9 +90,9 @@ func DecodeTrace(rec *engine.Record, text []byte) {
 	}
 }
 
-// Damage notes that a part of a stored operation makes no sense, while the store
-// as such is sound. The rest of the operation is used, and others are not
-// touched by it.
+// Damage records that a part of a stored operation cannot be decoded, while the
+// rest of the store is sound. The rest of the operation is used, and other
+// operations are not affected.
 func Damage(rec *engine.Record, what string, err error) {
 	text := fmt.Sprintf("%s: %v", what, err)
 	if rec.Damaged != "" {

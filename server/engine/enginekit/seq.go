@@ -36,8 +36,8 @@ func FormatSeqID(seq int64, tail string) string {
 	return string(b[:])
 }
 
-// ParseSeqName returns the number in an operation's name. Whether the name is
-// that operation's is known only after comparing the two.
+// ParseSeqName returns the number in an operation's name. The caller must
+// compare the name with that of the operation it finds.
 func ParseSeqName(name string) (seq int64, ok bool) {
 	id, ok := ParseName(name)
 	if !ok || len(id) != seqIDLen || id[0] != seqPrefix {

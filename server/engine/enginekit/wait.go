@@ -65,8 +65,8 @@ type Waiter[K comparable] struct {
 	set   *waitSet
 }
 
-// Join begins to wait. Join before the state of the operation is read, so that
-// no end falls between; call Leave when the wait is over.
+// Join begins to wait. Call it before the state of the operation is read, so
+// that the end cannot be missed, and call Leave when the wait is over.
 func (w *Waits[K]) Join(key K) Waiter[K] {
 	w.mu.Lock()
 	defer w.mu.Unlock()
