@@ -103,7 +103,8 @@ type WaitError struct {
 	cause   []error
 }
 
-// Error names the operation, the cause, and the number of polls.
+// Error names the operation and the cause, with the time and the number of
+// polls.
 func (e *WaitError) Error() string {
 	polls := "1 poll"
 	if e.Polls != 1 {

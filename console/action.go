@@ -19,7 +19,7 @@ func (h *Handler) serveDelete(w http.ResponseWriter, r *http.Request) {
 	h.act(w, r, Delete, h.source.Delete, func(string) string { return "./?notice=deleted" })
 }
 
-// act does what a form asks for and sends the viewer to the page that after
+// act does what a form requests and sends the viewer to the page that after
 // returns.
 func (h *Handler) act(w http.ResponseWriter, r *http.Request, a Action, do func(context.Context, string) error, after func(name string) string) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)

@@ -63,7 +63,7 @@ func (h *Handler) routes() map[string]http.HandlerFunc {
 var errClosed = errors.New("console closed")
 
 // Close ends the streams of all live pages; their viewers see that the
-// connection is lost, and that pages try to get it back. Give it to
+// connection is lost, and pages try to reconnect. Pass it to
 // [http.Server.RegisterOnShutdown]. Other requests are still answered, and
 // streams end at once. Closing twice does nothing.
 func (h *Handler) Close() { h.close(errClosed) }
@@ -104,8 +104,8 @@ func (h *Handler) limited(r *http.Request) (context.Context, context.CancelFunc)
 // errSlow is the cause that ends what takes longer than [Config].Timeout.
 var errSlow = errors.New("the source takes too long")
 
-// How long the console goes on reading pages of a list for one page of its own,
-// before it shows what it has.
+// How long the console reads pages of a list for one page of its own, before it
+// shows what it has.
 const (
 	soon   = 1500 * time.Millisecond
 	atOnce = 400 * time.Millisecond // when it has something

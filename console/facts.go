@@ -13,8 +13,8 @@ import (
 	"github.com/go-lro/lro/lropb"
 )
 
-// stateActive is the state of an operation that is not done, when nobody says
-// whether it waits or runs.
+// stateActive is the state of an operation that is not done, when no source
+// says whether it waits or runs.
 const stateActive State = -1
 
 // facts are what the console could learn about an operation: from its source,
@@ -27,7 +27,7 @@ type facts struct {
 	target    string
 	message   string // what it is doing
 	attempt   int
-	cancelled bool // cancel was asked for
+	cancelled bool // cancel was requested
 
 	percent     int // -1 when not known
 	done, total int64

@@ -24,7 +24,7 @@ const maxGathered = 1000
 // refeed is the pause before the source is followed again after an error.
 const refeed = time.Second
 
-// watches reports whether the source tells of changes.
+// watches reports whether the source has a change feed.
 func (h *Handler) watches(ctx context.Context) bool {
 	w, ok := h.source.(Watcher)
 	if !ok {
@@ -86,7 +86,7 @@ func (f *feed) add(c Change) {
 	f.wake()
 }
 
-// miss tells that changes may have been lost.
+// miss reports that changes may have been lost.
 func (f *feed) miss() {
 	if f == nil {
 		return

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// livePage is a page that moves while somebody looks at it.
+// livePage is a page that is updated while a viewer has it open.
 type livePage interface {
 	// wants reports whether a change is one that the page shows. It is called
 	// by another goroutine than the rest.
@@ -13,7 +13,7 @@ type livePage interface {
 	// update brings the page up to date. whole means that anything may have
 	// changed; otherwise changes has what the page wanted to know of, by name.
 	update(ctx context.Context, whole bool, changes map[string]Change) (update, error)
-	// every is how often the page is updated as a whole: fed tells whether
+	// every is how often the page is updated as a whole: fed reports whether
 	// changes are told besides. 0 means never.
 	every(fed bool) time.Duration
 }
@@ -25,7 +25,7 @@ type update struct {
 	again time.Duration     // when it wants to be updated once more; 0 for not by itself
 }
 
-// fresh tells of operations that are newer than those on the page.
+// fresh reports operations that are newer than those on the page.
 type fresh struct {
 	Count int  `json:"count"`
 	More  bool `json:"more"` // there are more than Count

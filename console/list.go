@@ -69,7 +69,7 @@ func (q listQuery) term() string {
 	return ""
 }
 
-// filter is what the source is asked. The viewer's text stands first, so that
+// filter is the filter for the source. The viewer's text comes first, so that
 // positions in its errors are right; OR binds tighter than AND (AIP-160).
 func (q listQuery) filter() string {
 	switch term := q.term(); {
@@ -127,7 +127,7 @@ func (h *Handler) serveList(w http.ResponseWriter, r *http.Request) {
 	h.servePage(w, r, code, "list", p)
 }
 
-// listView asks for all that the page shows.
+// listView reads all that the page shows.
 func (h *Handler) listView(ctx context.Context, mine view, q listQuery) listView {
 	states := h.filtersState(ctx)
 	v := listView{Query: q, CanList: true, Notes: h.notes(ctx, states)}
@@ -202,7 +202,7 @@ func (v view) fill(ctx context.Context, q listQuery) (Page, error) {
 // errSameToken is a service's fault that would make a list endless.
 var errSameToken = status.Error(codes.Internal, "the service gave a page token again that was used for the same page")
 
-// explainList tells why there are no rows.
+// explainList returns why there are no rows.
 func (h *Handler) explainList(ctx context.Context, v *listView, err error) {
 	q := v.Query
 	if status.Code(err) == codes.Unimplemented {

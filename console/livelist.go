@@ -237,7 +237,7 @@ func (l *liveList) tell(u *update, f fresh) {
 	}
 }
 
-// want asks for another update after d, if none is wanted sooner.
+// want schedules another update after d, unless one is due sooner.
 func (u *update) want(d time.Duration) {
 	if u.again == 0 || d < u.again {
 		u.again = d

@@ -51,9 +51,9 @@ type operationView struct {
 	CanCancel bool
 	CanDelete bool
 	Running   bool
-	Problem   *problem // what was asked for did not work
+	Problem   *problem // the request failed
 	Notice    string
-	Polled    string // how often the page asks; empty where changes are told
+	Polled    string // how often the page polls; empty if it has a change feed
 }
 
 // errorView is the error an operation ended with.
@@ -79,7 +79,7 @@ func noticeOf(key string) string {
 	return ""
 }
 
-// showOperation answers with the page of an operation, on which failed tells
+// showOperation answers with the page of an operation, on which failed says
 // what did not work.
 func (h *Handler) showOperation(w http.ResponseWriter, r *http.Request, name, notice string, failed *problem) {
 	ctx, cancel := h.limited(r)

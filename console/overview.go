@@ -155,8 +155,8 @@ func overviewNotes(s sample, begin time.Time, countErr error) []string {
 	return notes
 }
 
-// tilesOf makes the numbers at the top. exact tells whether all that is active
-// was counted.
+// tilesOf makes the numbers at the top. exact reports whether all that is
+// active was counted.
 func tilesOf(loads []kindLoad, buckets []bucket, exact, states bool) []tile {
 	var running, pending int64
 	for _, l := range loads {

@@ -71,7 +71,7 @@ func part(page, name string, data any) (string, error) {
 
 func (h *Handler) serveProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	if r.Context().Err() != nil {
-		return // nobody is there to read it
+		return // the client has gone
 	}
 	h.servePage(w, r, p.Status, "problem", page{Title: p.Title, Retry: p.Retry, Body: p})
 }

@@ -23,7 +23,7 @@ type problem struct {
 	Name   string // the operation it is about; may be empty
 }
 
-// problemOf tells a viewer about an error of the source.
+// problemOf describes an error of the source to a viewer.
 func (h *Handler) problemOf(ctx context.Context, err error) problem {
 	if errors.Is(context.Cause(ctx), errSlow) {
 		return problem{
@@ -61,7 +61,7 @@ func (h *Handler) problemOf(ctx context.Context, err error) problem {
 }
 
 // violates reports whether err says that this field of the request is wrong.
-// named tells whether it names a field at all.
+// named reports whether it names a field at all.
 func violates(err error, field string) (violated, named bool) {
 	for _, detail := range status.Convert(err).Details() {
 		bad, ok := detail.(*errdetails.BadRequest)

@@ -13,7 +13,7 @@ import (
 // newest.
 const sampleSize = 5000
 
-// samplePage is how many operations are asked for at once.
+// samplePage is how many operations are requested at once.
 const samplePage = 1000
 
 // sample is what the overview knows.

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// streamLife ends a stream, whose page then opens another: so that a viewer
-	// who may not look any more is asked about again.
+	// streamLife ends a stream, whose page then opens another: so that a viewer a
+	// viewer who may not see it any more is authorized again.
 	streamLife = 5 * time.Minute
 	// streamBeat is how often something is sent at least, so that a viewer who
 	// has gone is noticed, and proxies see that the stream lives.

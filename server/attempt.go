@@ -41,7 +41,7 @@ func (a *attempt) observed(end func(AttemptEnd)) {
 	a.end = end
 }
 
-// close tells the observer of the end, once, and reports whether it was the
+// close reports the end to the observer, once, and reports whether it was the
 // first to do so.
 func (a *attempt) close(end AttemptEnd) bool {
 	a.mu.Lock()
@@ -134,7 +134,7 @@ func (s *Server) attempt(ctx context.Context, a *attempt) engine.Outcome {
 	}
 	runCtx, observed := s.observeAttempt(runCtx, rec)
 	a.observed(observed)
-	// The observer's end is told even when the handler panics.
+	// The observer is called even if the handler panics.
 	end := AttemptEnd{State: engine.Failed}
 	defer func() {
 		if !a.close(end) {

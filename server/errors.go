@@ -29,7 +29,7 @@ var (
 )
 
 const (
-	// storeRetryDelay is what callers are told to wait when the store fails.
+	// storeRetryDelay is the pause that callers are given when the store fails.
 	storeRetryDelay = time.Second
 	// maxErrorText bounds messages and their values, in bytes: a status over
 	// gRPC has to fit into a header, which proxies often limit to 8 KiB.

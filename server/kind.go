@@ -89,7 +89,7 @@ const (
 
 var kindName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,62}$`)
 
-// Registration is a kind as [New] takes it.
+// Registration is a kind to pass to [New].
 type Registration struct {
 	kind *kind
 }

@@ -87,7 +87,8 @@ func (s *Server) observeStart(ctx context.Context, kind string, err error) {
 	}
 }
 
-// endOf tells what out, of a handler that ran with ctx, makes of an operation.
+// endOf returns the state that out, of a handler that ran with ctx, gives an
+// operation.
 func endOf(ctx context.Context, out engine.Outcome) AttemptEnd {
 	end := AttemptEnd{Status: out.Error, LeaseLost: errors.Is(context.Cause(ctx), ErrLeaseLost)}
 	switch {

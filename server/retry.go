@@ -80,7 +80,7 @@ func (r Retry) backoff(attempt int) time.Duration {
 	return min(wait, limit)
 }
 
-// retryInfo is the wait that the details of st ask for, 0 if none.
+// retryInfo is the pause in the details of st, 0 if there is none.
 func retryInfo(st *spb.Status) time.Duration {
 	for _, detail := range st.GetDetails() {
 		var info errdetails.RetryInfo

@@ -25,14 +25,14 @@
 //
 // # Many processes
 //
-// An engine holds nothing that another one would need, so any number of them
-// may be open on one [Options.TaskQueue], some that only serve and some that
-// only work. When a process dies, each operation that it ran is given to
-// another one when its lease has ended ([Options.Lease]), from its last
-// checkpoint; if an attempt was suspended for longer than its lease and
-// resumes, its context ends, and everything that it still writes is refused.
-// Servers behind one address need the same server.Config.PageKey, or a list
-// that begins at one cannot be continued at another.
+// Engines keep no state of their own, so any number of them may be open on one
+// [Options.TaskQueue], some that only serve and some that only work. When a
+// process dies, each operation that it ran is given to another one when its
+// lease has ended ([Options.Lease]), from its last checkpoint; if an attempt
+// was suspended for longer than its lease and resumes, its context ends, and
+// everything that it still writes is refused. Servers behind one address need
+// the same server.Config.PageKey, or a list that begins at one cannot be
+// continued at another.
 //
 // # How it works
 //

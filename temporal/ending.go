@@ -20,7 +20,7 @@ const (
 	releasedType = "lro.Released" // the attempt was handed back
 )
 
-// cancelReason goes before the time at which cancel was asked for, in the one
+// cancelReason goes before the time at which cancel was requested, in the one
 // text that Temporal keeps of a cancel request.
 const cancelReason = "cancel requested at "
 

@@ -61,7 +61,7 @@ func (a *attempt) abandon() {
 	a.release()
 }
 
-// answer tells Temporal how the attempt ended, once.
+// answer reports the outcome of the attempt to Temporal, once.
 func (a *attempt) answer(ctx context.Context, o engine.Outcome) error {
 	a.mu.Lock()
 	progress, cancelled, gone := copyProgress(a.progress), a.cancelAsk, a.gone

@@ -23,7 +23,7 @@ const (
 	// beatRetry is the pause after a heartbeat that did not get through.
 	beatRetry = 250 * time.Millisecond
 
-	// watchAfter is when an attempt begins to watch for what is asked of it.
+	// watchAfter is when an attempt begins to watch for requests.
 	watchAfter = 100 * time.Millisecond
 	// watchPause keeps an attempt's own heartbeats from waking it all the time.
 	watchPause = 200 * time.Millisecond

@@ -16,9 +16,9 @@ import (
 
 // Report implements [engine.Engine]. The metadata is durable when it returns.
 // Of an operation that an attempt runs in another process, that attempt's next
-// heartbeat replaces it. Temporal cannot compare what it is told with what it
-// has, so one process at a time should report and heartbeat by a lease: of two
-// that do at once, the later one may write back what the earlier one replaced.
+// heartbeat replaces it. Temporal cannot compare a write with what it has, so
+// one process at a time should report and heartbeat by a lease: of two that do
+// at once, the later one may write back what the earlier one replaced.
 func (e *Engine) Report(ctx context.Context, l engine.Lease, u engine.Update) (*engine.Record, error) {
 	rec, err := e.leased(ctx, l, func(ctx context.Context) (*engine.Record, error) { return e.report(ctx, l, u) })
 	if err != nil {

@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	// maxRows is how many rows are asked of visibility at once. Temporal's own
-	// limit is 1000.
+	// maxRows is how many rows are requested from visibility at once. Temporal's
+	// own limit is 1000.
 	maxRows = 1000
-	// fewRows is so few that the next page may ask for a longer time.
+	// fewRows is so few that the next page may cover a longer time.
 	fewRows = maxRows / 4
 	// maxLook is how many operations a page looks at before it returns what it
 	// has found, where most do not match.

@@ -125,7 +125,7 @@ func (o owner) fail(ctx context.Context, ending *statepb.Ending) error {
 
 // handBack has the operation wait for another attempt, which begins with the
 // progress of this one. Where there can be no other one, because it may run
-// once or cancel was asked for, Temporal ends it with the failure.
+// once or cancel was requested, Temporal ends it with the failure.
 func (o owner) handBack(ctx context.Context, p *statepb.Progress, ending *statepb.Ending, kind string, after time.Duration) error {
 	f, err := newFailure(ending, kind)
 	if err != nil {

@@ -27,7 +27,7 @@ const (
 	// maxKeyword, in bytes.
 	maxParent = maxKeyword - len("/operations/") - requestLen
 
-	// forever is the time an attempt may take, because Temporal asks for one.
+	// forever is the time an attempt may take, because Temporal requires one.
 	forever = 100 * 365 * 24 * time.Hour
 	// retryPause is how long an operation waits after a crash before it can be
 	// claimed again.

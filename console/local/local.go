@@ -87,7 +87,7 @@ func (s *Source) Delete(ctx context.Context, name string) error {
 	return err
 }
 
-// Watch implements [console.Watcher]. It tells of all parents: names that the
+// Watch implements [console.Watcher]. It reports all parents: names that the
 // console does not show cost it nothing.
 func (s *Source) Watch(ctx context.Context) (iter.Seq2[console.Change, error], error) {
 	changes, err := s.inspect.Subscribe(ctx)

@@ -24,7 +24,7 @@ type listed struct {
 	Module     *struct{ Main bool }
 }
 
-// private are folders whose packages are nobody's to import.
+// private are folders whose packages cannot be imported from outside.
 var private = []string{"internal", "examples", "interop", "bench"}
 
 // IsPublic reports whether a package with this folder or import path is for

@@ -85,7 +85,7 @@ func (w *writer) typeName(obj *types.TypeName) {
 	w.methods(obj.Type())
 }
 
-// sealed tells that nobody else can implement an interface.
+// sealed marks an interface that other packages cannot implement.
 func sealed(u *types.Interface) string {
 	for m := range u.Methods() {
 		if !m.Exported() {

@@ -125,7 +125,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	}
 }
 
-// report tells what went wrong and what to do next, in one line each.
+// report prints what went wrong and what to do next, in one line each.
 func report(io *term.IO, program string, err error) {
 	if exit.IsSilent(err) {
 		return

@@ -1,4 +1,4 @@
-// Package cutproxy forwards TCP connections until it is told to cut them, with or
+// Package cutproxy forwards TCP connections until a test cuts them, with or
 // without telling the two ends. It runs between the processes of fault tests.
 //
 //	p, err := cutproxy.Start("127.0.0.1:5432")

@@ -99,7 +99,7 @@ func (p *Proxy) copy(to, from net.Conn) {
 	}
 }
 
-// Cut lets nothing through, and tells neither end.
+// Cut drops everything, and neither end notices.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -2,5 +2,5 @@
 // operations are neither those of google.longrunning nor extended operations,
 // tested on the clients that others wrote, against fakes of the services.
 //
-// It is a module of its own so that nobody else gets these clients.
+// It is a module of its own so that no other module depends on these clients.
 package kintest

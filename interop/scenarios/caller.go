@@ -61,7 +61,7 @@ func (c *caller) do(ctx context.Context, step Step) (outcome, error) {
 	case "results":
 		return c.results(ctx, step.Waiters), nil
 	case "done", "running", "cancelled":
-		return c.future.ask(ctx, step.Do), nil
+		return c.future.call(ctx, step.Do), nil
 	case "cancel":
 		return c.future.cancel(ctx), nil
 	case "delete":

@@ -14,7 +14,7 @@ import (
 type future interface {
 	result(ctx context.Context) outcome
 	exception(ctx context.Context) outcome
-	ask(ctx context.Context, what string) outcome
+	call(ctx context.Context, what string) outcome
 	cancel(ctx context.Context) outcome
 	delete(ctx context.Context) outcome
 	metadata() outcome
@@ -54,7 +54,7 @@ func (f typed[R, M]) exception(ctx context.Context) outcome {
 	return outcome{"outcome": "none"}
 }
 
-func (f typed[R, M]) ask(ctx context.Context, what string) outcome {
+func (f typed[R, M]) call(ctx context.Context, what string) outcome {
 	s, err := f.op.Poll(ctx)
 	if err != nil {
 		return failure(err)

@@ -20,8 +20,8 @@ type Worker struct {
 	Kinds map[string]int
 	// Concurrency is how many attempts run at once in this Work. 0 means 100.
 	Concurrency int
-	// Drain is how long attempts may go on after Work's ctx ended. 0 ends them
-	// at once.
+	// Drain is how long attempts may continue after Work's ctx has ended. 0 ends
+	// them at once.
 	Drain time.Duration
 }
 
@@ -48,13 +48,12 @@ type Outcome struct {
 	// Exactly one of Response, Error and Release is set.
 	Response *anypb.Any
 	Error    *status.Status
-	// Release hands the operation back as PENDING to be run again at once,
-	// for an attempt that was asked to drain. For an AtMostOnce operation it
-	// is an ABORTED end.
+	// Release hands the operation back as PENDING to be run again at once, for an
+	// attempt that was drained. For an AtMostOnce operation it is an ABORTED end.
 	Release bool
 
-	// Retry runs the operation again after RetryAfter instead of ending it
-	// with Error, unless cancel was asked for or it is AtMostOnce.
+	// Retry runs the operation again after RetryAfter instead of ending it with
+	// Error, unless cancel was requested or it is AtMostOnce.
 	Retry      bool
 	RetryAfter time.Duration
 

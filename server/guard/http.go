@@ -89,7 +89,7 @@ func (b *body) leave() {
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
-		// The server goes on reading, to notice that the client goes away.
+		// The server continues to read, to notice that the client disconnects.
 		_ = b.control.SetReadDeadline(time.Time{})
 		b.guard.inFlight.release(&b.holder)
 		return n, err

@@ -18,7 +18,7 @@ import (
 // "null".
 //
 // It stops once it has written limit bytes, roughly; 0 is no limit. whole
-// tells whether it got to the end.
+// reports whether it got to the end.
 func JSON(m proto.Message, decode Decode, limit int) (text []byte, whole bool) {
 	if m == nil {
 		return []byte("null"), true

@@ -4,5 +4,5 @@
 //
 // Results go to standard output as they come. When waiting stops before the
 // operations do, because of a time limit, Ctrl-C or a service that cannot be
-// asked, the command that goes on is printed.
+// reached, the command that resumes is printed.
 package await

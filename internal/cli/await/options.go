@@ -14,7 +14,7 @@ import (
 // Options are what the command line says.
 type Options struct {
 	remote.Flags
-	// Verb is the command, for the line that tells how to go on.
+	// Verb is the command, for the line that says how to resume.
 	Verb string
 	// Lines prints a line to Out for every change, instead of a moving bar
 	// on Err.
@@ -53,7 +53,7 @@ func (o *Options) check() error {
 	return nil
 }
 
-// resumeCommand is what goes on with names.
+// resumeCommand is the command that resumes with names.
 func (o *Options) resumeCommand(names []string, stdin bool) string {
 	// What came from standard input is repeated as long as it is easily read;
 	// the line has to do without it.

@@ -162,7 +162,7 @@ func (w *waiter) collect(ctx context.Context) {
 		if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			return // it stays in w.left
 		}
-		code := w.ended(ctx, op.Name(), err)
+		code := w.settle(ctx, op.Name(), err)
 		if w.any && code != exit.Unknown {
 			w.worst = code
 			return
@@ -170,9 +170,9 @@ func (w *waiter) collect(ctx context.Context) {
 	}
 }
 
-// ended shows how one operation ended, or why that cannot be learnt, and
+// settle shows how one operation ended, or why that cannot be learnt, and
 // returns its exit status.
-func (w *waiter) ended(ctx context.Context, name string, err error) int {
+func (w *waiter) settle(ctx context.Context, name string, err error) int {
 	op := w.left[name]
 	delete(w.left, name)
 	code := exit.Unknown
@@ -195,7 +195,7 @@ func (w *waiter) lookAgain(ctx context.Context) {
 			return
 		}
 		if s, err := w.left[name].Poll(ctx); err == nil && s.Done() {
-			if code := w.ended(ctx, name, nil); w.any {
+			if code := w.settle(ctx, name, nil); w.any {
 				w.worst = code
 				clear(w.left)
 				return
@@ -222,7 +222,7 @@ func (w *waiter) remaining() []string {
 	return slices.DeleteFunc(slices.Clone(w.order), func(name string) bool { return w.left[name] == nil })
 }
 
-// stopped says what is left, and how to go on.
+// stopped prints what is left, and how to resume.
 func (w *waiter) stopped(ctx context.Context, cause error) error {
 	names := w.remaining()
 	resume := w.resumeCommand(names, w.stdin)

@@ -67,7 +67,8 @@ func run(ctx context.Context, f *remote.Flags, args []string) error {
 	return errors.Join(errs...)
 }
 
-// cancel asks for the end of one operation and returns its state after that.
+// cancel requests the cancellation of one operation and returns its state after
+// that.
 func cancel(ctx context.Context, s *remote.Session, arg string) (*render.Operation, error) {
 	op, err := s.Resume(arg)
 	if err != nil {

@@ -56,7 +56,7 @@ func (o *options) pages(s *remote.Session) (*console.Handler, error) {
 	}
 	hosts := o.hosts
 	if hosts == nil && !o.insecure {
-		hosts = []string{} // names that resolve to this machine belong to somebody else
+		hosts = []string{} // names that resolve to this machine belong to others
 	}
 	return console.New(src, console.Config{
 		Title:    s.Target,

@@ -1,5 +1,5 @@
 // Package demo is "lro demo": a whole life of an operation in one process. It
 // serves operations on loopback gRPC, starts one that computes checksums, waits
-// for it with the future, and shows its progress. Killed and started again
-// with the same database it goes on where it was.
+// for it with the future, and shows its progress. Killed and started again with
+// the same database it resumes where it was.
 package demo

@@ -89,8 +89,8 @@ type left struct {
 	attempt int32
 }
 
-// unfinished returns the operation to go on with, nil when there is none: the
-// latest for the directory that was asked for, or for any when none was.
+// unfinished returns the operation to resume, or nil: the latest for the given
+// directory, or for any directory if none was given.
 func (s *session) unfinished(ctx context.Context) (*left, error) {
 	req := &longrunningpb.ListOperationsRequest{Filter: "done:false"}
 	var found *left

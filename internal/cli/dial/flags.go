@@ -64,7 +64,7 @@ func (f *Flags) AddTo(cmd *cobra.Command, io *term.IO) {
 	cmd.MarkFlagsRequiredTogether("cert", "key")
 }
 
-// errNoService is what somebody sees who has not read anything yet.
+// errNoService is what new users see first.
 var errNoService = errors.New("which service? give --addr HOST:PORT for gRPC or --url BASE for HTTP/JSON, or set LRO_ADDR or LRO_URL")
 
 // complete returns the flags with what the environment adds. A flag for one

@@ -49,7 +49,7 @@ func (f Flags) openHTTP(headers []header, token tokenSource, types lrohttp.Resol
 	}, nil
 }
 
-// transport returns the transport of HTTP that the flags ask for.
+// transport returns the HTTP transport that the flags select.
 func (f Flags) transport() (*http.Transport, error) {
 	tlsConfig, err := f.tlsConfig()
 	if err != nil {

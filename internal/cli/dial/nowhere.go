@@ -16,7 +16,7 @@ import (
 // nowhere is a client of the same web server, below a path where nothing can be
 // served. Gateways answer there with a status as proper as that of a service
 // that does not know an operation, such as grpc-gateway's {"code":5,"message":
-// "Not Found"}: only the comparison tells the two apart.
+// "Not Found"}: only the comparison distinguishes the two.
 type nowhere struct {
 	client        longrunningpb.OperationsClient
 	path, instead string // the prefix of the paths, and that of the service

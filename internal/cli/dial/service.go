@@ -39,7 +39,7 @@ type Service struct {
 	close    func()
 }
 
-// userAgent tells services who calls.
+// userAgent identifies the command to services.
 const userAgent = "lro-command"
 
 // Open prepares to call the service. It makes no call itself. types are those

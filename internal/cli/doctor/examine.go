@@ -71,7 +71,7 @@ const (
 const (
 	// timeout bounds each question.
 	timeout = 10 * time.Second
-	// calls is how often the service is asked for its latency.
+	// calls is how many calls measure the service's latency.
 	calls = 5
 )
 
@@ -92,7 +92,7 @@ func examine(ctx context.Context, s *remote.Session, parent string) *report {
 		name, _ = computeName(parent, path.Base(name)) // was looked at before
 	}
 	var p peer.Peer
-	verdict, get := r.ask(ctx, s, "GetOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
+	verdict, get := r.probe(ctx, s, "GetOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
 		_, err := c.GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name}, grpc.Peer(&p))
 		return err
 	})
@@ -105,7 +105,7 @@ func examine(ctx context.Context, s *remote.Session, parent string) *report {
 	if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
 		r.TLS = tlsReport(info.State)
 	}
-	_, listed := r.ask(ctx, s, "ListOperations", func(ctx context.Context, c longrunningpb.OperationsClient) error {
+	_, listed := r.probe(ctx, s, "ListOperations", func(ctx context.Context, c longrunningpb.OperationsClient) error {
 		_, err := c.ListOperations(ctx, &longrunningpb.ListOperationsRequest{Name: list, PageSize: 1})
 		return err
 	})
@@ -118,18 +118,18 @@ func examine(ctx context.Context, s *remote.Session, parent string) *report {
 		verdict = yes
 		r.Methods[0] = offerOf("GetOperation", get, yes)
 	}
-	wait, _ := r.ask(ctx, s, "WaitOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
+	wait, _ := r.probe(ctx, s, "WaitOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
 		if !s.WaitsFor(name) {
 			return status.Error(codes.Unimplemented, "operations of organizations have none")
 		}
 		_, err := c.WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(0)})
 		return err
 	})
-	r.ask(ctx, s, "CancelOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
+	r.probe(ctx, s, "CancelOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
 		_, err := c.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name})
 		return err
 	})
-	r.ask(ctx, s, "DeleteOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
+	r.probe(ctx, s, "DeleteOperation", func(ctx context.Context, c longrunningpb.OperationsClient) error {
 		_, err := c.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name})
 		return err
 	})
@@ -155,8 +155,8 @@ func unreachable(err error) bool {
 	return code == codes.Unavailable || code == codes.DeadlineExceeded || code == codes.Canceled
 }
 
-// ask makes one call and notes what it says about the method.
-func (r *report) ask(ctx context.Context, s *remote.Session, name string, call func(context.Context, longrunningpb.OperationsClient) error) (verdict string, err error) {
+// probe makes one call and notes what it says about the method.
+func (r *report) probe(ctx context.Context, s *remote.Session, name string, call func(context.Context, longrunningpb.OperationsClient) error) (verdict string, err error) {
 	err = bounded(ctx, func(ctx context.Context) error { return call(ctx, s) })
 	verdict = verdictOf(err)
 	_ = bounded(ctx, func(ctx context.Context) error {
@@ -183,8 +183,8 @@ func offerOf(name string, err error, verdict string) offer {
 	return o
 }
 
-// verdictOf tells whether a method is there by how it answers a question about
-// an operation that does not exist.
+// verdictOf reports whether a method exists by how it answers a call for an
+// operation that does not exist.
 func verdictOf(err error) string {
 	switch status.Code(err) {
 	case codes.OK, codes.NotFound, codes.InvalidArgument, codes.FailedPrecondition:
@@ -197,7 +197,7 @@ func verdictOf(err error) string {
 	return unclear
 }
 
-// extras asks for what a service may have besides its operations.
+// extras finds what a service has besides its operations.
 func (r *report) extras(ctx context.Context, s *remote.Session) {
 	kinds := &lropb.ListKindsResponse{}
 	err := bounded(ctx, func(ctx context.Context) (err error) {

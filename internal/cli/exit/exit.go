@@ -10,7 +10,7 @@ import (
 
 // The exit statuses.
 const (
-	Done        = 0   // the operation succeeded; or did what was asked
+	Done        = 0   // the operation succeeded; or the command did
 	Unknown     = 1   // the state could not be learnt
 	Usage       = 2   // the command line is wrong
 	Failed      = 3   // the operation ended with an error

@@ -22,12 +22,12 @@ import (
 
 // Tokens are the bearer tokens that callers may show, as a file has them. Nil
 // admits every caller. They are kept and compared as hashes, so that how long a
-// comparison takes tells nothing about a token.
+// comparison takes reveals nothing about a token.
 type Tokens struct {
 	file *fresh[map[[sha256.Size]byte]struct{}]
 }
 
-// minToken is the least length of a token: what somebody types is no token.
+// minToken is the least length of a token: what a person types is no token.
 const minToken = 16
 
 // ReadTokens reads a file of tokens, one a line. Empty lines, and those that

@@ -57,7 +57,7 @@ func (s *splitter) accept() error {
 		conn, err := s.listener.Accept()
 		if err != nil {
 			if temporary(err) {
-				// Such as too many open files: what is open goes on meanwhile.
+				// Such as too many open files: open connections continue meanwhile.
 				pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 				time.Sleep(pause)
 				continue

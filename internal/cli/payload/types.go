@@ -104,22 +104,22 @@ func completed(set *descriptorpb.FileDescriptorSet) *descriptorpb.FileDescriptor
 	return out
 }
 
-// Local returns the types that are known now, without asking anybody.
+// Local returns the types that are known now, without a call.
 func (t *Types) Local() Local { return Local{slices.Clip(t.local.sets)} }
 
 // FromJSON says that payloads were read from JSON, so that those of unknown
 // types are kept as package lrohttp keeps them.
 func (t *Types) FromJSON() { t.fromJSON = true }
 
-// SetSource sets who is asked for types that are not known otherwise, about
-// all of them again.
+// SetSource sets the source of types that are not known otherwise, about all of
+// them again.
 func (t *Types) SetSource(s Source) { t.source, t.asked, t.failed = s, nil, nil }
 
 // SourceErr returns why the source could not be asked, nil while it answers.
 func (t *Types) SourceErr() error { return t.failed }
 
 // find returns the type that a URL names, asking the source at most once for
-// each. It is [protoregistry.NotFound] when nobody knows it.
+// each. It is [protoregistry.NotFound] if no source knows it.
 func (t *Types) find(ctx context.Context, url string) (protoreflect.MessageType, error) {
 	name := nameOf(url)
 	if !name.IsValid() {
@@ -150,7 +150,7 @@ func (t *Types) find(ctx context.Context, url string) (protoreflect.MessageType,
 	return t.known(name)
 }
 
-// known looks a type up without asking anybody.
+// known looks up a type without a call.
 func (t *Types) known(name protoreflect.FullName) (protoreflect.MessageType, error) {
 	return t.local.FindMessageByName(name)
 }

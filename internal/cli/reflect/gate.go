@@ -14,7 +14,7 @@ type Gate struct {
 	mu      sync.Mutex
 	calls   int
 	closed  bool
-	changed chan struct{} // closed at the next change; nil while nobody waits
+	changed chan struct{} // closed at the next change; nil while no caller waits
 }
 
 // Unary is an interceptor for the connection of the calls to keep apart.

@@ -63,7 +63,7 @@ func (c *Client) Services(ctx context.Context) ([]string, error) {
 type stream func(*v1.ServerReflectionRequest) (*v1.ServerReflectionResponse, error)
 
 // session opens a stream, lets ask use it, and returns when it has ended. A
-// server that has only the first version of the protocol is asked in that.
+// server that has only the first version of the protocol is called with that.
 func (c *Client) session(ctx context.Context, ask func(stream) error) error {
 	if err := c.gate.shut(ctx); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (c *Client) open(ctx context.Context, method string, ask func(stream) error
 	return err
 }
 
-// collect asks for the files that define symbol and for all they import.
+// collect requests the files that define symbol and for all they import.
 func collect(ask stream, symbol protoreflect.FullName) (*descriptorpb.FileDescriptorSet, error) {
 	set := &descriptorpb.FileDescriptorSet{}
 	known := map[string]bool{}

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// completionTime is how long somebody who presses Tab waits.
+	// completionTime limits how long completion may take after Tab is pressed.
 	completionTime = 2 * time.Second
 	// maxCompletions is how many operations are offered.
 	maxCompletions = 100

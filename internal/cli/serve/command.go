@@ -130,7 +130,7 @@ func (o *options) config(logger *slog.Logger) (host.Config, *net.TCPAddr, error)
 			"give --cert and --key, and --token-file or --client-ca; or give --insecure-allow-anyone")
 	}
 	if alone || len(o.hosts) > 0 {
-		c.Hosts = append([]string{}, o.hosts...) // other names that resolve to it belong to somebody else
+		c.Hosts = append([]string{}, o.hosts...) // other names that resolve to it belong to others
 	}
 	for _, name := range o.hosts {
 		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") != "" || name == "" {

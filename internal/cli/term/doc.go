@@ -6,5 +6,5 @@
 // shows how far something is: a bar in one line on a terminal, calm lines
 // elsewhere. The bar is our own: it is a hundred lines, while the libraries
 // bring frames, themes and goroutines for many bars, and none of them turns
-// into lines when nobody looks.
+// into lines without a terminal.
 package term

@@ -18,7 +18,7 @@ type IO struct {
 	Out stdio.Writer
 	Err stdio.Writer
 
-	// InTerminal tells whether In is a keyboard.
+	// InTerminal reports whether In is a keyboard.
 	InTerminal bool
 	// OutTerminal and ErrTerminal tell whether people watch the streams on
 	// something that understands escape sequences.
@@ -78,9 +78,9 @@ func (io *IO) Truth(name string) bool {
 	return true
 }
 
-// ReadAll reads In to its end, or until ctx ends, whose cause it then returns. A
-// read that nothing interrupts is left behind: the process is about to end. what
-// tells somebody at a keyboard what is expected.
+// ReadAll reads In to its end, or until ctx ends, whose cause it then returns.
+// A read that nothing interrupts is left behind: the process is about to end.
+// what tells the user at a keyboard what is expected.
 func (io *IO) ReadAll(ctx context.Context, what string) ([]byte, error) {
 	if io.InTerminal {
 		fmt.Fprintf(io.Err, "%s; Ctrl-D ends it\n", what)

@@ -15,7 +15,7 @@ const (
 	minLineEvery = 2 * time.Second
 	maxLineEvery = time.Minute
 	lineShare    = 5 // the next line after a fifth of the elapsed time
-	// A line that is due waits this long for news, to tell those.
+	// A line that is due waits this long for news, to show that instead.
 	newsGrace = 500 * time.Millisecond
 )
 

@@ -2,7 +2,7 @@
 // regular file under a directory, and one digest over all of them.
 //
 // It is real work to look at: it takes a while, counts what it does, keeps
-// durable checkpoints, goes on from the last one after a crash, and stops at
+// durable checkpoints, resumes from the last one after a crash, and stops at
 // once when it is cancelled. On a machine with coreutils,
 //
 //	find . -type f -exec sha256sum {} + | cut -d' ' -f1 | LC_ALL=C sort | sha256sum

@@ -124,7 +124,7 @@ func (c Config) validate(_ context.Context, req *lropb.ChecksumRequest) error {
 }
 
 // statusOf is the status of a failed file operation. Unlike os's own errors it
-// is made to be read by somebody on another machine.
+// is made to be read by a caller on another machine.
 func statusOf(what, path string, err error) error {
 	code := codes.Internal
 	switch {

@@ -244,7 +244,7 @@ func (j *job) stopped(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveGrace)
 	defer cancel()
-	// Without this checkpoint the one before counts: nothing to tell anybody.
+	// Without this checkpoint the previous one counts; this is not an error.
 	_ = j.save(ctx)
 }
 

@@ -11,7 +11,7 @@ import (
 
 type digest [sha256.Size]byte
 
-// state is what has been done: all that a later attempt needs to go on.
+// state is what has been done: all that a later attempt needs to resume.
 type state struct {
 	last    string // path of the last file, relative to the directory; empty before the first
 	bytes   int64

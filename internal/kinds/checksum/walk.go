@@ -15,7 +15,7 @@ import (
 // tree is the directory of one operation.
 type tree struct {
 	root string
-	// missing is told of directories that vanished while they were walked; nil
+	// missing is called for directories that vanished while they were walked; nil
 	// ignores them.
 	missing func(rel string)
 }

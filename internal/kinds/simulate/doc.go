@@ -1,5 +1,5 @@
 // Package simulate has the kind "simulate": an operation that does nothing for
-// as long as it is asked to, shows progress in as many steps as it is asked to,
-// and ends as it is asked to. It is for people who test clients of
-// google.longrunning, in any language.
+// a requested time, shows progress in the requested number of steps, and ends
+// with the requested result. It is for tests of clients of google.longrunning,
+// in any language.
 package simulate

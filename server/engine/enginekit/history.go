@@ -77,9 +77,9 @@ func shorten(text string) string {
 	return strings.ToValidUTF8(text[:maxEventText], "")
 }
 
-// Events joins the stored events of an operation with what its record tells: its
-// creation, the start of the first attempt, when cancel was asked for, and its
-// end.
+// Events joins the stored events of an operation with what its record tells:
+// its creation, the start of the first attempt, when cancel was requested, and
+// its end.
 func Events(rec *engine.Record, stored []engine.Event) []engine.Event {
 	events := []engine.Event{{Time: rec.CreateTime, Type: engine.EventCreated}}
 	if !rec.StartTime.IsZero() {

@@ -84,7 +84,7 @@ func cancelTwice(v *env) {
 }
 
 func cancelEnded(v *env) {
-	done := v.ended(engine.Spec{})
+	done := v.startDone(engine.Spec{})
 	v.wantSame("Cancel() of a succeeded one", v.cancel(done.Name), done)
 	rec := v.start(engine.Spec{})
 	cancelled := v.cancel(rec.Name)
@@ -146,7 +146,7 @@ func (v *env) wantGone(name string) {
 }
 
 func deleteEnded(v *env) {
-	rec := v.ended(engine.Spec{})
+	rec := v.startDone(engine.Spec{})
 	v.delete(rec.Name)
 	v.wantGone(rec.Name)
 }
@@ -224,7 +224,7 @@ func deleteWaiters(v *env) {
 }
 
 func deleteSurvives(v *env) {
-	rec := v.ended(engine.Spec{})
+	rec := v.startDone(engine.Spec{})
 	v.delete(rec.Name)
 	v.crash()
 	v.wantGone(rec.Name)
@@ -260,7 +260,7 @@ var waitTests = []test{
 }
 
 func waitEnded(v *env) {
-	rec := v.ended(engine.Spec{})
+	rec := v.startDone(engine.Spec{})
 	v.wantSame("Wait()", v.wait(rec.Name), rec)
 	got, err := v.eng.Wait(canceled(v), rec.Name)
 	if err != nil {

@@ -106,7 +106,7 @@ func subscribeMerged(v *env) {
 }
 
 func subscribeDeleted(v *env) {
-	rec := v.ended(engine.Spec{})
+	rec := v.startDone(engine.Spec{})
 	f := v.subscribe(v.Context())
 	v.delete(rec.Name)
 	c := f.until(func(c engine.Change) bool { return c.Deleted })
@@ -183,8 +183,8 @@ func statsCounts(v *env) {
 		v.Error("Stats(ended ctx) = nil, want an error")
 	}
 	check()
-	v.ended(engine.Spec{Kind: "a"})
-	gone := v.ended(engine.Spec{Kind: "a"})
+	v.startDone(engine.Spec{Kind: "a"})
+	gone := v.startDone(engine.Spec{Kind: "a"})
 	v.start(engine.Spec{Kind: "a", External: true})
 	v.start(engine.Spec{Kind: "b"})
 	cancelled := v.start(engine.Spec{Kind: "b"})
@@ -302,7 +302,7 @@ func historyUnknown(v *env) {
 		_, err := h.History(v.Context(), name)
 		v.wantErr("History()", err, engine.ErrNotFound)
 	}
-	gone := v.ended(engine.Spec{})
+	gone := v.startDone(engine.Spec{})
 	v.delete(gone.Name)
 	_, err := h.History(v.Context(), gone.Name)
 	v.wantErr("History() of a deleted one", err, engine.ErrNotFound)

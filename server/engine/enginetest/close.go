@@ -124,7 +124,7 @@ func closeEndsWork(v *env) {
 func closeKeeps(v *env) {
 	var want []*engine.Record
 	life(v, func(r *engine.Record) { want = []*engine.Record{r} })
-	want = append(want, v.start(engine.Spec{Kind: "other"}), v.ended(engine.Spec{}))
+	want = append(want, v.start(engine.Spec{Kind: "other"}), v.startDone(engine.Spec{}))
 	v.reopen()
 	for _, rec := range want {
 		v.wantSame("Get() after Close", v.get(rec.Name), rec)

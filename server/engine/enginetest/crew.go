@@ -7,7 +7,7 @@ import (
 	"github.com/go-lro/lro/server/engine"
 )
 
-// crew is a Work whose attempts do what the test tells them.
+// crew is a Work whose attempts do what the test says.
 type crew struct {
 	v    *env
 	runs chan *run

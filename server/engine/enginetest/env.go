@@ -143,8 +143,8 @@ func (v *env) delete(name string) {
 	}
 }
 
-// ended starts an operation and has it end.
-func (v *env) ended(spec engine.Spec) *engine.Record {
+// startDone starts an operation and has it end.
+func (v *env) startDone(spec engine.Spec) *engine.Record {
 	v.Helper()
 	spec.External = true
 	rec := v.start(spec)
@@ -234,7 +234,7 @@ func (v *env) names(q engine.Query) []string {
 	}
 }
 
-// wantNames checks what a query finds. Where List lags it is asked again until
+// wantNames checks what a query finds. Where List lags it is called again until
 // the answer is right.
 func (v *env) wantNames(q engine.Query, want ...string) {
 	v.Helper()

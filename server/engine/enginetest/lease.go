@@ -138,7 +138,7 @@ func leaseDeleted(v *env) {
 	}
 	rec := v.start(engine.Spec{External: true})
 	v.delete(rec.Name)
-	// Its owner goes on.
+	// Its owner continues.
 	if _, err := v.eng.Heartbeat(v.Context(), rec.Lease()); err != nil {
 		v.Errorf("Heartbeat() = %v", err)
 	}
@@ -221,7 +221,7 @@ var expiryTests = []test{
 }
 
 func expiryRemoves(v *env) {
-	rec := v.ended(engine.Spec{Retention: v.delay()})
+	rec := v.startDone(engine.Spec{Retention: v.delay()})
 	if v.FixedRetention {
 		return
 	}
@@ -256,7 +256,7 @@ func (v *env) untilGone(name string) {
 }
 
 func expiryNever(v *env) {
-	rec := v.ended(engine.Spec{})
+	rec := v.startDone(engine.Spec{})
 	if !rec.ExpireTime.IsZero() && !v.FixedRetention {
 		v.Errorf("ExpireTime is %v, want none", rec.ExpireTime)
 	}
@@ -266,7 +266,7 @@ func expiryClosed(v *env) {
 	if v.FixedRetention {
 		v.Skip("declared: the store decides how long operations stay")
 	}
-	rec := v.ended(engine.Spec{Retention: v.delay()})
+	rec := v.startDone(engine.Spec{Retention: v.delay()})
 	if err := v.eng.Close(); err != nil {
 		v.Fatalf("Close() = %v", err)
 	}
@@ -281,9 +281,9 @@ func expiryMany(v *env) {
 	}
 	var names []string
 	for range 120 {
-		names = append(names, v.ended(engine.Spec{Retention: v.delay()}).Name)
+		names = append(names, v.startDone(engine.Spec{Retention: v.delay()}).Name)
 	}
-	keep := v.ended(engine.Spec{Retention: 1000 * time.Hour})
+	keep := v.startDone(engine.Spec{Retention: 1000 * time.Hour})
 	for _, name := range names {
 		v.untilGone(name)
 	}
@@ -295,7 +295,7 @@ func expiryRequestID(v *env) {
 		v.Skip("declared: the store decides how long operations stay")
 	}
 	spec := engine.Spec{RequestID: "id", Retention: v.delay()}
-	rec := v.ended(spec)
+	rec := v.startDone(spec)
 	v.untilGone(rec.Name)
 	if again := v.start(spec); again.Name == rec.Name {
 		v.Errorf("Start() = %q, which has expired", again.Name)

@@ -22,8 +22,8 @@ var raceTests = []test{
 	{name: "linearizable", run: raceLinearizable},
 }
 
-// raceOneEnd has everybody end an operation at once: one does, and nobody sees
-// another end.
+// raceOneEnd has many callers end an operation at once: one does, and no reader
+// sees another end.
 func raceOneEnd(v *env) {
 	for range 30 {
 		rec := v.start(engine.Spec{External: true})
@@ -112,7 +112,7 @@ func (v *env) cancelled(name string) {
 }
 
 // raceMonotonic reads while operations live: once a state was seen, in a page,
-// by name or in an answer, nobody sees an older one.
+// by name or in an answer, no reader sees an older one.
 func raceMonotonic(v *env) {
 	stop := make(chan struct{})
 	var writers, readers sync.WaitGroup

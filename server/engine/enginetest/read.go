@@ -180,7 +180,7 @@ func listParents(v *env) {
 }
 
 func listWhere(v *env) {
-	old := v.ended(engine.Spec{Kind: "a"})
+	old := v.startDone(engine.Spec{Kind: "a"})
 	cancelled := v.start(engine.Spec{Kind: "b", Request: text("match")})
 	v.cancel(cancelled.Name)
 	running := v.start(engine.Spec{Kind: "a", External: true})

@@ -226,7 +226,7 @@ func requestIDConcurrent(v *env) {
 
 func requestIDDeleted(v *env) {
 	spec := engine.Spec{RequestID: "id", Request: text("request")}
-	first := v.ended(spec)
+	first := v.startDone(spec)
 	v.delete(first.Name)
 	spec.Request = text("other")
 	if second := v.start(spec); second.Name == first.Name {

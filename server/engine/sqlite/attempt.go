@@ -41,7 +41,7 @@ type attempt struct {
 
 	// Guarded by Engine.mu.
 	finishing bool // the handler has returned
-	cancelled bool // was told that cancel is asked for
+	cancelled bool // was notified of a cancel request
 	released  bool // its slot was given back
 }
 

@@ -11,11 +11,11 @@ import (
 )
 
 // batch is one transaction on its way: what it has changed is seen by the
-// requests behind it, and by everybody else once it is committed.
+// requests behind it, and by all others once it is committed.
 type batch struct {
 	e       *Engine
 	c       *conn
-	bases   map[int64]*row // what everybody saw when it was loaded
+	bases   map[int64]*row // what all readers saw when it was loaded
 	changes map[int64]*change
 	order   []*change
 	tally   map[tallyKey]int64
@@ -30,7 +30,7 @@ type batch struct {
 // change is what a batch does to one operation.
 type change struct {
 	seq     int64
-	base    *row     // what everybody saw when after was made; nil for a new one
+	base    *row     // what all readers saw when after was made; nil for a new one
 	after   *row     // nil when its row is removed
 	attempt *attempt // begins with this change
 }
@@ -91,7 +91,7 @@ func (b *batch) execute(group []*request, claims []*claim, results []error) erro
 	if err := b.c.execute("COMMIT"); err != nil {
 		return b.abort("commit", err)
 	}
-	// What is in a file that nobody finds again is not acknowledged.
+	// Changes in a file that cannot be found again are not acknowledged.
 	if err := b.e.owned.check(); err != nil {
 		return err
 	}
@@ -254,7 +254,7 @@ func (b *batch) insert(r *row, request blobArg) error {
 	return nil
 }
 
-// update stages a new state of an operation that goes on.
+// update stages a new state of an operation that is not done.
 func (b *batch) update(before, after *row) (*change, error) {
 	rec := after.rec
 	metadata, err := marshalAny(rec.Metadata)

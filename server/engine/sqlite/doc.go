@@ -52,7 +52,7 @@
 // changes like any other. Waiters, workers and timers are woken by that
 // goroutine: nothing polls the database.
 //
-// All operations that run are in memory, and of the others as many as
+// All running operations are in memory, and as many of the others as
 // [Options.CacheBytes] allows. PENDING operations that are not cached take a
 // few bytes each.
 package sqlite

@@ -18,7 +18,7 @@ const (
 	maxSleep = time.Hour
 )
 
-// noteExpiry tells the sweeper of an operation that expires. The caller holds
+// noteExpiry passes an operation that expires to the sweeper. The caller holds
 // Engine.mu.
 func (e *Engine) noteExpiry(at time.Time) {
 	if at.IsZero() || !e.expire.IsZero() && !at.Before(e.expire) {

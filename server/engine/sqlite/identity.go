@@ -168,9 +168,9 @@ func (o *ownership) release() error {
 	return errors.Join(unlockDatabase(o.db), o.db.Close())
 }
 
-// takeOver stages that this engine is the owner that the database names.
+// becomeOwner stages that this engine is the owner that the database names.
 // Done again it changes something, which an update to the same value does not.
-func (b *batch) takeOver() error {
+func (b *batch) becomeOwner() error {
 	before := b.e.owner
 	b.undo = append(b.undo, func() { b.e.owner = before })
 	b.e.owner = rand.Int64()

@@ -92,7 +92,7 @@ func (e *Engine) Complete(ctx context.Context, l engine.Lease, c engine.Completi
 		if !r.owned(l) {
 			return nil, engine.ErrFenced
 		}
-		after := r.takeOver()
+		after := r.byLease()
 		if c.Metadata != nil {
 			after.rec.Metadata = c.Metadata
 		}
@@ -117,7 +117,7 @@ func (e *Engine) Fail(ctx context.Context, l engine.Lease, f engine.Failure) (*e
 		if !r.owned(l) {
 			return nil, engine.ErrFenced
 		}
-		after := r.takeOver()
+		after := r.byLease()
 		if f.Metadata != nil {
 			after.rec.Metadata = f.Metadata
 		}
@@ -125,9 +125,9 @@ func (e *Engine) Fail(ctx context.Context, l engine.Lease, f engine.Failure) (*e
 	})
 }
 
-// takeOver returns a copy of r to be ended by someone who holds its lease, who
+// byLease returns a copy of r to be ended by someone who holds its lease, who
 // may not be the attempt that reports its progress.
-func (r *row) takeOver() *row {
+func (r *row) byLease() *row {
 	c := r.edit()
 	if !r.rec.External {
 		c.rec.Revision += revisionGap

@@ -148,7 +148,7 @@ func prepareFile(c *conn, path string, opts Options) error {
 	return c.prepare()
 }
 
-// createPrivate creates the files that are not there, so that nobody else can
+// createPrivate creates the files that are not there, so that no other user can
 // read them: SQLite would let others.
 func createPrivate(paths ...string) (created []string, err error) {
 	for _, path := range paths {

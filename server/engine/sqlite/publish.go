@@ -27,7 +27,7 @@ func (a *after) run() {
 	}
 }
 
-// publish makes a committed batch the state that everybody sees, and tells
+// publish makes a committed batch the state that all readers see, and notifies
 // those who wait for it.
 func (e *Engine) publish(b *batch, claims []*claim) {
 	var todo after
@@ -93,7 +93,7 @@ func (e *Engine) publishChange(c *change, todo *after) {
 }
 
 // detach takes an operation from its attempt, when r is no longer the
-// attempt's, and tells the attempt when cancel is asked for.
+// attempt's, and notifies the attempt when cancel is requested.
 func (e *Engine) detach(en *entry, r *row, todo *after) {
 	if en == nil || en.attempt == nil {
 		return
@@ -148,7 +148,7 @@ func (e *Engine) begin(en *entry, a *attempt, todo *after) {
 	w := a.worker
 	a.ctx, a.cancel = context.WithCancelCause(w.ctx)
 	w.attempts[a] = struct{}{}
-	// Cancel was asked for in the same batch: there was no attempt to tell yet.
+	// Cancel was requested in the same batch: there was no attempt to tell yet.
 	if !a.rec.CancelTime.IsZero() {
 		a.cancelled = true
 		todo.cancel = append(todo.cancel, lostAttempt{a, engine.ErrCancelRequested})

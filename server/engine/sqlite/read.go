@@ -215,7 +215,7 @@ func (p *readers) open() (*conn, error) {
 	return c, nil
 }
 
-// close waits until nobody reads, and closes the connections.
+// close waits until no read is under way, and closes the connections.
 func (p *readers) close() error {
 	close(p.closed)
 	var errs []error

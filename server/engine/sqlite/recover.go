@@ -37,7 +37,7 @@ func (e *Engine) recover() error {
 				return err
 			}
 		}
-		if err := b.takeOver(); err != nil {
+		if err := b.becomeOwner(); err != nil {
 			return err
 		}
 		next, err := b.nextExpiry()
@@ -106,7 +106,7 @@ func (b *batch) requeue(seq int64) error {
 	rec := after.rec
 	rec.Revision += revisionGap
 	if rec.External {
-		// Its work is done elsewhere, and may go on.
+		// Its work is done elsewhere, and may continue.
 		_, err := b.update(r, after)
 		return err
 	}

@@ -45,7 +45,7 @@ func (e *Engine) Check(ctx context.Context) error {
 		err = e.owned.checkFiles()
 	}
 	if err == nil && e.refused.Load() {
-		err = e.write(ctx, 0, func(b *batch) error { return b.takeOver() })
+		err = e.write(ctx, 0, func(b *batch) error { return b.becomeOwner() })
 	}
 	if err != nil {
 		return fmt.Errorf("check store: %w", err)

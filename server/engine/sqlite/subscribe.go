@@ -17,7 +17,7 @@ func (e *Engine) Subscribe(ctx context.Context) iter.Seq2[engine.Change, error] 
 	return e.feed.Subscribe(ctx)
 }
 
-// notify tells the subscribers of a change. before is the last state that was
+// notify sends a change to the subscribers. before is the last state that was
 // visible, nil for none. The caller holds Engine.mu.
 func (e *Engine) notify(before, r *row) {
 	if !e.feed.Used() {

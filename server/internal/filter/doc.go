@@ -15,9 +15,10 @@
 //
 //   - Terms next to each other, and terms joined by AND, must all hold. OR binds
 //     tighter than AND. NOT and "-" negate the term behind them.
-//   - "=" and "!=" compare text without regard to case, "*" in it stands for any
-//     characters. ":" finds text within text, a value in a repeated field or a
-//     key in a map; elsewhere it is "=". "field:*" tells whether a field is set.
+//   - "=" and "!=" compare text without regard to case, "*" in it stands for
+//     any characters. ":" finds text within text, a value in a repeated field
+//     or a key in a map; elsewhere it is "=". "field:*" reports whether a field
+//     is set.
 //   - "<", "<=", ">" and ">=" order numbers, timestamps (RFC 3339), durations
 //     ("20s") and text.
 //   - A message that is not set matches no comparison, not even "!=".

@@ -55,7 +55,7 @@ func doneTerm(term node) (value, ok bool) {
 	if !ok {
 		return false, false
 	}
-	// "done:*" asks for a value that is not the default, so for true.
+	// "done:*" matches a value that is not the default, so true.
 	value = r.value.text == anything || strings.EqualFold(r.value.text, "true")
 	return value != (r.op == notEquals), true
 }
