@@ -70,7 +70,7 @@ func TestDelete(t *testing.T) {
 	b.waitText("main", "There are no operations yet")
 }
 
-// TestDeletedElsewhere tells somebody who looks that there is nothing any more.
+// TestDeletedElsewhere shows a viewer who looks that there is nothing any more.
 func TestDeletedElsewhere(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{})

@@ -24,6 +24,24 @@ var odd = map[string]string{
 	`for everybody'?s?`:                 "for any caller",
 	`(to|is) blame|was to blame`:        "the cause",
 	`what has ended|such as have ended`: "operations that are done",
+
+	// A program calls or polls; it does not ask people.
+	`without asking any(body|one)|ask(s|ed)? nothing`: "without a call",
+	`ask(s|ing)? (\w+ ){0,2}again and again`:          "poll",
+	`(says?|tells?) whom`:                             "show the address that is called",
+	`whom (the|it|this) ask`:                          "the service that is called",
+
+	// What happens has a subject and a plain verb.
+	`twice leaves`:                      "a second Ctrl-C exits",
+	`tell(s)? (some|every)body`:         "report to the caller, show to the user",
+	`(is|are|was|were) not to be had`:   "not available",
+	`for want of`:                       "without",
+	`goes on unseen`:                    "continues unseen",
+	`while (some|no)body (looks|waits)`: "while a page is open, while a caller waits",
+	`which is made where there is none`: "which is created if it does not exist",
+	`leaves? no use for`:                "cannot be used with",
+	`has no use for`:                    "does not take",
+	`with nothing learned`:              "without learning",
 }
 
 // words are the files that people read.

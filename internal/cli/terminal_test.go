@@ -221,7 +221,7 @@ func TestInterrupt(t *testing.T) {
 			t.Error("Ctrl-C did not cancel the operation")
 		}
 	})
-	t.Run("twice leaves", func(t *testing.T) {
+	t.Run("a second Ctrl-C", func(t *testing.T) {
 		t.Parallel()
 		srv := &lrotest.Server{}
 		srv.Add("operations/x").OnCancel() // deaf

@@ -13,7 +13,7 @@ type claim struct {
 	seq     int64
 	kind    string
 	worker  *worker
-	attempt *attempt // that it has led to; nil when the operation was not to be had
+	attempt *attempt // that it has led to; nil when the operation was not available
 }
 
 // seqHeap orders sequence numbers, oldest first.
