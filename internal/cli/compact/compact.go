@@ -51,6 +51,6 @@ func run(ctx context.Context, io *term.IO, db string, output *flag.Output) error
 	if output.JSON() {
 		return render.WriteJSON(io.Out, compacted{db, before, after})
 	}
-	_, err = fmt.Fprintf(io.Out, "%s  %d bytes, %d before\n", term.Clean(db), after, before)
+	_, err = fmt.Fprintf(io.Out, "%s  compacted from %d to %d bytes\n", term.Clean(db), before, after)
 	return err
 }

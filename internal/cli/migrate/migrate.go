@@ -89,6 +89,13 @@ func (o *options) run(ctx context.Context) error {
 	if o.output.JSON() {
 		return render.WriteJSON(o.io.Out, migrated{o.schema, before, after})
 	}
-	_, err = fmt.Fprintf(o.io.Out, "%s  version %d, %d before\n", pgstore.Where(o.db, o.schema), after, before)
+	text := fmt.Sprintf("updated from version %d to %d", before, after)
+	switch before {
+	case 0:
+		text = fmt.Sprintf("created, version %d", after)
+	case after:
+		text = fmt.Sprintf("is up to date, version %d", after)
+	}
+	_, err = fmt.Fprintf(o.io.Out, "%s  %s\n", pgstore.Where(o.db, o.schema), text)
 	return err
 }
