@@ -94,7 +94,7 @@ func (o *options) run(ctx context.Context) error {
 	case 0:
 		text = fmt.Sprintf("created, version %d", after)
 	case after:
-		text = fmt.Sprintf("is up to date, version %d", after)
+		text = fmt.Sprintf("up to date, version %d", after)
 	}
 	_, err = fmt.Fprintf(o.io.Out, "%s  %s\n", pgstore.Where(o.db, o.schema), text)
 	return err
