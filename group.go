@@ -12,8 +12,8 @@ const (
 	groupQPS      = 500
 )
 
-// Handle is an [*Operation] of any types. A slice of it, or a [Group], holds
-// operations of different methods.
+// Handle is an [*Operation] of any types, or a type that embeds one. A slice of it, or a
+// [Group], holds operations of different methods.
 type Handle interface {
 	// Name returns the operation's name.
 	Name() string
@@ -82,7 +82,7 @@ func GroupOf[H Handle](ops ...H) *Group[H] {
 // made until Completed is iterated.
 func (g *Group[H]) Add(ops ...H) {
 	for _, op := range ops {
-		g.group.add(op.untyped())
+		g.group.add(op)
 	}
 }
 

@@ -9,10 +9,11 @@ import (
 
 // group is the part of a [Group] that does not depend on the type of its operations.
 type group struct {
-	mu        sync.Mutex // taken after a core's
-	left      []*member  // that have not ended
-	finished  []finished // not yielded yet
-	iteration *caller    // nil while none is under way
+	mu        sync.Mutex         // taken after a core's
+	left      []*member          // that have not ended
+	wrapped   map[*member]Handle // of those, the handles that are not the operation itself
+	finished  []finished         // not yielded yet
+	iteration *caller            // nil while none is under way
 	iterated  bool
 }
 
@@ -22,9 +23,15 @@ type finished struct {
 	err error
 }
 
-func (g *group) add(c *core) {
-	m := &member{core: c}
+func (g *group) add(op Handle) {
+	m := &member{core: op.untyped()}
 	g.mu.Lock()
+	if op != m.core.self {
+		if g.wrapped == nil {
+			g.wrapped = make(map[*member]Handle)
+		}
+		g.wrapped[m] = op
+	}
 	m.index = int32(len(g.left))
 	g.left = append(g.left, m)
 	it := g.iteration
@@ -119,18 +126,30 @@ func (g *group) stop(it *caller, yield func(Handle, error) bool) {
 		switch {
 		case e.last.done:
 			g.finish(m, e)
-		case g.has(m) && !yield(m.core.self, e.waitError(it.began)):
-			return
+		default:
+			if op := g.handle(m); op != nil && !yield(op, e.waitError(it.began)) {
+				return
+			}
 		}
 	}
 	g.drain(yield)
 }
 
-// has reports whether the member has not ended.
-func (g *group) has(m *member) bool {
+// handle returns what was added to the group, nil once it has ended.
+func (g *group) handle(m *member) Handle {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return m.index >= 0
+	if m.index < 0 {
+		return nil
+	}
+	return g.handleLocked(m)
+}
+
+func (g *group) handleLocked(m *member) Handle {
+	if op, ok := g.wrapped[m]; ok {
+		return op
+	}
+	return m.core.self
 }
 
 // drain yields the operations that have finished. It returns how many are left to
@@ -171,5 +190,6 @@ func (g *group) finish(m *member, e *ending) {
 		began = g.iteration.began
 		g.iteration.signal()
 	}
-	g.finished = append(g.finished, finished{m.core.self, e.waitError(began)})
+	g.finished = append(g.finished, finished{g.handleLocked(m), e.waitError(began)})
+	delete(g.wrapped, m)
 }

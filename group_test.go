@@ -184,6 +184,44 @@ func TestWaitAny(t *testing.T) {
 	})
 }
 
+// job embeds an operation, as the types of adapters do.
+type job struct {
+	Handle
+	number int
+	_      []int // so that it cannot be compared
+}
+
+func TestGroupOfOwnType(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{begin: time.Now(), end: func(name string) time.Duration {
+			if name == "operations/2" {
+				return time.Hour
+			}
+			return time.Second
+		}}
+		var group Group[job]
+		for i, op := range handles(t, NewClient(f), 3) {
+			group.Add(job{Handle: op, number: i})
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for j, err := range group.Completed(ctx) {
+			if want := fmt.Sprintf("operations/%d", j.number); j.Name() != want || (err == nil) != (j.number != 2) {
+				t.Errorf("Completed() yields %s, %v, want %s", j.Name(), err, want)
+			}
+		}
+		if group.Len() != 1 {
+			t.Errorf("Len() = %d, want 1", group.Len())
+		}
+		for j, err := range group.Completed(t.Context()) {
+			if j.number != 2 || err != nil {
+				t.Errorf("Completed() yields %s, %v, want operations/2", j.Name(), err)
+			}
+		}
+	})
+}
+
 func TestGroupGoesOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
