@@ -95,7 +95,7 @@ func BenchmarkWaiting(b *testing.B) {
 				for _, op := range started {
 					waiting.Go(func() { _ = wait(ctx, nil, op) })
 				}
-				time.Sleep(3 * time.Second) // Compute's own polls at once, and then further and further apart
+				time.Sleep(3 * time.Second) // sleep: as real services are called; Compute polls at once, and then further and further apart
 				b.ReportMetric(float64(memory()-before)/operations, "B/waiting")
 				cancel()
 				waiting.Wait()
