@@ -155,7 +155,6 @@ type clientState struct {
 	quotaEnd    time.Duration // until when the client may be slower, after RESOURCE_EXHAUSTED
 	cancels     int           // requests to cancel that are open
 	waiting     int           // WaitOperation calls that are open
-	first       *visit        // with which it began
 	unsure      bool          // the oracle does not know whether WaitOperation is used
 }
 

@@ -3,7 +3,6 @@ package future
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -442,11 +441,4 @@ func (o *op) cancel(now time.Duration) error {
 		close(o.changed)
 	}
 	return nil
-}
-
-// sorted returns calls in the order of their ends.
-func sorted(calls []*rpc) []*rpc {
-	all := slices.Clone(calls)
-	slices.SortFunc(all, func(a, b *rpc) int { return a.to.order - b.to.order })
-	return all
 }
