@@ -16,9 +16,7 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/status"
 
 	"github.com/go-lro/lro/internal/child"
 	"github.com/go-lro/lro/internal/oracle"
@@ -290,21 +288,28 @@ func (c *cluster) stop(i int) error {
 func (c *cluster) heal() {}
 
 // settle waits until all operations have ended.
-func (c *cluster) settle(names []string) {
+func (c *cluster) settle() {
 	c.w.actors.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	// A start without an answer becomes known when its attempt begins.
-	for done := 0; done < len(names) && ctx.Err() == nil; names = c.w.names() {
-		done = 0
-		for _, name := range names {
-			op, err := c.server.Operations().GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
-			if op.GetDone() || status.Code(err) == codes.NotFound {
-				done++
-			}
+	for c.busy(ctx) {
+		if pause.For(ctx, 50*time.Millisecond) != nil {
+			return
 		}
-		_ = pause.For(ctx, 50*time.Millisecond)
 	}
+}
+
+// busy reports whether the store has an operation that has not ended, or does not
+// answer. It may be one that the program does not know yet: a start without an
+// answer becomes known when its attempt begins.
+func (c *cluster) busy(ctx context.Context) bool {
+	for key := range 2 {
+		resp, err := c.server.Operations().ListOperations(ctx, &longrunningpb.ListOperationsRequest{Name: parentOf(key), Filter: "done=false"})
+		if err != nil || len(resp.GetOperations()) > 0 || resp.GetNextPageToken() != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *cluster) renew() {

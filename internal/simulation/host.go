@@ -298,7 +298,7 @@ func (h *host) restart(p *process, missing string, away time.Duration, s step) {
 
 func (h *host) heal() { h.store.Heal() }
 
-func (h *host) settle([]string) {
+func (h *host) settle() {
 	h.w.clock.sleep(context.Background(), max(settleTime, h.w.queue()))
 	h.w.actors.Wait()
 }

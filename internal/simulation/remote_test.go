@@ -3,12 +3,20 @@
 package simulation
 
 import (
+	"context"
+	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/go-lro/lro/internal/oracle"
+	"github.com/go-lro/lro/lropb"
+	"github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/server/engine/sqlite"
 )
 
 // TestBook: what a process writes is in the history, also when the process dies
@@ -47,6 +55,49 @@ func TestBook(t *testing.T) {
 	}
 	if names := w.names(); len(names) != 1 {
 		t.Errorf("known are %q, want the operation that was claimed", names)
+	}
+}
+
+// TestSettle: the end of a program waits for operations that it does not know, since
+// it would know them as soon as their attempts begin.
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	e, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "operations.db"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind := server.Kind[text, text, details]{Name: kindOutside}
+	srv, err := server.New(e, server.Config{}, kind.External())
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := anypb.New(wrapperspb.String(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key := range 2 {
+		op, err := srv.Starter().StartOperation(t.Context(), &lropb.StartOperationRequest{Parent: parentOf(key), Kind: kindOutside, Request: packed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var completed atomic.Bool
+		time.AfterFunc(100*time.Millisecond, func() {
+			ext, err := kind.Attach(context.Background(), srv, op.GetName())
+			if err == nil {
+				completed.Store(true)
+				err = ext.Complete(context.Background(), wrapperspb.String(""))
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		c := &cluster{w: newWorld(generate(1).share()), server: srv}
+		if c.settle(); !completed.Load() {
+			t.Errorf("settle() returned while %s ran", op.GetName())
+		}
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -85,11 +85,11 @@ type fleet interface {
 	inside(n int) (*process, *server.Server)
 	tx() *tx // nil where no call can be part of a transaction
 	disturb(s step)
-	heal()                 // ends the faults of the store
-	settle(names []string) // returns once all operations should have ended
-	renew()                // restarts all processes in good order
-	end()                  // stops them
-	check() error          // of the store
+	heal()        // ends the faults of the store
+	settle()      // returns once all operations should have ended
+	renew()       // restarts all processes in good order
+	end()         // stops them
+	check() error // of the store
 	injected() map[string]int
 }
 
@@ -450,8 +450,8 @@ func (w *world) outside(ctx context.Context, s step, name string) {
 func (w *world) settle() int {
 	w.calm.Store(true)
 	w.fleet.heal()
-	settled := w.history.next()
-	w.fleet.settle(w.names())
+	w.fleet.settle()
+	settled := w.history.next() // not before: a poll of a caller that has left may be under way
 	w.readAll()
 	w.fleet.renew()
 	w.readAll()
