@@ -55,13 +55,17 @@ func (f *fleet) perSecond() []int {
 // do not fall upon it when it comes back.
 func TestOutage(t *testing.T) {
 	t.Parallel()
-	const operations, takes, away, back = 2000, 2 * time.Minute, 30 * time.Second, 60 * time.Second
+	const takes, away, back = 2 * time.Minute, 30 * time.Second, 60 * time.Second
+	operations := 10_000
+	if testing.Short() {
+		operations = 1000
+	}
 	run := func(t *testing.T, o *outage) {
 		o.begin, o.took = time.Now(), 10*time.Millisecond
 		o.end = func(name string) time.Duration {
 			var i int
 			fmt.Sscanf(name, "operations/%d", &i)
-			return takes * time.Duration(i) / operations
+			return takes * time.Duration(i) / time.Duration(operations)
 		}
 		c := NewClient(o)
 		var wg sync.WaitGroup
