@@ -372,3 +372,35 @@ func TestCompletedWhileTheObserverIsTold(t *testing.T) {
 		time.Sleep(time.Minute) // sleep: in a bubble, for the observer to return
 	})
 }
+
+// TestGroupAddWhileAnIterationBegins: an operation that is added after an iteration
+// has begun and before it waits for the members is waited for once. Linked twice it
+// was followed by itself, and Completed never returned.
+func TestGroupAddWhileAnIterationBegins(t *testing.T) {
+	t.Parallel()
+	op := resume(t, &fakeService{get: endsAt(time.Hour)})
+	var g group
+	var it *caller
+	var both sync.WaitGroup
+	// A mutex that a goroutine has waited for longer than a millisecond is handed on in
+	// the order of waiting, so add gets it as soon as begin unlocks it.
+	g.mu.Lock()
+	both.Go(func() { it = g.begin(t.Context(), 1, -1) })
+	time.Sleep(5 * time.Millisecond) // sleep: begin has to wait for the mutex
+	both.Go(func() { g.add(op) })
+	time.Sleep(5 * time.Millisecond) // sleep: add has to wait behind it
+	g.mu.Unlock()
+	g.mu.Lock()
+	time.Sleep(5 * time.Millisecond) // sleep: begin has to find it locked once more
+	g.mu.Unlock()
+	both.Wait()
+	for _, m := range g.members() {
+		op.mu.Lock()
+		first, second := op.wait.members, m.next
+		op.mu.Unlock()
+		if first != m || second != nil {
+			t.Fatalf("the operation is waited for by %p and then %p, want by %p alone", first, second, m)
+		}
+	}
+	g.end(it)
+}
