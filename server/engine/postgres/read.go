@@ -45,7 +45,11 @@ func (e *Engine) find(ctx context.Context, name string) (*row, error) {
 func (e *Engine) runGets(ctx context.Context, group []*call[int64, *row]) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	here := e.running()
+	wanted := make([]int64, len(group))
+	for i, c := range group {
+		wanted[i] = c.query
+	}
+	here := e.runningOf(wanted)
 	if len(group) == 1 {
 		err := e.query(ctx, func(q querier) (err error) {
 			group[0].result, err = e.load(ctx, q, group[0].query)
@@ -57,10 +61,6 @@ func (e *Engine) runGets(ctx context.Context, group []*call[int64, *row]) {
 		}
 		group[0].result.ranBy(here)
 		return
-	}
-	wanted := make([]int64, len(group))
-	for i, c := range group {
-		wanted[i] = c.query
 	}
 	found, err := e.loadMany(ctx, wanted)
 	if err != nil {
@@ -80,6 +80,23 @@ func (e *Engine) running() map[int64]*attempt {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return maps.Clone(e.attempts)
+}
+
+// runningOf is running for some operations: its cost does not grow with what
+// runs.
+func (e *Engine) runningOf(wanted []int64) map[int64]*attempt {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var here map[int64]*attempt
+	for _, seq := range wanted {
+		if a := e.attempts[seq]; a != nil {
+			if here == nil {
+				here = make(map[int64]*attempt)
+			}
+			here[seq] = a
+		}
+	}
+	return here
 }
 
 // ranBy notes the attempt of r, which may be nil, among those that running has
