@@ -22,7 +22,7 @@ func sizes(ctx context.Context, b *bench, p *part) (err error) {
 	}
 	most := steps[len(steps)-1]
 	p.Title = "Many stored operations"
-	p.Intro = fmt.Sprintf("What one caller's calls take at p50, of %d each, while more and more operations are stored: of 10 kinds, one in 50 failed "+
+	p.Intro = fmt.Sprintf("What one caller's calls take at p50, of %d each, while more and more operations are stored: of 10 kinds, one in 15 failed "+
 		"and one in 100 cancelled, the rest succeeded. A page has 50 operations. The values are those with %d over those with %d.", calls, most, steps[0])
 	url, err := b.ours(ctx, "size")
 	if err != nil {
@@ -112,13 +112,14 @@ func sizes(ctx context.Context, b *bench, p *part) (err error) {
 
 // fill stores copies of the newest operation that is done until there are n.
 func (s *service) fill(ctx context.Context, n int) error {
-	_, err := s.pool.Exec(ctx, `INSERT INTO lro.op (seq, tail, parent, kind, state, flags, create_time, crash_limit, retention, lease_for,
+	_, err := s.pool.Exec(ctx, `WITH filled AS (INSERT INTO lro.op (seq, tail, parent, kind, state, flags, create_time, crash_limit, retention, lease_for,
 			request, attempt, crashes, releases, fence, revision, start_time, update_time, end_time, expire_time, history, metadata, result)
-		SELECT nextval('lro.op_seq'), o.tail, o.parent, 'bench-' || i % 10, CASE WHEN i % 50 = 0 THEN 4 WHEN i % 100 = 1 THEN 5 ELSE 3 END,
+		SELECT nextval('lro.op_seq'), o.tail, o.parent, 'bench-' || i % 10, CASE WHEN i % 15 = 0 THEN 4 WHEN i % 100 = 1 THEN 5 ELSE 3 END,
 			o.flags, o.create_time, o.crash_limit, o.retention, o.lease_for, o.request, o.attempt, o.crashes, o.releases, o.fence, o.revision,
 			o.start_time, o.update_time, o.end_time, o.expire_time, o.history, o.metadata,
-			CASE WHEN i % 50 = 0 OR i % 100 = 1 THEN '\x0802'::bytea ELSE o.result END
-		FROM (SELECT * FROM lro.op WHERE state = 3 ORDER BY seq DESC LIMIT 1) o, generate_series(1, $1::int - (SELECT count(*) FROM lro.op)::int) i`, n)
+			CASE WHEN i % 15 = 0 OR i % 100 = 1 THEN '\x0802'::bytea ELSE o.result END
+		FROM (SELECT * FROM lro.op WHERE state = 3 ORDER BY seq DESC LIMIT 1) o, generate_series(1, $1::int - (SELECT count(*) FROM lro.op)::int) i RETURNING kind, state)
+		INSERT INTO lro.tally (kind, state, n) SELECT kind, state, count(*) FROM filled GROUP BY kind, state`, n)
 	if err != nil {
 		return err
 	}

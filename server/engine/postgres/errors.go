@@ -62,12 +62,12 @@ var contract = []error{
 	engine.ErrTooLarge, engine.ErrUnavailable, engine.ErrMisconfigured, engine.ErrClosed,
 }
 
-// missingRights returns the role, and what it lacks of the rights that the first
-// migration lists.
+// missingRights returns the role, and what it lacks of the rights that programs
+// need.
 const missingRights = `
 WITH object AS (
 	SELECT c.oid, c.relname, c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-	WHERE n.nspname = $1::text AND c.relname IN ('version', 'secret', 'op', 'live', 'proc', 'op_seq')
+	WHERE n.nspname = $1::text AND c.relname IN ('version', 'secret', 'op', 'live', 'proc', 'tally', 'op_seq')
 ), need AS (
 	SELECT relname, p, CASE relkind WHEN 'S' THEN has_sequence_privilege(oid, p) ELSE has_table_privilege(oid, p) END AS has
 	FROM object, unnest(CASE WHEN relkind = 'S' THEN ARRAY['USAGE', 'SELECT'] WHEN relname IN ('version', 'secret') THEN ARRAY['SELECT']

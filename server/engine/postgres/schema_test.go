@@ -137,7 +137,7 @@ func TestRole(t *testing.T) {
 	})
 	for _, sql := range []string{
 		"GRANT USAGE ON SCHEMA %s TO " + role,
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON %[1]s.op, %[1]s.live, %[1]s.proc TO " + role,
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON %[1]s.op, %[1]s.live, %[1]s.proc, %[1]s.tally TO " + role,
 		"GRANT SELECT ON %[1]s.version, %[1]s.secret TO " + role,
 		"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %s TO " + role,
 	} {

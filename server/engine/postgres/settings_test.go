@@ -52,14 +52,14 @@ func (s *store) newRole(t *testing.T, password string) string {
 	return role
 }
 
-// runGrants are the rights that the first migration lists: of a role that may
-// run programs, and not migrate.
+// runGrants are the rights of a role that may run programs, and not migrate.
 var runGrants = []string{
 	"USAGE ON SCHEMA {schema}",
 	"SELECT ON {schema}.version", "SELECT ON {schema}.secret",
 	"SELECT ON {schema}.op", "INSERT ON {schema}.op", "UPDATE ON {schema}.op", "DELETE ON {schema}.op",
 	"SELECT ON {schema}.live", "INSERT ON {schema}.live", "UPDATE ON {schema}.live", "DELETE ON {schema}.live",
 	"SELECT ON {schema}.proc", "INSERT ON {schema}.proc", "UPDATE ON {schema}.proc", "DELETE ON {schema}.proc",
+	"SELECT ON {schema}.tally", "INSERT ON {schema}.tally", "UPDATE ON {schema}.tally", "DELETE ON {schema}.tally",
 	"USAGE ON SEQUENCE {schema}.op_seq", "SELECT ON SEQUENCE {schema}.op_seq",
 }
 

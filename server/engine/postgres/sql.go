@@ -98,14 +98,15 @@ type statements struct {
 	deadProcs, lockDead, owned,
 	endedLeases, nextEvents string
 	expire            string
-	counts, queues    string
+	counts, compact   string
+	queues            string
 	newest, revisions string
 	secret            string
 }
 
 func newStatements(schema string) *statements {
 	table := func(name string) string { return pgx.Identifier{schema, name}.Sanitize() }
-	replace := strings.NewReplacer("{op}", table("op"), "{live}", table("live"), "{proc}", table("proc"),
+	replace := strings.NewReplacer("{op}", table("op"), "{live}", table("live"), "{proc}", table("proc"), "{tally}", table("tally"),
 		"{secret}", table("secret"), "{seq}", strings.ReplaceAll(table("op_seq"), "'", "''"), "{sequence}", table("op_seq"))
 	s := &statements{
 		start:        startSQL(startSource(false)),
@@ -227,7 +228,11 @@ RETURNING l.seq, l.revision`,
 					ORDER BY expire_time LIMIT $1::integer FOR UPDATE SKIP LOCKED)) RETURNING *
 			) SELECT ` + rowColumns + ` FROM o LEFT JOIN {live} l ON l.seq = o.seq`,
 		counts: `SELECT kind, CASE WHEN owner IS NULL THEN 1 ELSE 2 END, count(*) FROM {live} WHERE NOT hidden GROUP BY 1, 2
-			UNION ALL SELECT kind, state, count(*) FROM {op} WHERE state IS NOT NULL GROUP BY 1, 2`,
+			UNION ALL SELECT kind, state, sum(n)::bigint FROM {tally} GROUP BY 1, 2 HAVING sum(n) <> 0`,
+		// $1 how many rows may be there. Two programs at once add up what each removes.
+		compact: `WITH d AS (
+				DELETE FROM {tally} WHERE (SELECT count(*) FROM {tally}) > $1::bigint RETURNING kind, state, n
+			) INSERT INTO {tally} (kind, state, n) SELECT kind, state, sum(n) FROM d GROUP BY kind, state HAVING sum(n) <> 0`,
 		queues: `SELECT kind, count(*), greatest(0, extract(epoch FROM statement_timestamp() - min(coalesce(due, update_time))))::float8
 			FROM {live} WHERE owner IS NULL AND NOT hidden AND (due IS NULL OR due <= statement_timestamp()) GROUP BY kind`,
 		newest:    `SELECT seq FROM {op} WHERE seq > $1::bigint ORDER BY seq DESC LIMIT $2::integer`,
@@ -245,6 +250,6 @@ func (s *statements) all() []*string {
 	return []*string{
 		&s.start, &s.startGroup, &s.byRequestKey, &s.get, &s.getMany, &s.lock, &s.claim, &s.claimInfo, &s.end, &s.endOne,
 		&s.dropLive, &s.updateLive, &s.hide, &s.remove, &s.progress, &s.watch, &s.mine, &s.join, &s.renew, &s.leave, &s.expireProc,
-		&s.deadProcs, &s.lockDead, &s.owned, &s.endedLeases, &s.nextEvents, &s.expire, &s.counts, &s.queues, &s.secret, &s.newest, &s.revisions,
+		&s.deadProcs, &s.lockDead, &s.owned, &s.endedLeases, &s.nextEvents, &s.expire, &s.counts, &s.compact, &s.queues, &s.secret, &s.newest, &s.revisions,
 	}
 }
