@@ -16,7 +16,7 @@ func TestWrite(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		"man/lro.1":           "lro - Look at, wait for",
+		"man/lro.1":           "lro - View, wait for",
 		"man/lro-wait.1":      "--cancel-on-interrupt",
 		"man/lro-demo.1":      "EXAMPLE",
 		"completion/lro.bash": "bash completion V2 for lro",
