@@ -84,7 +84,7 @@ func TestSlogObserver(t *testing.T) {
 			answers: []any{failed(codes.DataLoss, "lost")},
 			want: []string{
 				logWaiting,
-				`level=WARN msg="operation failed"` + logSubject + ` polls=1 elapsed=1s code=DataLoss error="operation \"operations/test\" failed: DataLoss: lost"`,
+				`level=WARN msg="operation failed"` + logSubject + ` polls=1 elapsed=1s code=DataLoss error="operation \"operations/test\" failed: DATA_LOSS: lost"`,
 			},
 		},
 		{
@@ -93,7 +93,7 @@ func TestSlogObserver(t *testing.T) {
 			answers: []any{failed(codes.Canceled, "as asked")},
 			want: []string{
 				logWaiting,
-				`level=INFO msg="operation cancelled"` + logSubject + ` polls=1 elapsed=1s code=Canceled error="operation \"operations/test\" failed: Canceled: as asked"`,
+				`level=INFO msg="operation cancelled"` + logSubject + ` polls=1 elapsed=1s code=Canceled error="operation \"operations/test\" was cancelled: as asked"`,
 			},
 		},
 		{

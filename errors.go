@@ -12,6 +12,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/go-lro/lro/internal/rpccode"
 )
 
 // Causes of a [*WaitError], found by errors.Is.
@@ -40,9 +42,18 @@ func newOperationError(name string, st *spb.Status) *OperationError {
 	return &OperationError{Name: name, status: status.FromProto(st)}
 }
 
-// Error names the operation, the code and the service's message.
+// Error names the operation, the canonical code, such as NOT_FOUND, and the
+// service's message. An operation with the code CANCELLED "was cancelled", and
+// any other "failed".
 func (e *OperationError) Error() string {
-	return fmt.Sprintf("operation %q failed: %v: %s", e.Name, e.status.Code(), e.status.Message())
+	if e.Cancelled() {
+		return fmt.Sprintf("operation %q was cancelled: %s", e.Name, e.status.Message())
+	}
+	code := rpccode.Name(e.Code())
+	if code == "UNKNOWN" && e.Code() != codes.Unknown {
+		code = e.Code().String() // keeps the number
+	}
+	return fmt.Sprintf("operation %q failed: %s: %s", e.Name, code, e.status.Message())
 }
 
 // Code returns the canonical code, never OK: an error that the service sent

@@ -138,7 +138,7 @@ func WaitAny[H Handle](ctx context.Context, ops ...H) (H, error) {
 		errs = append(errs, err)
 	}
 	if len(errs) == 0 {
-		return none, errors.New("wait for any of no operations")
+		return none, errors.New("WaitAny: no operations given")
 	}
 	return none, errors.Join(errs...)
 }

@@ -173,7 +173,7 @@ type StartError struct {
 func (e *StartError) Error() string {
 	text := "start operation"
 	if e.RequestID != "" {
-		text += " by request " + e.RequestID
+		text += " with request ID " + e.RequestID
 	}
 	text += ": " + joinText(e.cause)
 	switch {

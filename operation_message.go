@@ -26,13 +26,13 @@ func descriptorOf[T proto.Message]() (md protoreflect.MessageDescriptor, err err
 	}
 	defer func() {
 		if recover() != nil {
-			md, err = nil, fmt.Errorf("type %v cannot be made from its zero value: use a generated message, proto.Message or *anypb.Any", t)
+			md, err = nil, fmt.Errorf("type %v is not a generated message type: use one, proto.Message or *anypb.Any", t)
 		}
 	}()
 	var zero T
 	m := zero.ProtoReflect()
 	if _, ok := m.New().Interface().(T); !ok {
-		return nil, fmt.Errorf("type %v is not what its own message type makes: use a generated message, proto.Message or *anypb.Any", t)
+		return nil, fmt.Errorf("type %v is not a generated message type, but wraps one: use that one, proto.Message or *anypb.Any", t)
 	}
 	return m.Descriptor(), nil
 }

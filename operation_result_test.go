@@ -214,6 +214,22 @@ func TestOperationErrorDetails(t *testing.T) {
 	}
 }
 
+// The message has the canonical code as documents and logs write it.
+func TestOperationErrorMessage(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[codes.Code]string{
+		codes.NotFound: `operation "operations/test" failed: NOT_FOUND: as it is`,
+		codes.Unknown:  `operation "operations/test" failed: UNKNOWN: as it is`,
+		codes.Canceled: `operation "operations/test" was cancelled: as it is`,
+		404:            `operation "operations/test" failed: Code(404): as it is`,
+	} {
+		_, err := resultOf[*emptypb.Empty](t, failed(code, "as it is"))
+		if err == nil || err.Error() != want {
+			t.Errorf("code %d: %v, want %s", code, err, want)
+		}
+	}
+}
+
 // Bytes without a type are no empty response.
 func TestBytesWithoutATypeAreNoResponse(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package lro
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -81,7 +82,7 @@ func (d *durations) appendTo(b []byte, key string) []byte {
 func (l *learned) load(text string) error {
 	encoded, ok := strings.CutPrefix(text, learnedPrefix)
 	if !ok {
-		return errors.New("it does not begin with " + learnedPrefix)
+		return fmt.Errorf("text does not begin with %q: it is of another version, or cut off", learnedPrefix)
 	}
 	b, err := base64url.Decode(encoded)
 	if err != nil {

@@ -65,7 +65,7 @@ func (s *plainSource) List(ctx context.Context, q Query) (Page, error) {
 	first := 0
 	if q.PageToken != "" {
 		if _, err := fmt.Sscanf(q.PageToken, "t%d", &first); err != nil {
-			return Page{}, status.Error(codes.InvalidArgument, "page token is not one of this list")
+			return Page{}, status.Error(codes.InvalidArgument, "page token does not belong to this list")
 		}
 	}
 	var p Page

@@ -35,7 +35,9 @@ func googleExport(ctx context.Context, library *LibraryClient, req *librarypb.Ex
 }
 
 // googleWait has the code of the first screen of README.md.
-func googleWait(ctx context.Context, library *LibraryClient, client *lro.Client, req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
+func googleWait(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
+	client := lro.NewClient(lrogax.Service(library)) // once, for all operations of the service
+
 	started, err := library.ExportBooks(ctx, req) // a client that Google generated
 	if err != nil {
 		return nil, err

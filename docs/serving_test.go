@@ -115,7 +115,7 @@ func export(ctx context.Context, task *server.Task[*lropb.OperationMetadata], re
 		if err := write(ctx, req.GetParent(), done); err != nil {
 			return nil, err
 		}
-		task.Report(&lropb.OperationMetadata{ // seen at once, persisted soon
+		task.Report(&lropb.OperationMetadata{ // seen at once by readers that this process serves
 			Progress: &lropb.Progress{Done: done + 1, Total: books, Unit: "books"},
 		})
 		if err := task.Save(ctx, binary.BigEndian.AppendUint64(nil, uint64(done+1))); err != nil { // durable when it returns
@@ -137,7 +137,7 @@ func write(ctx context.Context, _ string, _ int64) error {
 	}
 }
 
-func run(ctx context.Context, file string, listener net.Listener) error {
+func run(parent context.Context, file string, listener net.Listener) error {
 	eng, err := sqlite.Open(context.Background(), file, nil)
 	if err != nil {
 		return err
@@ -147,12 +147,9 @@ func run(ctx context.Context, file string, listener net.Listener) error {
 		return errors.Join(err, eng.Close())
 	}
 	grpcServer := grpc.NewServer()
-	librarypb.RegisterLibraryServer(grpcServer, &library{operations: srv})
-	srv.Register(grpcServer)
-	return untilSignal(ctx, srv, eng, grpcServer, listener)
-}
+	librarypb.RegisterLibraryServer(grpcServer, &library{operations: srv}) // your service, as under Starting
+	srv.Register(grpcServer)                                               // google.longrunning.Operations
 
-func untilSignal(parent context.Context, srv *server.Server, eng *sqlite.Engine, grpcServer *grpc.Server, listener net.Listener) error {
 	// The page has context.Background() in place of parent, since a program has no other.
 	defer context.AfterFunc(parent, func() { _ = srv.Shutdown(context.Background()) })()
 

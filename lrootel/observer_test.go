@@ -54,7 +54,7 @@ func TestOutcomes(t *testing.T) {
 			name:    "failed",
 			answers: []any{failedWith(codes.DataLoss, "lost")},
 			spans: []string{
-				`test.Strings.Wait() Erroroperation "operations/test" failed: DataLoss: lost error.type=DATA_LOSS gcp.longrunning.done=true gcp.longrunning.status_code=15 lro.method=test.Strings lro.outcome=failed lro.polls=1`,
+				`test.Strings.Wait() Erroroperation "operations/test" failed: DATA_LOSS: lost error.type=DATA_LOSS gcp.longrunning.done=true gcp.longrunning.status_code=15 lro.method=test.Strings lro.outcome=failed lro.polls=1`,
 				"GetOperation(test.Strings.Wait) Unset gcp.longrunning.done=true gcp.longrunning.poll_attempt_count=1 gcp.longrunning.status_code=15 " + getCall + "OK",
 			},
 			metrics: []string{

@@ -112,7 +112,7 @@ func ExampleScript_OnCancel() {
 	fmt.Println(err)
 	fmt.Println("cancel requests:", len(script.Calls(lrotest.CancelOperation)))
 	// Output:
-	// operation "operations/checksum" failed: Canceled: operation was cancelled
+	// operation "operations/checksum" was cancelled: operation was cancelled
 	// cancel requests: 1
 }
 

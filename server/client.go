@@ -15,8 +15,8 @@ import (
 //	client := lro.NewClient(operations.Client())
 //
 // waits for operations of the program's own server. [Config].Authorize and
-// [Config].Caller apply; interceptors of a gRPC server do not. These two get
-// the ctx of the call with its values, with its outgoing metadata as incoming
+// [Config].Caller apply; interceptors of a gRPC server do not. Authorize and
+// Caller get the call's ctx, in which its outgoing metadata has become incoming
 // metadata. Call options have no effect.
 //
 // The client is safe for concurrent use. Operations that it returns are shared and

@@ -45,8 +45,11 @@
 //
 // # Errors
 //
-// An error with a gRPC status becomes the operation's error unchanged. Any
-// other becomes UNKNOWN with its text, as in a gRPC server; set
-// [Config].ErrorStatus if such texts are internal and not for callers. Every
-// status, of operations and of calls, has one google.rpc.ErrorInfo (AIP-193).
+// An error with a gRPC status becomes the operation's error, with its code,
+// message and details; an ErrorInfo is added if it has none. Any other error
+// becomes UNKNOWN with its text, as in a gRPC server, or DEADLINE_EXCEEDED if
+// it wraps context.DeadlineExceeded; while the server drains, it hands the
+// operation back instead. Set [Config].ErrorStatus if such texts are internal
+// and not for callers. Every status, of operations and of calls, has one
+// google.rpc.ErrorInfo (AIP-193).
 package server

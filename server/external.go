@@ -15,8 +15,9 @@ import (
 
 // External is an operation whose work is done elsewhere and reported by its
 // methods. It is safe for concurrent use. Its methods return the errors of the
-// engine wrapped, and [ErrLeaseLost] once the operation has ended in another way:
-// nothing was reported for [Kind].Lease, or another caller reported its end.
+// engine wrapped, and [ErrLeaseLost] once the operation has ended in another
+// way: there was no report for as long as [Kind].Lease, or another caller
+// reported its end.
 type External[Resp, M proto.Message] struct {
 	server   *Server
 	lease    engine.Lease

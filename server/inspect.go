@@ -36,11 +36,12 @@ func (i Inspector) Get(ctx context.Context, name string) (*Record, error) {
 	return i.s.get(ctx, name)
 }
 
-// View returns the operation that clients see of a record. It is shared and
-// must not be modified. It does not call [Config].Authorize: a caller that has the record may see it.
+// View returns a record's operation as clients see it. It is shared and must
+// not be modified. It does not call [Config].Authorize: a caller that has the
+// record may see it.
 func (i Inspector) View(rec *Record) *longrunningpb.Operation { return i.s.view(rec) }
 
-// Stats counts the operations under all parents. It is authorised as
+// Stats counts the operations under all parents. It is authorized as
 // ListOperations of the parent "-".
 func (i Inspector) Stats(ctx context.Context) (Stats, error) {
 	eng, ok := i.s.engine.(engine.Statser)
@@ -58,7 +59,7 @@ func (i Inspector) Stats(ctx context.Context) (Stats, error) {
 }
 
 // History returns what happened to an operation, oldest first. It is
-// authorised as GetOperation.
+// authorized as GetOperation.
 func (i Inspector) History(ctx context.Context, name string) ([]Event, error) {
 	eng, ok := i.s.engine.(engine.Historian)
 	if !ok {
@@ -74,11 +75,11 @@ func (i Inspector) History(ctx context.Context, name string) ([]Event, error) {
 	return events, nil
 }
 
-// Subscribe follows the changes under all parents from the call on: those of
-// one operation in their order, changes that follow each other quickly merged
-// into the latest. The iterator can be used once, and ends with ctx's error or
-// with [ErrLagged]. It is authorised as ListOperations of the parent "-".
-// Errors in the iterator are the engine's.
+// Subscribe yields the changes under all parents that are made after the call.
+// Those of one operation come in order; several in quick succession may be
+// merged into the latest. The iterator can be used once, and ends with ctx's
+// error or with [ErrLagged]. It is authorized as ListOperations of the parent
+// "-". Errors in the iterator are the engine's.
 func (i Inspector) Subscribe(ctx context.Context) (iter.Seq2[Change, error], error) {
 	eng, ok := i.s.engine.(engine.Subscriber)
 	if !ok {
@@ -100,4 +101,4 @@ func (i Inspector) unlessUnsupported(ctx context.Context, name string, err error
 }
 
 // errUnsupported is what the caller of a capability gets that the engine lacks.
-var errUnsupported = fmt.Errorf("%w by this engine", errors.ErrUnsupported)
+var errUnsupported = fmt.Errorf("%w: this engine does not offer it", errors.ErrUnsupported)

@@ -15,7 +15,7 @@ import (
 // metrics. Any of its funcs may be nil. They are called synchronously and
 // concurrently, so they must be quick and safe for concurrent use.
 //
-// What the engine decides alone (a pending operation that is cancelled, the
+// What the engine decides by itself (a pending operation that is cancelled, the
 // crash limit, an expired lease) is not observed: [Inspector.Subscribe] follows
 // every change.
 type Observer struct {
@@ -39,8 +39,8 @@ type AttemptStart struct {
 	Attempt   int               // from 1
 	Trace     map[string]string // what Inject wrote when the operation was started; may be nil
 	Created   time.Time         // when the operation was started
-	// Queued is the time from the start of the operation to its first attempt; 0
-	// for later attempts, which may have been delayed on purpose.
+	// Queued is the time from the creation of the operation to its first
+	// attempt; 0 for later attempts, which may have been delayed on purpose.
 	Queued time.Duration
 }
 

@@ -40,9 +40,9 @@ func (s *Server) Ready(ctx context.Context) error {
 	return nil
 }
 
-// HealthServer is what [Server.Health] uses of gRPC's health service. A
-// *health.Server of package google.golang.org/grpc/health is one. After Shutdown,
-// SetServingStatus must have no effect.
+// HealthServer has the methods of gRPC's health service that [Server.Health]
+// uses. A *health.Server of package google.golang.org/grpc/health is one. After
+// Shutdown, SetServingStatus must have no effect.
 type HealthServer interface {
 	SetServingStatus(service string, status healthpb.HealthCheckResponse_ServingStatus)
 	Shutdown()

@@ -18,7 +18,7 @@ import (
 //     have [Config].Drain to finish, and operations that do not are handed
 //     back. Calls are still answered, so that callers can follow operations to
 //     their end.
-//  3. Calls of WaitOperation return the state of their operation as it is.
+//  3. Calls to WaitOperation return the current state of their operation.
 //  4. Listeners are closed, and calls that are under way get [Config].Grace to
 //     finish. After that their connections are closed.
 //

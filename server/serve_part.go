@@ -10,17 +10,17 @@ import (
 	"google.golang.org/grpc"
 )
 
-// GRPCServer is what [Server.Serve] uses of a gRPC server. A *grpc.Server is one,
-// and so is a *xds.GRPCServer.
+// GRPCServer has the methods of a gRPC server that [Server.Serve] uses. A
+// *grpc.Server is one, and so is a *xds.GRPCServer.
 type GRPCServer interface {
 	Serve(l net.Listener) error
 	GracefulStop()
 	Stop()
 }
 
-// Part is something that [Server.Serve] serves or stops besides the work and
-// gRPC. Use [HTTP], [Run], [OnStop] or [Server.Health] to make one. The zero
-// value does nothing. A Part can be used once.
+// Part is something else for [Server.Serve] to run or stop, in addition to the
+// handlers and the gRPC server. Use [HTTP], [Run], [OnStop] or [Server.Health]
+// to make one. The zero value does nothing. A Part can be used once.
 type Part struct {
 	run       func(calls context.Context) error // returns after calls has ended, and stop was called
 	essential bool                              // everything stops when run returns, with an error or not
@@ -30,9 +30,9 @@ type Part struct {
 
 // HTTP serves h on l, for example a mux with lrohttp.NewHandler, the console
 // and health. It owns both, as Serve owns its gRPC server and listener, and
-// stops them at the same time. End streams by [http.Server.RegisterOnShutdown];
-// otherwise they delay the stop for [Config].Grace. For TLS, l is a listener of
-// package crypto/tls.
+// stops them at the same time. Use [http.Server.RegisterOnShutdown] to end
+// streams; otherwise they delay the stop for [Config].Grace. For TLS, l is a
+// listener of package crypto/tls.
 func HTTP(h *http.Server, l net.Listener) Part {
 	return Part{
 		essential: true,
@@ -47,10 +47,10 @@ func HTTP(h *http.Server, l net.Listener) Part {
 	}
 }
 
-// Run runs f beside the calls. The ctx of f ends when calls stop, which is
-// after the work, and f must return soon after; Serve waits for it. If f
-// returns an error before that, everything stops with this error. If it returns
-// nil, everything else continues.
+// Run runs f for as long as calls are answered. The ctx of f ends when calls
+// stop, which is after the work, and f must return soon after; Serve waits for
+// it. If f returns an error before that, everything stops with this error. If
+// it returns nil, everything else continues.
 func Run(f func(ctx context.Context) error) Part {
 	return Part{run: func(calls context.Context) error {
 		err := f(calls)

@@ -100,9 +100,10 @@ var errStopped = errors.New("server stopped working")
 // Work runs operations without answering calls, for a process that is only a
 // worker; [Server.Serve] does both. When ctx ends, or [Server.Shutdown] is
 // called, it starts no more attempts, gives handlers [Config].Drain to finish,
-// hands back the operations of the others, and returns nil. An error is the
-// engine's. When the last of several calls of Work has returned, calls of
-// WaitOperation return the state of their operation as it is.
+// hands back the operations of handlers that have not finished, and returns
+// nil. It returns an error only if the engine fails. When the last of several
+// calls to Work has returned, calls to WaitOperation return the current state
+// of their operation.
 func (s *Server) Work(ctx context.Context) error {
 	s.serving.enter()
 	defer s.serving.leave(nil)

@@ -25,9 +25,9 @@ type StartOptions struct {
 	// [Config].Parent.
 	Parent string
 	// RequestID makes the start idempotent (AIP-155): another start of the same
-	// caller with the same ID, kind, parent and request returns the operation of
-	// the first, as it is then. With another request it is INVALID_ARGUMENT. Empty
-	// means that each start starts an operation.
+	// caller with the same ID, kind, parent and request returns the first one's
+	// operation, in its current state. With another request it is
+	// INVALID_ARGUMENT. Empty means that each start starts an operation.
 	RequestID string
 	// Caller is the caller that RequestID belongs to. Empty means the result of
 	// [Config].Caller.
@@ -45,8 +45,8 @@ type StartOptions struct {
 // an empty one, nil options are the zero options. Its errors are gRPC statuses,
 // which an RPC method can return unchanged. After an error no operation was
 // started, except that after UNAVAILABLE, CANCELLED and DEADLINE_EXCEEDED one
-// may have been: start again with the same request ID. The operation belongs to
-// the caller. The kind must be registered with s.
+// may have been: start again with the same request ID. You may modify the
+// returned message. The kind must be registered with s.
 func (k Kind[Req, Resp, M]) Start(ctx context.Context, s *Server, req Req, opts *StartOptions) (*longrunningpb.Operation, error) {
 	registered, err := k.of(s)
 	if err != nil {

@@ -17,7 +17,7 @@ const tokenVersion = 1
 // maxToken bounds what is decoded, in characters; engines' cursors are short.
 const maxToken = 4096
 
-var errToken = errors.New("page token is not one of this list")
+var errToken = errors.New("page token does not belong to this list")
 
 // sealer makes page tokens of cursors (AIP-158): unreadable, unforgeable, and
 // of use only with the arguments they were made for.

@@ -52,11 +52,11 @@ func (t types) declared() rpcinfo.Types {
 func typeOf[T proto.Message]() (md protoreflect.MessageDescriptor, err error) {
 	t := reflect.TypeFor[T]()
 	if t.Kind() != reflect.Pointer {
-		return nil, fmt.Errorf("%s is not a generated message", t)
+		return nil, fmt.Errorf("%s is not a generated message type", t)
 	}
 	defer func() {
 		if recover() != nil {
-			err = fmt.Errorf("%s cannot be made from its zero value", t)
+			err = fmt.Errorf("%s is not a generated message type", t)
 		}
 	}()
 	return newMessage[T]().ProtoReflect().Descriptor(), nil

@@ -55,7 +55,7 @@ func (l *library) ListBooks(_ context.Context, req *librarypb.ListBooksRequest) 
 	if token := req.GetPageToken(); token != "" {
 		from, err = strconv.Atoi(token)
 		if err != nil || from < 0 || from > len(books) {
-			return nil, status.Errorf(codes.InvalidArgument, "page_token %q is not one of this list", token)
+			return nil, status.Errorf(codes.InvalidArgument, "page_token %q does not belong to this list", token)
 		}
 	}
 	page := &librarypb.ListBooksResponse{Books: books[from:min(from+min(size, 1000), len(books))]}

@@ -21,7 +21,7 @@ type Options struct {
 func (o *Options) AddFlags(f *flag.FlagSet) {
 	f.IntVar(&o.Operations, "operations", 50, "start `N` operations")
 	f.DurationVar(&o.Takes, "takes", 6*time.Second, "each takes `DURATION`")
-	f.DurationVar(&o.Lease, "lease", 3*time.Second, "give an operation to another worker when its own was not heard of for `DURATION`")
+	f.DurationVar(&o.Lease, "lease", 3*time.Second, "give an operation to another worker when its own has not been heard from for `DURATION`")
 	f.DurationVar(&o.Kill, "kill", 4*time.Second, "kill a worker after `DURATION`")
 }
 

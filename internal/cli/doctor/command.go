@@ -38,13 +38,13 @@ Nothing is changed: the methods are called for an operation that does not exist.
 The exit status is 0 if GetOperation works, so that you can wait for operations. It
 is 1 if the service lacks the method, refuses it, for example without credentials,
 or cannot be reached.`,
-		Example: `  # Of a server of lro serve
+		Example: `  # A server run by lro serve
   lro doctor --addr localhost:8700 --plaintext
 
-  # Of a service of Google Cloud
+  # A service of Google Cloud
   lro doctor --addr pubsub.googleapis.com:443 --google --parent projects/p/locations/l
 
-  # Of Compute Engine, for the operations of a zone
+  # Compute Engine, for the operations of a zone
   lro doctor --google --parent https://compute.googleapis.com/compute/v1/projects/p/zones/z`,
 		Args: flag.Args(flag.None),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -37,13 +37,13 @@ they are name, state, progress, time of creation, kind and detail, separated by
 tabs.
 
 Without --all it lists one page.`,
-		Example: `  # Operations that run
+		Example: `  # Running operations
   lro list --filter done:false
 
   # All operations below a parent
   lro list --all --parent projects/p/locations/l
 
-  # Operations that run in a zone of Compute Engine
+  # Running operations in a zone of Compute Engine
   lro list --google --parent https://compute.googleapis.com/compute/v1/projects/p/zones/z --filter 'status != DONE'
 
   # Only names

@@ -63,9 +63,10 @@ func (f *database) Help() Help {
 	return Help{
 		Records: `Operations are stored in a SQLite file or, if --db is the URL of a PostgreSQL
 database, in a schema there, which is created if it does not exist; any number of
-servers can then share it. A started operation survives any end of the server.`,
+servers can then share it. A started operation survives however the server ends,
+even by kill -9.`,
 		Stop: `resume when the server is started again.`,
-		Example: `  # On this machine, records in lro.db
+		Example: `  # On this machine, with operations in lro.db
   lro serve
 
   # In PostgreSQL, a server and a worker
@@ -84,7 +85,7 @@ func (f *database) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.db, "db", "lro.db", "store operations in `FILE`, which is created if it does not exist, or at the URL of a PostgreSQL database, postgres://user@host/name")
 	flags.StringVar(&f.schema, "schema", postgres.DefaultSchema, "store operations in the schema `NAME` of a PostgreSQL database")
 	flags.StringVar(&f.role, "role", "all", "`ROLE` of this process on a PostgreSQL database: server answers callers, worker runs operations, all does both")
-	flags.DurationVar(&f.lease, "lease", 10*time.Second, "on a PostgreSQL database, let others run the operations of a process that was not heard of for `DURATION`")
+	flags.DurationVar(&f.lease, "lease", 10*time.Second, "on a PostgreSQL database, let others run the operations of a process that has not been heard from for `DURATION`")
 }
 
 func (f *database) Configure(c *host.Config) error {
@@ -96,7 +97,7 @@ func (f *database) Configure(c *host.Config) error {
 	}
 	if !pgstore.IsURL(f.db) {
 		if f.Role() != Everything {
-			return fmt.Errorf("--role %q needs a PostgreSQL database: a file has one process", f.role)
+			return fmt.Errorf("--role %q needs a PostgreSQL database: only one process can use a SQLite file", f.role)
 		}
 		c.DB = f.db
 		return nil

@@ -35,7 +35,7 @@ func New(io *term.IO) *cobra.Command {
 	o := &options{io: io}
 	cmd := &cobra.Command{
 		Use:   "start KIND [JSON]",
-		Short: "Start an operation on a server of lro.v1.Starter",
+		Short: "Start an operation on a server that has lro.v1.Starter, such as lro serve",
 		Long: `Start an operation of KIND and print its name once it is durable. JSON is the
 request, of the kind's request type; - reads it from standard input, and without
 it the request is empty.
@@ -48,7 +48,7 @@ lro serve has two kinds:
                        default is success
              echo      is returned in the response
   checksum   dir       the directory to read, on the server's machine
-             pace      least time to spend on each file, such as "10ms"
+             pace      minimum time to spend on each file, such as "10ms"
 
 If the answer to a start is lost, it is repeated with the same request ID, so that
 only one operation starts. With --request-id this also holds across commands.`,
@@ -139,7 +139,7 @@ func (o *options) start(ctx context.Context, s *remote.Session, args []string, t
 	}
 	failed := s.Explain(ctx, fmt.Sprintf("start operation of kind %q", kind), err)
 	if lost, ok := errors.AsType[*lro.StartError](err); ok && lost.MayHaveStarted {
-		failed = exit.Hint(fmt.Errorf("%w; it may have been started, by request %s", failed, lost.RequestID),
+		failed = exit.Hint(fmt.Errorf("%w; it may have been started, with request ID %s", failed, lost.RequestID),
 			"to repeat it without starting a second operation: "+o.again(lost.RequestID, args))
 	}
 	return nil, failed

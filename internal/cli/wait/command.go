@@ -35,7 +35,7 @@ waiting is printed.`,
   # An operation of Compute Engine; its link includes the service
   lro wait --google https://compute.googleapis.com/compute/v1/projects/p/zones/z/operations/operation-1
 
-  # All operations that run, with one JSON object per line
+  # All running operations, with one JSON object per line
   lro list --filter done:false --output json | jq -r .name | lro wait --output json -`,
 		Args: flag.Args(flag.Names),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -23,7 +23,7 @@ The exit status is that of lro wait.`,
 		Example: `  # Every change of one operation, with its payloads
   lro watch --output json operations/o00000001dh81jkr451k8qkb
 
-  # All operations that run, polled at least four times a second
+  # All running operations, polled at least four times a second
   lro list --filter done:false --output json | jq -r .name | lro watch --interval 250ms -`,
 		Args: flag.Args(flag.Names),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -45,7 +45,7 @@ only runs operations.`,
 func (s *store) AddFlags(f *pflag.FlagSet) {
 	s.service.addFlags(f)
 	f.StringVar(&s.taskQueue, "task-queue", "lro", "share the operations of all who use `NAME`, a prefix of Temporal's task queues")
-	f.DurationVar(&s.lease, "lease", 10*time.Second, "give an operation to another worker when its own was not heard of for `DURATION`")
+	f.DurationVar(&s.lease, "lease", 10*time.Second, "give an operation to another worker when its own has not been heard from for `DURATION`")
 	f.StringVar(&s.role, "role", "all", "`ROLE` of this process: server answers callers, worker runs operations, all does both")
 	f.StringVar(&s.pageKey, "page-key-file", "", "seal page tokens with the secret in `FILE`, the same for all servers; without one, the key follows from the names of namespace and task queue: good on any server, and forgeable by who knows both")
 }
