@@ -48,7 +48,7 @@ func TestNoOperationOfWhatMakesNoSense(t *testing.T) {
 				return &longrunningpb.Operation{Name: testName}, nil
 			})
 			for i, err := range errs {
-				if err == nil || !strings.Contains(err.Error(), "FirstPoll") && !strings.Contains(err.Error(), "zero value") {
+				if err == nil || !strings.Contains(err.Error(), "FirstPoll") && !strings.Contains(err.Error(), "generated message type") {
 					t.Errorf("%s: got %v, want an error that says why", []string{"Wrap", "Resume", "Start"}[i], err)
 				}
 			}
