@@ -65,8 +65,9 @@ type clientConfig struct {
 type ClientOption func(*clientConfig)
 
 // WithPolicy sets the policy of operations whose [Method] has none of its own.
-// One that makes no sense, such as a negative interval, is an error of
-// [Method.Wrap], [Method.Resume] and [Method.Start], as one of a Method is.
+// If the policy is invalid, for example with a negative interval,
+// [Method.Wrap], [Method.Resume] and [Method.Start] return an error, as they do
+// for a Method's own policy.
 func WithPolicy(p Policy) ClientOption {
 	return func(c *clientConfig) {
 		full, err := p.withDefaults()
@@ -88,9 +89,9 @@ func WithMetadata(md metadata.MD) ClientOption {
 	return func(c *clientConfig) { c.metadata = metadata.Join(c.metadata, md) }
 }
 
-// WithLongPolls sets how many WaitOperation calls may be open at once; the
-// operations beyond are polled. Default 32; 0 or less means
-// never to use WaitOperation.
+// WithLongPolls sets how many WaitOperation calls may be open at once;
+// operations beyond that number are polled. Default 32; 0 or less means never
+// to use WaitOperation.
 func WithLongPolls(n int) ClientOption {
 	return func(c *clientConfig) { c.longPolls = n }
 }
@@ -101,7 +102,8 @@ func WithServiceName(name string) ClientOption {
 	return func(c *clientConfig) { c.name = name }
 }
 
-// WithObserver adds hooks that see waits and polls. Several see them all.
+// WithObserver adds hooks that see waits and polls. The option may be repeated;
+// each observer sees everything.
 func WithObserver(o *Observer) ClientOption {
 	return func(c *clientConfig) { c.observer = c.observer.join(o) }
 }

@@ -25,7 +25,7 @@ func (c *Client) Get(ctx context.Context, name string) (*longrunningpb.Operation
 }
 
 // Cancel asks the service to cancel the operation with this name, best effort.
-// A service without the method is an error of code UNIMPLEMENTED.
+// If the service lacks the method, the error has the code UNIMPLEMENTED.
 func (c *Client) Cancel(ctx context.Context, name string) error {
 	_, err := c.cancel(ctx, name, c.config.policy.AttemptTimeout)
 	return err
@@ -41,8 +41,8 @@ func (c *Client) cancel(ctx context.Context, name string, timeout time.Duration)
 }
 
 // Delete tells the service that the operation with this name is no longer of
-// interest. It does not cancel the operation. A service without the method is an
-// error of code UNIMPLEMENTED.
+// interest. It does not cancel the operation. If the service lacks the method,
+// the error has the code UNIMPLEMENTED.
 func (c *Client) Delete(ctx context.Context, name string) error {
 	_, err := c.call(ctx, "delete operation", name, c.config.policy.AttemptTimeout, func(ctx context.Context, opts []grpc.CallOption) error {
 		_, err := c.service.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name}, opts...)
@@ -71,11 +71,12 @@ func (c *Client) List(ctx context.Context, req *longrunningpb.ListOperationsRequ
 }
 
 // Pages iterates over the answers to req. Each next page is requested when the
-// loop gets to it. req.Name is the parent (AIP-151 has no field of that name), and
-// req.PageSize the greatest number of operations in a page; 0 leaves it to the
-// service. A page may be empty before the end. A service whose page tokens go
-// round ends the iteration with an error, at the latest when it has sent the
-// pages of the circle twice more. A service without the method is an error of code UNIMPLEMENTED.
+// loop gets to it. req.Name is the parent (AIP-151 has no field of that name),
+// and req.PageSize the greatest number of operations in a page; 0 leaves it to
+// the service. A page may be empty before the end. If the service repeats page
+// tokens, the iteration ends with an error, after at most two more rounds of
+// the same pages. If the service lacks the method, the error has the code
+// UNIMPLEMENTED.
 func (c *Client) Pages(ctx context.Context, req *longrunningpb.ListOperationsRequest) iter.Seq2[*longrunningpb.ListOperationsResponse, error] {
 	return func(yield func(*longrunningpb.ListOperationsResponse, error) bool) {
 		pageToken := req.GetPageToken()

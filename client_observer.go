@@ -26,9 +26,10 @@ type Observer struct {
 	// PollStart is called before each poll. The
 	// returned context is that of the call and of PollEnd.
 	PollStart func(ctx context.Context, e PollStart) context.Context
-	// PollEnd is called after it. The Err of ctx is [context.Canceled] where the
-	// call was given up, because no caller waits any more or to poll instead, and
-	// [context.DeadlineExceeded] where it took longer than Policy.AttemptTimeout.
+	// PollEnd is called after it. The Err of ctx is [context.Canceled] where
+	// the call was given up, because no caller waits any more, or because the
+	// client polls instead, and [context.DeadlineExceeded] where it took longer
+	// than Policy.AttemptTimeout.
 	PollEnd func(ctx context.Context, e PollEnd)
 }
 
@@ -46,7 +47,7 @@ type WaitEnd struct {
 	// Snapshot is the last known state; when it is done, waiting ended with an
 	// outcome.
 	Snapshot Raw
-	// Err is what a poll failed with for good, or nil; also nil when the last
+	// Err is the poll error that ended the wait, or nil; also nil when the last
 	// waiter left.
 	Err     error
 	Polls   int           // calls made

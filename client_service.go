@@ -25,15 +25,15 @@ import (
 // must return at once. Operations for which it returns false are polled;
 // UNIMPLEMENTED would end the long polls of all.
 //
-// A wrapper must have the methods of what it wraps: those of a value inside are
-// not found. Embed a [Stub], which has them all.
+// A wrapper must itself have every method of the service that it wraps; methods
+// of a wrapped field are not discovered. Embed a [Stub], which has them all.
 //
 // An error is judged by its gRPC status, and one without a status is UNKNOWN;
 // see [Policy] for what each code means. An error that has, or wraps one that
-// has, a method Permanent() bool that returns true ends waiting at once whatever
-// its code: repeating the call would not help. What a service returns is
-// believed, but for the codes that package grpc makes by itself of an answer that
-// is not the service's.
+// has, a method Permanent() bool that returns true ends waiting at once
+// whatever its code: repeating the call would not help. A service's code is
+// taken at face value, except those that grpc-go makes up for an answer that
+// did not come from the service, such as a proxy's page.
 //
 // A service must be safe for concurrent use and should return soon after its
 // ctx ends. It must not change a message it has returned.
@@ -51,10 +51,10 @@ func (f GetFunc) GetOperation(ctx context.Context, req *longrunningpb.GetOperati
 	return f(ctx, req.GetName())
 }
 
-// Stub is a Service with all methods that a service may have. What its Service
-// has not is as if it were not there: WaitsFor is false for all operations, and the
-// other methods fail with UNIMPLEMENTED. Embed it to wrap a service of any type and
-// keep what that offers:
+// Stub is a Service with all methods that a service may have. Methods that its
+// Service lacks behave as if they were absent: WaitsFor is false for all
+// operations, and the other methods fail with UNIMPLEMENTED. Embed it to wrap a
+// service of any type and keep what that offers:
 //
 //	type logging struct{ lro.Stub }
 //
@@ -66,8 +66,8 @@ func (f GetFunc) GetOperation(ctx context.Context, req *longrunningpb.GetOperati
 //
 //	client := lro.NewClient(logging{lro.Stub{Service: service}})
 //
-// Over gRPC, an interceptor of the connection sees all methods at once. The zero
-// value is not usable.
+// Over gRPC, a single interceptor on the connection sees the calls to every
+// method. The zero value is not usable.
 type Stub struct{ Service }
 
 // What a service may offer beside [Service].

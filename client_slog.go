@@ -8,11 +8,12 @@ import (
 )
 
 // SlogObserver returns an observer that logs to l: each poll at level Debug,
-// failed ones too, since most of them are retried; starts, and begins and ends
-// of waits, at Info; and at Warn the end of a wait for an operation that
-// failed, or that cannot be waited for any longer. An operation that was
-// cancelled, or whose last caller left, is no reason for a warning. Metadata of
-// another type than declared is a warning once for each method.
+// failed ones too, since most of them are retried; starts of operations, and
+// the beginning and end of each wait, at Info; and at Warn the end of a wait
+// for an operation that failed, or that cannot be waited for any longer. An
+// operation that was cancelled, or whose last caller left, is no reason for a
+// warning. Metadata of another type than declared is a warning once for each
+// method.
 //
 // Attributes are operation, method (where it has a name), rpc, number, polls,
 // elapsed, done, code (the canonical one, as text) and error. The context of

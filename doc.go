@@ -21,11 +21,11 @@
 // runs. Any number of goroutines may wait for one operation; it is polled once
 // for all of them, and only while a caller waits.
 //
-// If the service has WaitOperation, one call waits there until the end.
-// Otherwise the operation is polled, first after 100 ms and then at growing
-// intervals of at most 20 s. [Policy] documents the numbers and their reasons.
-// If the service tells the client when to poll next, that overrides the
-// schedule.
+// If the service has WaitOperation, the client waits there, in calls of up to
+// 30 s, for up to 32 operations at once. Other operations are polled, first
+// after 100 ms and then at growing intervals of at most 20 s. [Policy]
+// documents the numbers and their reasons. If the service tells the client when
+// to poll next, that overrides the schedule.
 //
 // # Failing
 //

@@ -109,7 +109,7 @@ type WaitError struct {
 	Last    Raw           // the last known state
 	PollErr error         // what the last poll failed with; nil when it did not fail
 	Polls   int           // requests for the state that were made while waiting
-	Elapsed time.Duration // how long was waited
+	Elapsed time.Duration // how long the wait lasted
 	single  bool          // of one poll, which waits for nothing
 	cause   []error
 }

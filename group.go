@@ -47,11 +47,11 @@ func (o *Operation[R, M]) untyped() *core { return &o.core }
 // and [Handle] if they are not. Operations of different methods and services
 // may share a group; each keeps its own [Policy].
 //
-// A group of at most InFlight operations uses WaitOperation, as far as their clients'
-// budgets allow. A larger group polls, and its limits may make it later than the
-// policies say: each of n operations is polled every n/QPS seconds at best, so
-// 100,000 operations at the default of 500 calls a second are found done up to 200 s
-// after their end.
+// A group of at most InFlight operations uses WaitOperation, up to the limits
+// that [WithLongPolls] sets for their clients. A larger group polls, and its
+// limits may make it later than the policies say: each of n operations is
+// polled every n/QPS seconds at best, so 100,000 operations at the default of
+// 500 calls a second are found done up to 200 s after their end.
 //
 // The zero value is ready for use, and [GroupOf] makes a group of operations. A
 // Group is safe for concurrent use, but its fields must not be changed during an

@@ -47,8 +47,9 @@ type Method[R, M proto.Message] struct {
 func Any() Method[*anypb.Any, *anypb.Any] { return Method[*anypb.Any, *anypb.Any]{} }
 
 // Wrap returns an [Operation] for one that a call has just returned. It makes
-// no call, and copies op. It fails if op is nil, if it has no name and is not
-// done, if R or M cannot be decoded into, and if a policy is invalid.
+// no call, and copies op. Wrap fails if op is nil, if op is not done and has no
+// name, if R or M is not a type that can be decoded into, or if a policy is
+// invalid.
 //
 // Wrap assumes that the operation was just started, which affects its schedule
 // and what is learned from it. For one from a list, use Resume.

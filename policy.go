@@ -20,11 +20,11 @@ type Policy struct {
 	// FirstPoll is the delay of the first poll after an operation was
 	// started. Default 100 ms. An operation resumed by name is polled at once.
 	FirstPoll time.Duration
-	// Multiplier is what each interval is of the one before, when no other poll
-	// is made: the interval after a poll is FirstPoll and Multiplier-1 of the
-	// time since the operation was started, or first waited for. At least 1.
-	// Default 1.3, so that a result is found at most about 30 % of the elapsed
-	// time late.
+	// Multiplier is the ratio of each interval to the one before, if no other
+	// poll is made: the interval after a poll is FirstPoll and Multiplier-1 of
+	// the time since the operation was started, or first waited for. Default
+	// 1.3, so that a result is found late by at most about 0.1 s and 30 % of the
+	// elapsed time. At least 1.
 	Multiplier float64
 	// MaxInterval is the longest interval between two polls. Default 20 s.
 	MaxInterval time.Duration
@@ -48,11 +48,11 @@ type Policy struct {
 	// wins over it. [AimByProgress] is one. Default nil.
 	NextPoll func(p Policy) func(s Raw, waited time.Duration) time.Duration
 
-	// PlainSchedule keeps to the schedule of the fields above: nothing is learned
-	// from the operations, and nothing that was learned is used. Default false:
-	// the client polls an operation when others of its method have ended, no more
-	// often than by the fields above, with two polls to spare, and never after
-	// more than MaxInterval.
+	// PlainSchedule keeps to the schedule of the fields above: nothing is
+	// learned from the operations, and nothing that was learned is used.
+	// Default false: the client polls an operation at the age at which earlier
+	// operations of its method ended. It makes at most two polls more than by
+	// the fields above, and no pause is longer than MaxInterval.
 	PlainSchedule bool
 
 	// SoftErrors is how many polls in a row may fail with INTERNAL, UNKNOWN,
@@ -66,16 +66,17 @@ type Policy struct {
 	// fewer polls a second, for all of its operations, until they succeed again.
 	// All other codes end the wait at once.
 	SoftErrors int
-	// SoftErrorTime is how long such errors are tolerated at least, however many
-	// polls fail: a restart behind a proxy takes seconds, and in its first
-	// second an operation is polled six times. Default 30 s; negative means that
-	// SoftErrors alone counts.
+	// SoftErrorTime is how long such errors are tolerated at least, however
+	// many polls fail: a restart behind a proxy takes seconds, and an operation
+	// is polled five or six times in its first second. Default 30 s; negative
+	// means that SoftErrors alone counts.
 	SoftErrorTime time.Duration
 	// NotFoundGrace is how long polls may fail with NOT_FOUND before the
 	// operation was seen once, for services whose replicas lag; then the wait
 	// ends with [ErrNotFound]. At least one poll is repeated. Default 3 s;
-	// negative means that the first NOT_FOUND ends the wait. After the operation
-	// was seen, NOT_FOUND is [ErrGone]; in the first 30 s the second in a row.
+	// negative means that the first NOT_FOUND ends the wait. Once the operation
+	// has been seen, NOT_FOUND ends the wait with [ErrGone]; in the first 30 s,
+	// only the second in a row does.
 	NotFoundGrace time.Duration
 }
 

@@ -7,16 +7,16 @@ import (
 	"github.com/go-lro/lro/internal/progress"
 )
 
-// AimByProgress is a [Policy].NextPoll that reads progress from the metadata and
-// aims the next poll at the predicted end, so that an operation with steady
-// progress is found done sooner, with fewer polls. Where there is no
-// progress, or it makes no sense, polls come by the plain schedule; when it slows
-// down or sticks, the end is found no later than by that. An operation whose
-// progress jumps to the end may be found later, within MaxInterval.
+// AimByProgress is a [Policy].NextPoll that reads progress from the metadata
+// and aims the next poll at the predicted end, so that an operation with steady
+// progress is found done sooner, with fewer polls. Where there is no progress,
+// or it makes no sense, polls follow the plain schedule. When progress slows
+// down or stalls, the end is found no later than with that schedule. An
+// operation whose progress jumps to the end may be found later, within
+// MaxInterval.
 //
-// Without it, polls are aimed by progress once that has proved right for a
-// method, and never more often than by the plain schedule, with two polls to
-// spare.
+// Without it, the client uses progress only once it has proved accurate for a
+// method, and makes at most two polls more than the plain schedule.
 //
 // It understands metadata with a percentage (progress_percent,
 // progress_percentage, percent_complete, percent_done, completion_percentage and

@@ -21,10 +21,11 @@ type waitConfig struct {
 // CancelOnEnd makes the wait cancel the operation at the service when ctx ends
 // before it is done, and then wait up to grace for its true outcome, which is
 // returned if it comes: a response if the operation won the race, an
-// [*OperationError] of code CANCELLED if not. A request to cancel that fails with
-// an error that is retried for polls (see [Policy]) is repeated within grace. Otherwise
-// the [*WaitError] of ctx's end is returned, and unwraps to the error of the last
-// request if that failed. A grace of 0 or less means none of this.
+// [*OperationError] of code CANCELLED if not. A request to cancel that fails
+// with an error that is retried for polls (see [Policy]) is repeated within
+// grace. Otherwise the [*WaitError] of ctx's end is returned, and unwraps to
+// the error of the last request if that failed. With a grace of 0 or less,
+// nothing is cancelled.
 func CancelOnEnd(grace time.Duration) WaitOption {
 	return func(c *waitConfig) { c.cancelGrace = grace }
 }
@@ -50,9 +51,9 @@ func (o *Operation[R, M]) afterWait(ctx context.Context, err error, opts []WaitO
 	return stopped
 }
 
-// Await is Wait for select: it returns a channel that gets the outcome once,
-// and is then closed. The channel need not be read. ctx bounds the wait as it
-// does in Wait. No goroutine waits meanwhile.
+// Await is like Wait, for use in a select statement: it returns a channel that
+// gets the outcome once, and is then closed. The channel need not be read. ctx
+// bounds the wait as it does in Wait. No goroutine waits meanwhile.
 func (o *Operation[R, M]) Await(ctx context.Context, opts ...WaitOption) <-chan Outcome[R] {
 	ch := make(chan Outcome[R], 1)
 	o.OnDone(ctx, func(out Outcome[R]) {
@@ -62,11 +63,11 @@ func (o *Operation[R, M]) Await(ctx context.Context, opts ...WaitOption) <-chan 
 	return ch
 }
 
-// OnDone calls f once with what Wait(ctx) returns, on a goroutine of its own
-// that begins then, also when the operation is done already and when waiting
-// ended without an outcome. Several calls with functions are independent of each
-// other; no lock is held while f runs. The channel it returns is closed when f
-// has returned.
+// OnDone calls f once with what Wait(ctx) returns, on a new goroutine that is
+// started when the wait ends, even if the operation was already done or the
+// wait ended without an outcome. Several calls with functions are independent
+// of each other; no lock is held while f runs. The channel it returns is closed
+// when f has returned.
 func (o *Operation[R, M]) OnDone(ctx context.Context, f func(Outcome[R]), opts ...WaitOption) <-chan struct{} {
 	returned := make(chan struct{})
 	o.onEnd(ctx, func(err error) {
