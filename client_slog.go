@@ -92,7 +92,7 @@ func slogEnd(e WaitEnd) (slog.Level, string, error) {
 		if e.Err != nil {
 			return slog.LevelWarn, "cannot wait for operation any longer", e.Err
 		}
-		return slog.LevelInfo, "nobody waits for operation any more", nil
+		return slog.LevelInfo, "no caller waits for operation any more", nil
 	}
 	_, err := e.Snapshot.Result()
 	if _, failed := errors.AsType[*OperationError](err); !failed {

@@ -152,7 +152,7 @@ func TestSlogObserverOfLeftOperation(t *testing.T) {
 		synctest.Wait()
 		want := []string{
 			logWaiting,
-			`level=INFO msg="nobody waits for operation any more"` + logSubject + " polls=3 elapsed=2.5s",
+			`level=INFO msg="no caller waits for operation any more"` + logSubject + " polls=3 elapsed=2.5s",
 		}
 		if diff := cmp.Diff(want, lines.all()); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)

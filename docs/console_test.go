@@ -29,6 +29,6 @@ func mountConsole(mux *http.ServeMux, httpServer *http.Server, srv *server.Serve
 	return nil
 }
 
-func mayOperate(*http.Request, console.Action, string) error { return errors.New("nobody may") }
+func mayOperate(*http.Request, console.Action, string) error { return errors.New("not allowed") }
 
 var _ = mountConsole

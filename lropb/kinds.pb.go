@@ -29,7 +29,7 @@ type ChecksumRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The directory. Required. It must exist when the operation starts.
 	Dir string `protobuf:"bytes,1,opt,name=dir,proto3" json:"dir,omitempty"`
-	// Time to spend on each file at least, for people who want to watch.
+	// Minimum time to spend on each file, so that progress can be watched.
 	Pace          *durationpb.Duration `protobuf:"bytes,2,opt,name=pace,proto3" json:"pace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -82,9 +82,9 @@ func (x *ChecksumRequest) GetPace() *durationpb.Duration {
 // Response of the kind "checksum".
 type ChecksumResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Regular files read.
+	// Number of regular files read.
 	Files int64 `protobuf:"varint,1,opt,name=files,proto3" json:"files,omitempty"`
-	// Their size together.
+	// Total size of these files.
 	Bytes int64 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	// SHA-256, as lower-case hex, over the files' digests: each as lower-case
 	// hex and a newline, sorted.
@@ -144,18 +144,17 @@ func (x *ChecksumResponse) GetDigest() string {
 	return ""
 }
 
-// Request of the kind "simulate", which does nothing for a while, for people
-// who test clients.
+// Request of the kind "simulate", which does nothing for a while, for tests of
+// clients.
 type SimulateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long it takes, 0 to 24 h.
+	// Duration of the operation, 0 to 24 h.
 	Duration *durationpb.Duration `protobuf:"bytes,1,opt,name=duration,proto3" json:"duration,omitempty"`
-	// In how many steps of progress; 10 where it is 0, at most 10,000.
+	// Number of steps of progress; 0 means 10, at most 10,000.
 	Steps int32 `protobuf:"varint,2,opt,name=steps,proto3" json:"steps,omitempty"`
-	// How it ends: with this error when its code is not 0, with a response
-	// otherwise.
+	// The outcome: this error if its code is not 0, otherwise a response.
 	Error *status.Status `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
-	// Comes back in the response.
+	// Returned in the response.
 	Echo          string `protobuf:"bytes,4,opt,name=echo,proto3" json:"echo,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -222,9 +221,9 @@ func (x *SimulateRequest) GetEcho() string {
 // Response of the kind "simulate".
 type SimulateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the request asked to echo.
+	// The echo of the request.
 	Echo string `protobuf:"bytes,1,opt,name=echo,proto3" json:"echo,omitempty"`
-	// Attempts it took.
+	// Number of attempts.
 	Attempts      int32 `protobuf:"varint,2,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -108,7 +108,7 @@ type OperationMetadata struct {
 	Verb string `protobuf:"bytes,6,opt,name=verb,proto3" json:"verb,omitempty"`
 	// Version of the API that started it.
 	ApiVersion string `protobuf:"bytes,7,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
-	// Whether cancel was asked for. Set by the server.
+	// Whether cancel was requested. Set by the server.
 	RequestedCancellation bool `protobuf:"varint,8,opt,name=requested_cancellation,json=requestedCancellation,proto3" json:"requested_cancellation,omitempty"`
 	// What it is doing, for people.
 	StatusMessage string `protobuf:"bytes,9,opt,name=status_message,json=statusMessage,proto3" json:"status_message,omitempty"`

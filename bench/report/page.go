@@ -13,16 +13,17 @@ import (
 func (r *Report) Page() ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Benchmarks\n\n<!-- Made by `make bench` from benchmarks/benchmarks.json. Do not edit. -->\n\n")
-	b.WriteString("The same work on the same machine in one run: our future, those that Google wrote for Go, Python and Node at their " +
-		"defaults, and our server against bare limits. All clients wait on one scripted service in a process of its own, over gRPC " +
-		"on loopback; it knows when an operation ended, and counts calls. Only \"" + "lro, long poll" + "\" finds `WaitOperation` " +
+	b.WriteString("With this page you can compare lro with other clients, and repeat every figure. All do the same work on the same " +
+		"machine in one run: our future, those that Google wrote for Go, Python and Node at their defaults, and our server against " +
+		"bare limits. All clients wait on one scripted service in a process of its own, over gRPC on loopback; it records when an " +
+		"operation ended, and counts calls. Only \"" + "lro, long poll" + "\" finds `WaitOperation` " +
 		"there, with a budget of long polls (`lro.WithLongPolls`) as large as the number of operations; the default is 32. The " +
 		"programs are in [bench/peers](../bench/peers).\n\n")
 	for _, l := range r.header() {
 		fmt.Fprintf(&b, "- %s\n", l)
 	}
-	b.WriteString("\nTo repeat it all, and to make this page anew: `make bench`, which installs the other clients, takes some 22 minutes. One part: " +
-		"`cd bench && go run . -only lateness`; see `go run . -help`. To compare with another revision, whose runs take turns with those of the checkout: " +
+	b.WriteString("\nTo repeat everything and make this page again, run `make bench`. It installs the other clients and takes about 22 minutes. One part: " +
+		"`cd bench && go run . -only lateness`; see `go run . -help`. To compare with another revision, whose runs alternate with those of the checkout: " +
 		"`make bench OLD=v0.1.0 BENCHFLAGS=\"-only poll\"`. All numbers: " +
 		"[benchmarks.json](benchmarks/benchmarks.json).\n\n")
 	for _, t := range r.Tables() {

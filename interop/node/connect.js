@@ -38,7 +38,7 @@ const httpRules = [
   },
 ];
 
-// Nobody asks who we are.
+// The server requires no credentials.
 const auth = new gax.GoogleAuth({authClient: new gax.googleAuthLibrary.PassThroughClient()});
 
 // method returns a function that calls a method of a service.
