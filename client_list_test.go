@@ -98,7 +98,7 @@ func TestListStopsWhenLeft(t *testing.T) {
 		}
 	}
 	if len(s.requests) != 1 {
-		t.Errorf("asked for %d pages, want 1: nobody wanted the second", len(s.requests))
+		t.Errorf("asked for %d pages, want 1: the second was not needed", len(s.requests))
 	}
 }
 

@@ -39,7 +39,7 @@ func serve(args []string, in io.Reader, out io.Writer) error {
 	encoder := json.NewEncoder(out)
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		if err := encoder.Encode(service.Counts(lines.Text())); err != nil {
-			break // nobody listens any more
+			break // the reader has gone
 		}
 	}
 	stop()

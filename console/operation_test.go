@@ -156,8 +156,7 @@ func TestRaw(t *testing.T) {
 	}
 }
 
-// TestHostile shows what somebody wrote into an operation who wants to harm the
-// viewer.
+// TestHostile shows an operation whose text attacks the viewer.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	const evil = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>` + "\u202e}}{{.}}javascript:alert(1)\x00"
@@ -188,7 +187,7 @@ func TestHostile(t *testing.T) {
 			t.Errorf("GET %.40s has %d bytes, want the megabytes cut", target, len(page))
 		}
 		wantNotIn(t, "GET "+target, page, "<script>alert", "<img src=x", "\x00", `href="javascript:`)
-		// Nobody sees these values; forms and the script need them as they are.
+		// These values are not shown; forms and the script need them as they are.
 		wantNotIn(t, "what GET "+target+" shows", values.ReplaceAllString(page, ""), "\u202e")
 	}
 	_, page := get(t, h, operationURL(name))

@@ -26,7 +26,7 @@ type event struct {
 	data string
 }
 
-// viewer is somebody who looks at a live page.
+// viewer is a client of a live page.
 type viewer struct {
 	header http.Header
 	code   int
@@ -218,7 +218,7 @@ func TestStreamTrouble(t *testing.T) {
 		if len(events) != 1 || events[0].name != "trouble" || !strings.Contains(events[0].data, "store is away") {
 			t.Fatalf("while the source fails: %v, want trouble", events)
 		}
-		src.put(running(t, "operations/a", 99)) // a change that nobody told of
+		src.put(running(t, "operations/a", 99)) // a change without a notification
 		time.Sleep(5 * time.Second)
 		if got := len(v.take()); got < 1 || got > 3 {
 			t.Errorf("%d tries in 5 s, want 1 to 3", got)

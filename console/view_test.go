@@ -132,7 +132,7 @@ func streamed(t *testing.T, h *Handler, src *secretSource, target string, hidden
 	write()
 	for _, c := range []Change{{Name: secret, CreateTime: began}, {Name: secret, Deleted: true}, {Name: secret, CreateTime: began}} {
 		if !hidden {
-			c.Name = "operations/other" // that nobody sees either
+			c.Name = "operations/other" // hidden from the viewer as well
 		}
 		if v.code == 0 { // a stream that was let in follows
 			src.changes <- c

@@ -93,7 +93,7 @@ func startServer(cmd *exec.Cmd) (*server, error) {
 	return nil, fmt.Errorf("start %s: it does not serve: %s", filepath.Base(cmd.Path), s.lastLines())
 }
 
-// stop kills the server: nobody needs its records any more.
+// stop kills the server: its records are no longer needed.
 func (s *server) stop() {
 	_ = s.cmd.Process.Kill() // fails if it has ended
 	s.read.Wait()

@@ -90,7 +90,7 @@ func TestOperationFails(t *testing.T) {
 	}
 }
 
-// valueOperation is a generated operation in a type that nobody generated.
+// valueOperation is a generated operation in a type that was not generated.
 type valueOperation struct{ *ExportBooksOperation }
 
 // TestMethodOfUnknown: without a descriptor that fits, a method has no name.

@@ -72,7 +72,7 @@ func TestRESTNeverCallsWaitOperation(t *testing.T) {
 	}
 }
 
-// naive is what somebody might write who knows nothing of the defect.
+// naive is a service written without knowledge of the defect.
 type naive struct{ client *lroauto.OperationsClient }
 
 func (n naive) GetOperation(ctx context.Context, req *longrunningpb.GetOperationRequest, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
@@ -84,8 +84,8 @@ func (n naive) WaitOperation(ctx context.Context, req *longrunningpb.WaitOperati
 }
 
 // TestGeneratedRESTWaitOperation shows the defect because of which New leaves
-// the method out, and that even so nobody is told a false success. When it
-// fails because the request is right, New may offer the method over REST.
+// the method out, and that even so no caller gets a false success. When it
+// fails because the request is correct, New may offer the method over REST.
 func TestGeneratedRESTWaitOperation(t *testing.T) {
 	t.Parallel()
 	client, log := serveREST(t, liar())

@@ -187,7 +187,7 @@ func TestGeneratedRetryAndTimeoutAreOff(t *testing.T) {
 	}
 	for _, r := range server.requests {
 		if r.deadline {
-			t.Errorf("%s came with a deadline that nobody set", r.method)
+			t.Errorf("%s came with a deadline that the caller did not set", r.method)
 		}
 	}
 }

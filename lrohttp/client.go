@@ -135,7 +135,7 @@ func (c *Client) CancelOperation(ctx context.Context, req *longrunningpb.CancelO
 	return c.empty(ctx, operations["CancelOperation"], req, opts)
 }
 
-// DeleteOperation tells that nobody is interested in an operation any more.
+// DeleteOperation tells the service that an operation is no longer of interest.
 func (c *Client) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
 	return c.empty(ctx, operations["DeleteOperation"], req, opts)
 }

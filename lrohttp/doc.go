@@ -73,10 +73,10 @@
 // be is INTERNAL: no JSON, or JSON that is no operation. An answer over the
 // limit of [WithMaxBody] is RESOURCE_EXHAUSTED.
 //
-// # Types nobody knows
+// # Unknown types
 //
-// JSON writes the message in a google.protobuf.Any by its fields, for which one
-// must know its type. Both sides go on without it, and never fail a poll for it:
+// JSON writes the message in a google.protobuf.Any by its fields, which requires
+// its type. Both sides work without the type, and never fail a poll for it:
 //
 //   - A client that reads an Any whose type is not linked into the program, or
 //     whose JSON does not fit it, keeps the JSON; [Untyped] reads it.

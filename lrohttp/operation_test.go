@@ -153,8 +153,8 @@ func TestUntyped(t *testing.T) {
 	}
 }
 
-// TestStringExpected shows that a kept Any is not taken for a result by somebody
-// who waits for a string.
+// TestStringExpected shows that a kept Any is not taken for a result by a caller
+// that waits for a string.
 func TestStringExpected(t *testing.T) {
 	t.Parallel()
 	client := lro.NewClient(dial(t, answer{200, jsonType, `{"name":"operations/x","done":true,"response":{"@type":"a/nobody.Knows","x":1}}`}))

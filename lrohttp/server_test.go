@@ -129,7 +129,7 @@ func TestRealFailures(t *testing.T) {
 	}
 	_, certErr := errors.AsType[*tls.CertificateVerificationError](send(t.Context(), strangers, getRequest))
 	if err := send(t.Context(), strangers, getRequest); status.Code(err) != codes.Unavailable || !certErr {
-		t.Errorf("call of a server nobody vouches for: got %v, want UNAVAILABLE, as over gRPC", err)
+		t.Errorf("call of a server with an untrusted certificate: got %v, want UNAVAILABLE, as over gRPC", err)
 	}
 }
 

@@ -6,13 +6,13 @@ import (
 	"github.com/go-lro/lro/internal/progress"
 )
 
-// Untyped tells what stands in an Any that was read from JSON and whose type is
+// Untyped returns the JSON of an Any that was read from JSON and whose type is
 // not linked into the program, or whose JSON does not fit the type. Without its
-// descriptor a message cannot be had from its JSON, so such an Any is kept as an
+// descriptor a message cannot be made from its JSON, so such an Any is kept as an
 // Any within an Any: the inner one is a google.protobuf.StringValue of the JSON,
-// "@type" included. It does not have the type that the service named, since who
-// trusts the type of an Any must not be given other bytes than that type's, and
-// not the type StringValue, lest somebody who waits for one takes it for that.
+// "@type" included. It does not have the type that the service named, since a
+// caller that trusts the type of an Any must not get other bytes than that type's,
+// nor the type StringValue, so that it is not taken for a StringValue.
 //
 // Untyped returns the type URL that the service sent, empty when it sent none,
 // and the JSON without spaces. It reports false for any other Any.

@@ -55,7 +55,7 @@ func TestGet(t *testing.T) {
 			[]ask{{0, "running with a"}, {89 * time.Second, "running with a"}, {90 * time.Second, "succeeded r with a"}},
 		},
 		{
-			"times that nobody sees",
+			"times without a poll",
 			[]lrotest.Step{
 				lrotest.Running(value("a")).For(time.Second), lrotest.Running(value("b")).For(time.Second),
 				lrotest.Running(nil).For(0), lrotest.Running(value("c")).For(time.Minute), lrotest.Succeeded(value("r")),

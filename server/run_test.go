@@ -178,7 +178,7 @@ func TestDrain(t *testing.T) {
 		if cause := <-causes; !errors.Is(cause, server.ErrDraining) {
 			t.Errorf("cause of the other = %v, want %v", cause, server.ErrDraining)
 		}
-		// Somebody works again: it goes on.
+		// A worker runs again, and so does the operation.
 		ctx, cancel := context.WithCancel(context.Background())
 		var working sync.WaitGroup
 		working.Go(func() {

@@ -43,7 +43,7 @@ type attempt struct {
 	progress  *statepb.Progress // with all that was reported; replaced, never modified
 	persisted int64             // changes that Temporal knows
 	expiry    *time.Timer       // ends the lease where no heartbeat gets through; nil before run
-	cancelAsk bool              // somebody asked for cancel
+	cancelAsk bool              // cancel was requested
 	returned  bool              // the handler has returned
 	lost      bool              // the lease has ended, as far as this process can tell
 	gone      bool              // Temporal says that the operation is not the attempt's
@@ -172,7 +172,7 @@ func (a *attempt) isLost() bool {
 	return a.lost
 }
 
-// cancelled tells the handler that somebody asked for cancel.
+// cancelled tells the handler that cancel was requested.
 func (a *attempt) cancelled() {
 	a.mu.Lock()
 	a.cancelAsk = true

@@ -57,11 +57,11 @@ func registerAttributes(ctx context.Context, service workflowservice.WorkflowSer
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("register search attributes: %w; have somebody run: "+
+		return fmt.Errorf("register search attributes: %w; an administrator can run: "+
 			"temporal operator search-attribute create --namespace %s --name %s --type Keyword --name %s --type Keyword",
 			convert(ctx, err), namespace, OperationAttribute, ParentAttribute)
 	}
-	// All parts of the service must have heard of them.
+	// All parts of the service must know them.
 	for {
 		err := probeAttributes(ctx, service, namespace)
 		switch {

@@ -29,7 +29,7 @@ type kind = server.Kind[*lropb.SimulateRequest, *lropb.SimulateResponse, *lropb.
 
 var (
 	quick = kind{Name: "bench.quick"}
-	idle  = kind{Name: "bench.idle"} // nobody serves it
+	idle  = kind{Name: "bench.idle"} // no worker serves it
 	naps  = kind{Name: "bench.naps"}
 )
 
@@ -213,7 +213,7 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-// BenchmarkStart starts operations that nobody runs.
+// BenchmarkStart starts operations that no worker runs.
 func BenchmarkStart(b *testing.B) {
 	r := newRig(b)
 	r.compare(

@@ -45,7 +45,7 @@ func (e *Engine) cancel(ctx context.Context, name string) (*engine.Record, error
 		Reason: cancelReason + time.Now().UTC().Format(time.RFC3339Nano),
 	})
 	cancel()
-	// It may have ended, or somebody cancelled it with another tool.
+	// It may have ended, or been cancelled with another tool.
 	if err != nil && !isFailedPrecondition(err) {
 		return nil, convert(ctx, err)
 	}

@@ -24,8 +24,8 @@ const (
 // text that Temporal keeps of a cancel request.
 const cancelReason = "cancel requested at "
 
-// cancelTime is when cancel was first asked for. Somebody may have asked with
-// another tool, which leaves no time.
+// cancelTime is when cancel was first requested. A request made with another
+// tool leaves no time.
 func (d *described) cancelTime() time.Time {
 	reason, ours := strings.CutPrefix(d.info.GetCanceledReason(), cancelReason)
 	if ours {

@@ -255,8 +255,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestSeparate: operations of another base queue in the same namespace are
-// somebody else's.
+// TestSeparate: operations of another base queue in the same namespace
+// are not ours.
 func TestSeparate(t *testing.T) {
 	t.Parallel()
 	l := newLive(t, testserver.Options{})
@@ -306,7 +306,7 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// TestForeign: an activity that somebody else puts into our queue is refused,
+// TestForeign: an activity that another program puts into our queue is refused,
 // and does not stop the worker.
 func TestForeign(t *testing.T) {
 	t.Parallel()

@@ -181,7 +181,7 @@ func (w *worker) begin(k *kindSlots, task *workflowservice.PollActivityTaskQueue
 	go a.run() // w.running waits for it, until it is abandoned
 }
 
-// refuse ends an activity that somebody else has put into our queue.
+// refuse ends an activity that another program has put into our queue.
 func (e *Engine) refuse(task *workflowservice.PollActivityTaskQueueResponse) {
 	ctx, cancel := context.WithTimeout(e.ctx, rpcTimeout)
 	defer cancel()

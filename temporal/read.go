@@ -34,8 +34,8 @@ func (e *Engine) Get(ctx context.Context, name string) (*engine.Record, error) {
 }
 
 // describe returns the latest state of an operation. One that has crashed too
-// often, and waits for an attempt that it must not have, is ended here: nobody
-// else would, where no worker runs.
+// often, and waits for an attempt that it must not have, is ended here:
+// where no worker runs, nothing else would end it.
 func (e *Engine) describe(ctx context.Context, name string) (*described, error) {
 	activityID, ok := parseName(name)
 	if !ok {

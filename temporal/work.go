@@ -97,7 +97,7 @@ func (w *worker) drain() {
 		close(polled)
 	}()
 	// A poll that is aborted may have been given an operation just then, which
-	// nobody runs until its lease has ended.
+	// no worker runs until its lease has ended.
 	if !enginekit.WaitFor(polled, pollGrace) {
 		w.abortPolls()
 		<-polled

@@ -11,7 +11,7 @@ import (
 )
 
 // Now is the time on the clock that all processes of the machine share and
-// that nobody sets (CLOCK_MONOTONIC; time.monotonic_ns in Python,
+// that cannot be set (CLOCK_MONOTONIC; time.monotonic_ns in Python,
 // process.hrtime in Node).
 func Now() time.Duration {
 	var ts unix.Timespec

@@ -21,7 +21,7 @@ func TestServerGoesAway(t *testing.T) {
 	s.down()
 	b.waitText("#banner", "The connection to the console is lost")
 	b.waitText("#live", "Connection lost")
-	// Nobody could tell of this.
+	// The page cannot learn of this change now.
 	if err := ext.Report(t.Context(), &lropb.OperationMetadata{ProgressPercent: 88}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 // Package browsertest has tests alone: they use the console as a person does,
-// in a headless Chromium. They are a module of their own, so that nobody who
-// uses the console, or runs the other tests, gets a browser's driver.
+// in a headless Chromium. They are a module of their own, so that using the
+// console, or running the other tests, needs no browser driver.
 //
 //	make test-console                     # installs Chromium where apt can
 //	go test ./... -run TestName -v        # in this folder

@@ -100,7 +100,7 @@ func TestBarMoves(t *testing.T) {
 	}
 }
 
-// TestStaysStill has operations arrive while somebody reads.
+// TestStaysStill has operations arrive while the list is read.
 func TestStaysStill(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{})
@@ -109,7 +109,7 @@ func TestStaysStill(t *testing.T) {
 	b.waitText("main", "There are no operations yet")
 	b.wait("document.querySelector('#live').dataset.state === 'live'")
 	first := s.export("shelves/1").Name()
-	b.wait("document.querySelectorAll('#rows tbody tr').length === 1") // nobody reads an empty page
+	b.wait("document.querySelectorAll('#rows tbody tr').length === 1") // an empty page does not count as being read
 	b.wait("document.querySelector('#live').dataset.state === 'live'")
 	b.mark()
 	s.export("shelves/2")
@@ -124,7 +124,7 @@ func TestStaysStill(t *testing.T) {
 	b.wait("document.querySelectorAll('#rows tbody tr').length === 3")
 }
 
-// TestHidden closes the stream of a tab that nobody sees.
+// TestHidden closes the stream of a hidden tab.
 func TestHidden(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteOptions{})

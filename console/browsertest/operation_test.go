@@ -96,8 +96,7 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// TestHostile looks at operations that somebody wrote who wants to harm the
-// viewer.
+// TestHostile views operations whose text attacks the viewer.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	const evil = `<script>window.evil = 1</script><img src=x onerror="window.evil = 2">` + "\u202e" + `"><svg onload="window.evil = 3">`
@@ -135,7 +134,7 @@ func TestHostile(t *testing.T) {
 	b.waitText("#rows", "<script>window.evil = 1</script>")
 	b.waitText("#rows", `\u202e`)
 
-	// The same by way of the live stream, then of a type that nobody knows.
+	// The same by way of the live stream, then of an unknown type.
 	b.open(page(op.GetName()))
 	b.wait("document.querySelector('#live').dataset.state === 'live'")
 	hostile.Target, hostile.StatusMessage = "second "+evil, evil+strings.Repeat("שלום ", 1<<17) // a megabyte

@@ -50,7 +50,7 @@ func TestKeyboard(t *testing.T) {
 		t.Errorf("behind the navigation comes %q, want the filter", got)
 	}
 	eval[bool](b, "(document.activeElement.blur(), true)")
-	// As a keyboard does it: the character comes only if nobody takes the key.
+	// As a keyboard does it: the character arrives only if no handler takes the key.
 	if _, err := chromedp.Call(b.ctx, input.DispatchKeyEvent, input.DispatchKeyEventParams{
 		Type: input.DispatchKeyEventTypeKeyDown, Key: "/", Code: "Slash", Text: "/", WindowsVirtualKeyCode: 191,
 	}); err != nil {

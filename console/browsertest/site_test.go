@@ -234,7 +234,7 @@ func runReindex(ctx context.Context, task *server.Task[metadata], req request) (
 	return &lropb.SimulateResponse{Echo: req.GetEcho()}, nil
 }
 
-// locked is an error with details, one of them of a type that nobody knows.
+// locked is an error with details, one of them of an unknown type.
 func locked(t testing.TB) *spb.Status {
 	return &spb.Status{Code: 14, Message: "The shelf is locked until 18:00", Details: []*anypb.Any{
 		pack(t, &errdetails.ErrorInfo{Reason: "SHELF_LOCKED", Domain: "library.example", Metadata: map[string]string{"shelf": "east-12", "holder": "inventory"}}),

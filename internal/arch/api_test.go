@@ -91,6 +91,6 @@ func TestRootStaysSmall(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := api.Names(string(text)); n > maxRootNames {
-		t.Errorf("package lro exports %d names, more than %d: put what not everybody needs into a package of its own", n, maxRootNames)
+		t.Errorf("package lro exports %d names, more than %d: put what few callers need into a package of its own", n, maxRootNames)
 	}
 }

@@ -18,8 +18,8 @@ var update = flag.Bool("update", false, "write testdata/links.txt and testdata/a
 // line, then the modules, indented by a tab.
 const linksFile = "testdata/links.txt"
 
-// TestModules fails when the modules change, in either direction, so that nobody
-// pays for an import by accident.
+// TestModules fails when the modules change, in either direction, so that no
+// dependency is added by accident.
 func TestModules(t *testing.T) {
 	t.Parallel()
 	old, err := os.ReadFile(linksFile)

@@ -28,7 +28,7 @@ func ours(importPath string) (string, bool) {
 }
 
 // owner returns the folder that answers for folder: the one that holds its
-// internal folder, or itself. The internal folder of the root belongs to nobody.
+// internal folder, or itself. The internal folder of the root has no owner.
 func owner(folder string) string {
 	if i := strings.Index(folder+"/", "/internal/"); i > 0 {
 		return folder[:i]

@@ -35,7 +35,7 @@ import (
 	"github.com/go-lro/lro/lrotest"
 )
 
-// serveForeign runs somebody else's service until the test ends.
+// serveForeign runs a foreign service until the test ends.
 func serveForeign(t *testing.T, srv longrunningpb.OperationsServer, reflect bool, opts ...grpc.ServerOption) string {
 	t.Helper()
 	g := grpc.NewServer(opts...)

@@ -20,8 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// console is the command in a pseudo-terminal, and the screen that somebody in
-// front of it sees.
+// console is the command in a pseudo-terminal, and the screen that its
+// user sees.
 type console struct {
 	t       *testing.T
 	cmd     *exec.Cmd

@@ -144,7 +144,7 @@ waiting           long poll with WaitOperation: the end is seen at once, with up
 	}
 }
 
-// sortedLines sorts the first n lines, whose order nobody promises.
+// sortedLines sorts the first n lines, whose order is not promised.
 func sortedLines(text string, n int) string {
 	lines := strings.SplitN(text, "\n", n+1)
 	if len(lines) >= n && lines[0] > lines[1] {

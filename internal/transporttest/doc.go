@@ -1,6 +1,6 @@
 // Package transporttest shows that the future works the same whatever carries
-// its calls. [Run] plays services that succeed, fail, hang, lie or speak of types
-// nobody knows, behind the transport it is given, and waits for their operations
+// its calls. [Run] plays services that succeed, fail, hang, lie or send unknown
+// types, behind the transport it is given, and waits for their operations
 // with package lro:
 //
 //	func TestTransport(t *testing.T) {

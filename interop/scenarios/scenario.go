@@ -240,7 +240,7 @@ func (s *Scenario) check(reasons map[string]string) error {
 			return fmt.Errorf("difference at %q: no reason %q in %s", d.At, d.Because, reasonsFile)
 		}
 		if len(d.By) == 0 {
-			return fmt.Errorf("difference at %q is nobody's", d.At)
+			return fmt.Errorf("difference at %q names no client", d.At)
 		}
 	}
 	return nil

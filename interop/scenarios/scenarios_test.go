@@ -136,7 +136,7 @@ func TestWays(t *testing.T) {
 				t.Errorf("%s: scenario %q: difference at %q: %v", s.File, s.Name, d.At, err)
 			}
 			if !slices.ContainsFunc(ways, func(way string) bool { return matches(d.By, way) }) {
-				t.Errorf("%s: scenario %q: difference at %q is of nobody who runs it", s.File, s.Name, d.At)
+				t.Errorf("%s: scenario %q: difference at %q names no client that runs it", s.File, s.Name, d.At)
 			}
 		}
 	}

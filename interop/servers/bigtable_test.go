@@ -44,8 +44,8 @@ func protect(ctx context.Context, conn *grpc.ClientConn) (*longrunningpb.Operati
 	})
 }
 
-// The operation is done when it is started: nothing may be asked, as there is
-// nobody to answer.
+// The operation is done when it is started: no call may be made, as no
+// server would answer it.
 func TestBigtableDoneAtStart(t *testing.T) {
 	t.Parallel()
 	conn := startBigtable(t)

@@ -13,5 +13,6 @@
 // None of them speaks HTTP/JSON; that is what grpc-gateway makes of them, with
 // the paths of the real service, in the folder gateway.
 //
-// It is a module of its own so that nobody who waits for operations gets those.
+// It is a module of its own so that programs that wait for operations
+// do not depend on those.
 package servers

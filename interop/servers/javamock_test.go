@@ -145,8 +145,8 @@ func TestMockHTTP(t *testing.T) {
 	addr := startMock(t, backupTakes)
 	testMock(t, addr, overHTTP)
 	// The last metadata has a time that JSON has no way to write, so the gateway
-	// fails for good: nobody can know how the operation ended, and nobody says
-	// that it failed.
+	// fails for good: the client cannot know the outcome, and does not report a
+	// failure.
 	t.Run("progress", func(t *testing.T) {
 		percents, _, err := backUp(t, addr, overHTTP)
 		stopped, ok := errors.AsType[*lro.WaitError](err)
@@ -359,7 +359,7 @@ func testMockCancel(t *testing.T, over transport) {
 		}
 	})
 
-	t.Run("cancelled by somebody else", func(t *testing.T) {
+	t.Run("cancelled by another caller", func(t *testing.T) {
 		op := m.backup(t, "else")
 		if _, err := op.Poll(long(t)); err != nil {
 			t.Fatal(err)

@@ -291,6 +291,6 @@ func (o *output) print(v any) {
 		os.Exit(1)
 	}
 	if err := o.w.Flush(); err != nil {
-		os.Exit(1) // nobody listens
+		os.Exit(1) // the reader has gone
 	}
 }

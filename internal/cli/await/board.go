@@ -348,8 +348,8 @@ func (b *board) say(text string) {
 	b.sayLocked(text)
 }
 
-// sayLocked is say for who has the lock. That nobody reads Err is no reason to
-// stop.
+// sayLocked is say for a caller that holds the lock. A failure to write to Err is no
+// reason to stop.
 func (b *board) sayLocked(text string) { _ = b.meter.Println(b.io.Err, term.Clean(text)) }
 
 func (b *board) write(e Event) { b.fail(render.WriteJSON(b.io.Out, e)) }

@@ -1,3 +1,3 @@
-// Package delete is "lro delete": it tells a service that nobody is interested
-// in operations any more.
+// Package delete is "lro delete": it tells a service that operations are no
+// longer of interest.
 package delete

@@ -273,8 +273,8 @@ func detailed(t *testing.T, code codes.Code, message string) error {
 	return st.Err()
 }
 
-// Over HTTP an UNAVAILABLE of the service is told from that of a proxy before
-// it, and from a port where nobody or gRPC is.
+// Over HTTP an UNAVAILABLE of the service is distinguished from that of a proxy in
+// front of it, and from a port with no listener or a gRPC server.
 func TestExplainUnavailable(t *testing.T) {
 	t.Parallel()
 	proper := `{"error": {"code": 503, "status": "UNAVAILABLE", "message": "not now"}}`

@@ -55,8 +55,8 @@ func Silently(code int) error {
 	return silent{code}
 }
 
-// IsSilent reports whether err is not to be printed: what happened has been
-// said, or nobody listens because the reader of a pipe has gone.
+// IsSilent reports whether err is not to be printed: it has been
+// reported, or the reader of the output's pipe has gone.
 func IsSilent(err error) bool {
 	_, ok := errors.AsType[silent](err)
 	return ok || errors.Is(err, syscall.EPIPE)

@@ -160,7 +160,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// TestChangesAreSeen: nobody has to say that a file changed.
+// TestChangesAreSeen: a changed file is read again without a signal.
 func TestChangesAreSeen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -32,7 +32,7 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// TestConsoleHosts: a page of somebody else whose name resolves to this machine
+// TestConsoleHosts: a page of another site whose name resolves to this machine
 // gets nothing.
 func TestConsoleHosts(t *testing.T) {
 	t.Parallel()
@@ -85,7 +85,7 @@ func TestConsoleTokens(t *testing.T) {
 	}
 }
 
-// TestConsoleStop: somebody who looks at a live page does not hold up the end.
+// TestConsoleStop: an open live page does not delay the end of the server.
 func TestConsoleStop(t *testing.T) {
 	t.Parallel()
 	h, err := Open(t.Context(), Config{DB: filepath.Join(t.TempDir(), "test.db"), Grace: time.Minute})

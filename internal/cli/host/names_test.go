@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A page of somebody else's that resolves its name to this machine gets
+// A page of another site that resolves its name to this machine gets
 // nothing, on any path.
 func TestHostNames(t *testing.T) {
 	t.Parallel()

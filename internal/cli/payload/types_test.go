@@ -125,7 +125,7 @@ func TestSource(t *testing.T) {
 }
 
 // TestForgedTypes: a service that defines protobuf's own types in its own way
-// changes nothing about them, and takes nobody down.
+// changes nothing about them, and causes no panic.
 func TestForgedTypes(t *testing.T) {
 	t.Parallel()
 	forged := dyntest.Set()

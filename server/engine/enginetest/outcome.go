@@ -69,7 +69,7 @@ func outcomeCancelled(v *env) {
 	rec := v.outcome(engine.Spec{}, engine.Outcome{Error: failed(code.Code_CANCELLED, "")})
 	v.wantFailed(rec, engine.Cancelled, code.Code_CANCELLED)
 	if !rec.CancelTime.IsZero() {
-		v.Errorf("CancelTime is %v, want none: nobody asked", rec.CancelTime)
+		v.Errorf("CancelTime is %v, want none: no cancel was requested", rec.CancelTime)
 	}
 }
 

@@ -23,9 +23,9 @@ type Options struct {
 	// [DefaultSchema].
 	Schema string
 
-	// Lease is how long an operation stays with a process that is not heard of.
-	// After that another process runs it. It is renewed every fifth of it, in one
-	// statement for all operations of the process. 0 means 10 s; at least
+	// Lease is how long a process keeps its operations without renewing its lease.
+	// After that another process runs them. The process renews it five times in
+	// that time, in one statement for all of its operations. 0 means 10 s; at least
 	// [MinLease].
 	Lease time.Duration
 
@@ -35,17 +35,17 @@ type Options struct {
 	Listen *pgx.ConnConfig
 	// PollOnly does without LISTEN. Everything works, a little later: see Poll.
 	PollOnly bool
-	// Poll is how often a process looks for operations to run and for the ends
-	// that its callers wait for, while it does not hear of them by LISTEN. While
-	// it does, it looks once a second. 0 means 100 ms.
+	// Poll is how often a process polls for operations to run and for the outcomes
+	// that its callers wait for, while it is not notified by LISTEN. While it is,
+	// it polls once a second. 0 means 100 ms.
 	Poll time.Duration
 
 	// Identity names this process in the schema's table proc, for people. Empty
 	// means its host and process ID.
 	Identity string
 
-	// Logger hears of what goes wrong in the background, such as a lease that
-	// cannot be renewed. Nil discards.
+	// Logger logs errors of background work, such as a lease that cannot be
+	// renewed. Nil discards them.
 	Logger *slog.Logger
 
 	// MaxPayload is the greatest size in bytes of one request, metadata,

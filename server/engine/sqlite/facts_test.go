@@ -172,7 +172,7 @@ func (f *facts) check(t testing.TB, e *Engine) {
 		}
 	}
 	if unknown > f.failed {
-		t.Errorf("%d operations that nobody knows, want at most %d, the starts that failed", unknown, f.failed)
+		t.Errorf("%d operations that no start returned, want at most %d, the starts that failed", unknown, f.failed)
 	}
 }
 

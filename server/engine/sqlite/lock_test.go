@@ -34,7 +34,7 @@ func TestLockIsExclusive(t *testing.T) {
 				owners.Add(-1)
 				giveBack := l.unlock
 				if (i+round)%2 == 0 {
-					l.made = true // so that there is always somebody who removes it
+					l.made = true // so that one of the owners always removes it
 					giveBack = l.abandon
 				}
 				if err := giveBack(); err != nil {

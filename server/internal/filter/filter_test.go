@@ -286,8 +286,8 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// A filter over a message nobody knows is no mistake where the messages that
-// may come are not known.
+// A filter over a message of an unknown type is valid where the types of the
+// messages are not known in advance.
 func TestUnknownTypesAreOpen(t *testing.T) {
 	t.Parallel()
 	for _, filter := range []string{"metadata.anything=1", "response.anything.else:x"} {

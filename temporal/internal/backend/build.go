@@ -64,7 +64,7 @@ func Build(ctx context.Context, root string) (string, error) {
 		return "", fmt.Errorf("build devserver: %w", err)
 	}
 	for _, name := range old {
-		if name != path && filepath.Ext(name) == "" { // not what somebody builds right now
+		if name != path && filepath.Ext(name) == "" { // not what another process is building
 			_ = os.Remove(name)
 		}
 	}
