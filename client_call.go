@@ -103,8 +103,8 @@ func (c *Client) learnRate(err error) {
 	}
 }
 
-// ask makes a call and tells the observer.
-func (c *core) ask(k *call) (observation, answer) {
+// observeCall makes a call and notifies the observer.
+func (c *core) observeCall(k *call) (observation, answer) {
 	start := PollStart{Operation: c.name, Method: c.method, Number: k.number, LongPoll: k.timeout > 0, Timeout: k.timeout}
 	obsv := c.client.config.observer
 	ctx := obsv.pollStart(&k.limited, start)

@@ -107,8 +107,8 @@ func (l *longCalls) drop(k *call) {
 	l.calls = slices.DeleteFunc(l.calls, func(o *call) bool { return o == k })
 }
 
-// giveWay makes the oldest n of those that are concerned poll instead, and
-// returns how many it were.
+// giveWay makes the oldest n calls that match concerns poll instead, and returns
+// how many it found.
 func (l *longCalls) giveWay(n int, concerns func(*call) bool) (given int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

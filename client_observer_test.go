@@ -37,7 +37,7 @@ func TestObserverCostsNothingWhenUnset(t *testing.T) {
 		hooked := testing.AllocsPerRun(1000, func() {
 			k := &call{number: 1}
 			k.values = t.Context()
-			op.ask(k)
+			op.observeCall(k)
 		})
 		if hooked != bare {
 			t.Errorf("observer %s: a poll with the hook allocates %v times, want the %v of one without", test.name, hooked, bare)

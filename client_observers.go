@@ -2,8 +2,8 @@ package lro
 
 import "context"
 
-// join returns an observer that tells both, o first; later ends are told in
-// the opposite order, so that what they do to the context nests. Either may be
+// join returns an observer that calls both, o first. Functions for ends are called
+// in the opposite order, so that changes to the context nest. Either may be
 // nil.
 func (o *Observer) join(p *Observer) *Observer {
 	if o == nil {

@@ -26,7 +26,7 @@ type originKey struct {
 
 // recentOrigins is how many origins a client keeps for the next operations.
 // More methods than these cost memory, some of them one origin an operation;
-// the origin of a policy that was made for one call is let go of.
+// the origin of a policy that was made for one call is released.
 const recentOrigins = 16
 
 // originIn returns the origin of the method's operations in c. It is made anew,

@@ -85,8 +85,8 @@ func (s *slogObserver) waitEnd(ctx context.Context, e WaitEnd) {
 	s.l.LogAttrs(ctx, level, text, attrs...)
 }
 
-// slogEnd says how waiting ended: at which level, in which words, and with
-// which error.
+// slogEnd returns the level, the message and the error with which the end of a
+// wait is logged.
 func slogEnd(e WaitEnd) (slog.Level, string, error) {
 	if !e.Snapshot.Done() {
 		if e.Err != nil {

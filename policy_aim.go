@@ -92,7 +92,7 @@ func (a *aim) after(t, p, waited float64) time.Duration {
 	target := t + max(gap*math.Pow(1.3, float64(a.unchanged)), (99.5-p)/speed+0.5*gap)
 	if !doubt {
 		early = t + (99-p)/(1.1*fastest)
-		// Far from an end that is not known to within a gap and a half, look once more
+		// Far from an end that is not known to within a gap and a half, poll once more
 		// before it.
 		soonest := t + (99-p)/fastest
 		if early-t > max(3*gap, 0.05*t) && target-soonest > 1.5*gap {

@@ -81,7 +81,7 @@ func (k *call) make() {
 	c := k.core
 	limits := c.client.limitsHere()
 	limits.add(&k.limited, k.limit())
-	obs, a := c.ask(k)
+	obs, a := c.observeCall(k)
 	if k.nextPoll != nil && a.err == nil && !a.view.done {
 		obs.aim = k.nextPoll(Raw{c.name, a.view})
 	}

@@ -81,7 +81,7 @@ func TestConsoleUsage(t *testing.T) {
 		{"--addr h:1 --listen 0.0.0.0:0", "would let other machines use your credentials"},
 		{"--addr h:1 --listen nonsense", "--listen"},
 		{"--addr h:1 --poll 1ms", "--poll is shorter"},
-		{"", "which service?"},
+		{"", "no service address"},
 		{"--addr h:1 foo", `lro: console takes no arguments, but got "foo"`},
 	} {
 		got := runCommand(t, nil, append([]string{"console"}, strings.Fields(tt.args)...)...)

@@ -58,7 +58,7 @@ func TestComplete(t *testing.T) {
 		want Flags
 		err  string
 	}{
-		{name: "nothing", err: "which service?"},
+		{name: "nothing", err: "no service address"},
 		{name: "addr", args: []string{"--addr", "host:1"}, want: Flags{Addr: "host:1"}},
 		{name: "IPv6", args: []string{"--addr", "[::1]:1"}, want: Flags{Addr: "[::1]:1"}},
 		{name: "variable", env: env{"LRO_ADDR": "host:1", "LRO_PLAINTEXT": "1"}, want: Flags{Addr: "host:1", Plaintext: true}},

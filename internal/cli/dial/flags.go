@@ -64,8 +64,8 @@ func (f *Flags) AddTo(cmd *cobra.Command, io *term.IO) {
 	cmd.MarkFlagsRequiredTogether("cert", "key")
 }
 
-// errNoService is what new users see first.
-var errNoService = errors.New("which service? give --addr HOST:PORT for gRPC or --url BASE for HTTP/JSON, or set LRO_ADDR or LRO_URL")
+// errNoService is the first error that most new users see.
+var errNoService = errors.New("no service address: set --addr HOST:PORT for gRPC or --url BASE for HTTP/JSON, or LRO_ADDR or LRO_URL")
 
 // complete returns the flags with what the environment adds. A flag for one
 // transport wins over a variable for the other.
