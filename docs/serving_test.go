@@ -310,7 +310,7 @@ var tenants = server.Config{
 
 var Print = server.Kind[*librarypb.ExportBooksRequest, *librarypb.ExportBooksResponse, *lropb.OperationMetadata]{
 	Name:  "print",
-	Lease: time.Minute, // ABORTED when nothing was heard of it for so long; default never
+	Lease: time.Minute, // ABORTED when there was no report for so long; default never
 }
 
 func printElsewhere(ctx context.Context, srv *server.Server, req *librarypb.ExportBooksRequest, page *lropb.OperationMetadata) error {

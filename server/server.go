@@ -26,8 +26,8 @@ type Server struct {
 	tokens sealer
 	views  views
 
-	working  *presence       // calls of Work, and those of Serve until their work is done; waiting calls end with the last
-	serving  *presence       // calls of Work and Serve
+	working  *presence       // calls to Work, and those of Serve until their work is done; waiting calls end with the last
+	serving  *presence       // calls to Work and Serve
 	shutdown context.Context // ends with Shutdown
 	shut     context.CancelFunc
 }

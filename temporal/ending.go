@@ -105,7 +105,7 @@ func (d *described) timeout() *statepb.Ending {
 		return &statepb.Ending{Error: enginekit.Cancelled()}
 	default:
 		return newEnding(code.Code_ABORTED, fmt.Sprintf(
-			"nothing was heard of the attempt's process for %v, and the operation may run at most once", lease))
+			"nothing was heard from the attempt's process for %v, and the operation may run at most once", lease))
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 const (
 	// beatsPerLease is how many heartbeats fit into a lease.
 	beatsPerLease = 3
-	// firstBeat is when an attempt is heard of first. What ends before costs no
-	// heartbeat.
+	// firstBeat is when an attempt is heard from first. What ends before costs
+	// no heartbeat.
 	firstBeat = 300 * time.Millisecond
 	// persistEvery is how often reported progress is sent at most.
 	persistEvery = 250 * time.Millisecond

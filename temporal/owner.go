@@ -44,7 +44,7 @@ func (e *Engine) owner(ctx context.Context, d *described) (owner, error) {
 		}
 		if _, err := e.changed(wait, d.activityID, d.runID, d.token); err != nil {
 			if ctx.Err() == nil && wait.Err() != nil {
-				err = fmt.Errorf("%w: the attempt has not been heard of yet", engine.ErrUnavailable)
+				err = fmt.Errorf("%w: the attempt has not been heard from yet", engine.ErrUnavailable)
 			}
 			return owner{}, err
 		}

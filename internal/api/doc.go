@@ -10,5 +10,5 @@
 //		method (*Client) Cancel(ctx context.Context, name string) error
 //
 // Packages outside the standard library are named by their whole path. What
-// go/types cannot see, such as documentation and behaviour, is not there.
+// go/types cannot see, such as documentation and behavior, is not there.
 package api

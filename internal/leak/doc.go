@@ -10,7 +10,7 @@
 // binary exits with status 1.
 //
 // Not counted are goroutines that were running before the first test (those of
-// package initialisation), the runtime's own, and the one that os/signal keeps
+// package initialization), the runtime's own, and the one that os/signal keeps
 // for the life of the process. Nothing is checked after a failed test, because a
 // test that stops half-way rightly leaves things standing; in a process that the
 // test binary started as a copy of itself, because its parent decides how that

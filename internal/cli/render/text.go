@@ -129,7 +129,7 @@ func errorText(code codes.Code, message, indent string) string {
 	return text
 }
 
-// state is the state with its colour.
+// state is the state with its color.
 func (o *Operation) state(io *term.IO) string {
 	text := paint(io, o.State)
 	if o.CancelRequested && !o.Proto.GetDone() {
@@ -138,7 +138,7 @@ func (o *Operation) state(io *term.IO) string {
 	return text
 }
 
-// paint colours a state on a terminal.
+// paint colors a state on a terminal.
 func paint(io *term.IO, state string) string {
 	if !io.OutTerminal || !io.Color {
 		return state

@@ -24,7 +24,7 @@ type IO struct {
 	// something that understands escape sequences.
 	OutTerminal bool
 	ErrTerminal bool
-	// Color allows colour on streams that are terminals.
+	// Color allows color on streams that are terminals.
 	Color bool
 	// Columns returns the width of the terminal now, 0 when it is not known.
 	// Nil means never known.
@@ -37,7 +37,7 @@ type IO struct {
 }
 
 // System returns the surroundings of this process. TERM=dumb makes terminals
-// plain streams, NO_COLOR (no-color.org) switches colour off.
+// plain streams, NO_COLOR (no-color.org) switches color off.
 func System() *IO {
 	smart := os.Getenv("TERM") != "dumb"
 	cache, _ := os.UserCacheDir() // empty when it is not known

@@ -14,7 +14,7 @@ type Factory struct {
 	// that run in parallel.
 	New func(t *testing.T) Store
 	// Delay is how long leases, retries and the like last in tests that wait
-	// for them, outside a bubble. 0 means 50 ms. Engines that are heard of over
+	// for them, outside a bubble. 0 means 50 ms. Engines that are reached over
 	// a network need more.
 	Delay time.Duration
 	Traits

@@ -224,7 +224,7 @@ func settle(r *row, o engine.Outcome, gap bool) *row {
 	return after
 }
 
-// crashed returns what an operation becomes whose process is not heard of.
+// crashed returns what an operation becomes whose process is not heard from.
 func crashed(r *row) *row {
 	at := r.at()
 	after := r.edit()

@@ -129,7 +129,7 @@ func (e *Engine) takeOver(ctx context.Context, id int64) (more bool, err error) 
 	return more, nil
 }
 
-// endLease ends an external operation that was not heard of.
+// endLease ends an external operation that was not heard from.
 func (e *Engine) endLease(ctx context.Context, seq int64) error {
 	_, err := e.changeSeq(ctx, e.ownPool, seq, func(r *row) (*row, error) {
 		if r.rec.State != engine.Running || r.leaseUntil.IsZero() || r.now.Before(r.leaseUntil) {

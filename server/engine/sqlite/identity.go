@@ -13,7 +13,7 @@ import (
 )
 
 // ownership is what makes an engine the owner of a database: the lock of the
-// file itself, the lock beside it, and how the engine recognises the files it
+// file itself, the lock beside it, and how the engine recognizes the files it
 // has open.
 //
 // The lock of the database is the one that counts, because it follows the file

@@ -185,7 +185,7 @@ func (e *Engine) leaseTimer(seq int64) {
 	}
 }
 
-// endLease stages the end of an operation whose owner was not heard of.
+// endLease stages the end of an operation whose owner was not heard from.
 func (b *batch) endLease(seq int64) error {
 	r, err := b.load(seq)
 	if err != nil {
