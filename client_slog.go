@@ -115,5 +115,5 @@ func slogSubject(operation, method string) []slog.Attr {
 }
 
 func slogError(err error) []slog.Attr {
-	return []slog.Attr{slog.String("code", codeOf(err).String()), slog.Any("error", err)}
+	return []slog.Attr{slog.String("code", codeName(codeOf(err))), slog.Any("error", err)}
 }

@@ -73,7 +73,7 @@ func TestSlogObserver(t *testing.T) {
 			want: []string{
 				logWaiting,
 				logPolled + " number=1 elapsed=0s done=false",
-				logPolled + ` number=2 elapsed=0s code=Unavailable error="rpc error: code = Unavailable desc = down 2"`,
+				logPolled + ` number=2 elapsed=0s code=UNAVAILABLE error="rpc error: code = Unavailable desc = down 2"`,
 				logPolled + " number=3 elapsed=0s done=true",
 				`level=INFO msg="operation done"` + logSubject + " polls=3 elapsed=3s",
 			},
@@ -84,7 +84,7 @@ func TestSlogObserver(t *testing.T) {
 			answers: []any{failed(codes.DataLoss, "lost")},
 			want: []string{
 				logWaiting,
-				`level=WARN msg="operation failed"` + logSubject + ` polls=1 elapsed=1s code=DataLoss error="operation \"operations/test\" failed: DATA_LOSS: lost"`,
+				`level=WARN msg="operation failed"` + logSubject + ` polls=1 elapsed=1s code=DATA_LOSS error="operation \"operations/test\" failed: DATA_LOSS: lost"`,
 			},
 		},
 		{
@@ -93,7 +93,7 @@ func TestSlogObserver(t *testing.T) {
 			answers: []any{failed(codes.Canceled, "as asked")},
 			want: []string{
 				logWaiting,
-				`level=INFO msg="operation cancelled"` + logSubject + ` polls=1 elapsed=1s code=Canceled error="operation \"operations/test\" was cancelled: as asked"`,
+				`level=INFO msg="operation cancelled"` + logSubject + ` polls=1 elapsed=1s code=CANCELLED error="operation \"operations/test\" was cancelled: as asked"`,
 			},
 		},
 		{
@@ -102,7 +102,7 @@ func TestSlogObserver(t *testing.T) {
 			answers: []any{running(""), status.Error(codes.NotFound, "deleted")},
 			want: []string{
 				`level=WARN msg="cannot wait for operation any longer"` + logSubject +
-					` polls=2 elapsed=2s code=NotFound error="operation is gone: deleted or expired: rpc error: code = NotFound desc = deleted"`,
+					` polls=2 elapsed=2s code=NOT_FOUND error="operation is gone: deleted or expired: rpc error: code = NotFound desc = deleted"`,
 			},
 		},
 		{

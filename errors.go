@@ -49,11 +49,16 @@ func (e *OperationError) Error() string {
 	if e.Cancelled() {
 		return fmt.Sprintf("operation %q was cancelled: %s", e.Name, e.status.Message())
 	}
-	code := rpccode.Name(e.Code())
-	if code == "UNKNOWN" && e.Code() != codes.Unknown {
-		code = e.Code().String() // keeps the number
+	return fmt.Sprintf("operation %q failed: %s: %s", e.Name, codeName(e.Code()), e.status.Message())
+}
+
+// codeName returns the canonical name, and the number of a code that has none.
+func codeName(c codes.Code) string {
+	name := rpccode.Name(c)
+	if name == "UNKNOWN" && c != codes.Unknown {
+		return c.String()
 	}
-	return fmt.Sprintf("operation %q failed: %s: %s", e.Name, code, e.status.Message())
+	return name
 }
 
 // Code returns the canonical code, never OK: an error that the service sent
