@@ -53,8 +53,8 @@ func TestResultOddities(t *testing.T) {
 		{"other type", doneWith(duration), "result", "google.protobuf.Duration", true},
 		{"right type, other prefix", doneWith(&anypb.Any{TypeUrl: "example.com/x/google.protobuf.StringValue"}), "ok", "", false},
 		{"right type, bad bytes", doneWith(&anypb.Any{TypeUrl: "type.googleapis.com/google.protobuf.StringValue", Value: []byte{0xff}}), "result", "decode", true},
-		{"error", failed(codes.NotFound, "meep"), "operation", "NotFound: meep", false},
-		{"error of code 0", failed(codes.OK, "meep"), "operation", "Unknown: meep", false},
+		{"error", failed(codes.NotFound, "meep"), "operation", "NOT_FOUND: meep", false},
+		{"error of code 0", failed(codes.OK, "meep"), "operation", "UNKNOWN: meep", false},
 		{"error of no known code", failed(99, "meep"), "operation", "Code(99): meep", false},
 		{"error of negative code", failed(codes.Code(1<<32-7), "meep"), "operation", "meep", false},
 	} {

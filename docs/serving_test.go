@@ -228,13 +228,24 @@ var errBroken = errors.New("broken")
 
 func (broken) Accept() (net.Conn, error) { return nil, errBroken }
 
+// accepting is a listener that says when the program begins to accept connections.
+type accepting struct {
+	net.Listener
+	begun func()
+}
+
+func (l accepting) Accept() (net.Conn, error) {
+	l.begun()
+	return l.Listener.Accept()
+}
+
 // stops checks that a program ends when its ctx does, and with the cause when its
 // listener fails.
 func stops(t *testing.T, program func(ctx context.Context, listener net.Listener) error) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	time.AfterFunc(10*time.Millisecond, stop)
-	if err := program(ctx, bufconn.Listen(1<<10)); err != nil {
+	defer stop()
+	if err := program(ctx, accepting{bufconn.Listen(1 << 10), stop}); err != nil {
 		t.Errorf("after the end of its ctx the program returned %v", err)
 	}
 	if err := program(t.Context(), broken{bufconn.Listen(1 << 10)}); !errors.Is(err, errBroken) {
