@@ -162,9 +162,10 @@ func (c *Client) lastPollMargin() time.Duration {
 // operations. It is empty while nothing is known.
 func (c *Client) Learned() string { return c.learned.text() }
 
-// SetLearned replaces what the client knows of the methods in text by what another
-// client has learned of them. It fails, and changes nothing, if text
-// is not of this version or was cut off.
+// SetLearned loads text that [Client.Learned] of another client
+// returned. For the methods in it, it replaces what this client knows.
+// It fails, and changes nothing, if text is not of this version or was
+// cut off.
 func (c *Client) SetLearned(text string) error {
 	if err := c.learned.load(text); err != nil {
 		return fmt.Errorf("load what was learned: %w", err)

@@ -27,7 +27,7 @@ func waitForExport(ctx context.Context, conn *grpc.ClientConn, req *librarypb.Ex
 	client := lro.NewClientConn(conn) // one for all operations of the service
 	started, err := librarypb.NewLibraryClient(conn).ExportBooks(ctx, req)
 	if err != nil {
-		return nil, err // if the answer was lost, it may have been started: see Method.Start
+		return nil, err // if the answer was lost, an operation may have been started: see Method.Start
 	}
 	op, err := ExportBooks.Wrap(client, started)
 	if err != nil {

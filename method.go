@@ -28,7 +28,7 @@ import (
 // Policy for one call.
 type Method[R, M proto.Message] struct {
 	// Name is the full name of the RPC, "pkg.Service.Method". The form of gRPC's
-	// generated constants, "/pkg.Service/Method", is the same name. It appears in
+	// generated constants, "/pkg.Service/Method", is accepted too. It appears in
 	// traces and in resume tokens, and a method with a name refuses the tokens of
 	// another. May be empty.
 	Name string
@@ -36,9 +36,10 @@ type Method[R, M proto.Message] struct {
 	Policy *Policy
 	// Unchecked turns off the comparison of R and M with the RPC's
 	// google.longrunning.operation_info, for services whose annotation is wrong.
-	// By default Wrap, Resume and Start fail if these differ and the annotated
-	// descriptor is linked into the program, as it is with the service's generated
-	// code. Interfaces and *anypb.Any are never refused.
+	// By default Wrap, Resume and Start fail if R and M are not the annotated
+	// types and the annotated descriptor is linked into the program, as it is
+	// with the service's generated code. Interfaces and *anypb.Any are never
+	// refused.
 	Unchecked bool
 }
 
@@ -69,8 +70,8 @@ func (m Method[R, M]) Wrap(c *Client, op *longrunningpb.Operation) (*Operation[R
 
 // Resume returns an [Operation] for a name, or for a token from
 // [Operation.Token]. It makes no call; the first poll is made as soon as a
-// caller waits. A token of another service, method or types is an error that
-// names both.
+// caller waits. Resume refuses a token of another service, method or type,
+// with an error that names what was expected and what was given.
 func (m Method[R, M]) Resume(c *Client, nameOrToken string) (*Operation[R, M], error) {
 	m.Name = rpcinfo.FullName(m.Name)
 	name := nameOrToken

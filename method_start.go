@@ -69,9 +69,10 @@ func WithOnStart(f func(ctx context.Context, s Started) error) ClientOption {
 // It repeats for as long as ctx lasts while the service is UNAVAILABLE or
 // returns a hint to call again. After errors that leave open whether the call
 // reached the service, including a call that takes longer than
-// [Policy.AttemptTimeout], it repeats within [Policy.SoftErrors] and
-// [Policy.SoftErrorTime], counted in a row. Any other error ends Start.
-// [WithoutRequestID] is for methods without a request_id.
+// [Policy.AttemptTimeout], it repeats at most as often in a row, and for as
+// long, as [Policy.SoftErrors] and [Policy.SoftErrorTime] allow for polls. Any
+// other error ends Start. [WithoutRequestID] is for methods without a
+// request_id.
 //
 // If no attempt returned an operation, the error is a [*StartError], which
 // reports whether one may have been started. If the function set by

@@ -21,10 +21,10 @@ type Policy struct {
 	// started. Default 100 ms. An operation resumed by name is polled at once.
 	FirstPoll time.Duration
 	// Multiplier is the ratio of each interval to the one before, if no other
-	// poll is made: the interval after a poll is FirstPoll and Multiplier-1 of
-	// the time since the operation was started, or first waited for. Default
-	// 1.3, so that a result is found late by at most about 0.1 s and 30 % of the
-	// elapsed time. At least 1.
+	// poll is made: the interval after a poll is FirstPoll plus (Multiplier-1)
+	// times the time since the operation was started, or first waited for.
+	// Default 1.3, so that a result is found late by at most about 0.1 s plus
+	// 30 % of the elapsed time. At least 1.
 	Multiplier float64
 	// MaxInterval is the longest interval between two polls. Default 20 s.
 	MaxInterval time.Duration
@@ -64,7 +64,7 @@ type Policy struct {
 	// UNAVAILABLE, DEADLINE_EXCEEDED and RESOURCE_EXHAUSTED of a poll are
 	// retried as long as ctx lasts. After RESOURCE_EXHAUSTED the client makes
 	// fewer polls a second, for all of its operations, until they succeed again.
-	// All other codes end the wait at once.
+	// All other codes but NOT_FOUND (see NotFoundGrace) end the wait at once.
 	SoftErrors int
 	// SoftErrorTime is how long such errors are tolerated at least, however
 	// many polls fail: a restart behind a proxy takes seconds, and an operation

@@ -104,7 +104,7 @@ func (libraryHandler) ExportBooks(ctx context.Context, task *server.Task[*librar
 		if err := exportBook(ctx, req.GetParent(), i); err != nil { // your code
 			return nil, err
 		}
-		task.Report(&librarypb.ExportBooksMetadata{BooksExported: int64(i + 1), BooksTotal: books}) // callers see it soon, those of this process at once
+		task.Report(&librarypb.ExportBooksMetadata{BooksExported: int64(i + 1), BooksTotal: books}) // shown at once to callers that this process serves, and soon to others
 	}
 	return &librarypb.ExportBooksResponse{File: req.GetParent() + ".tar", Books: books}, nil
 }

@@ -25,24 +25,13 @@ func googleExport(ctx context.Context, library *LibraryClient, req *librarypb.Ex
 	client := lro.NewClient(lrogax.Service(library)) // one for all operations of the service
 	started, err := library.ExportBooks(ctx, req)
 	if err != nil {
-		return nil, err // if the answer was lost, it may have been started: see Method.Start
+		return nil, err // if the answer was lost, an operation may have been started: see Method.Start
 	}
 	op, err := lrogax.Operation(client, started)
 	if err != nil {
 		return nil, err
 	}
 	return op.Wait(ctx)
-}
-
-// googleWait has the code of the first screen of README.md.
-func googleWait(ctx context.Context, library *LibraryClient, req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
-	client := lro.NewClient(lrogax.Service(library)) // once, for all operations of the service
-
-	started, err := library.ExportBooks(ctx, req) // a client that Google generated
-	if err != nil {
-		return nil, err
-	}
-	return lrogax.Wait(ctx, client, started) // instead of started.Wait(ctx)
 }
 
 func googleResume(library *LibraryClient, client *lro.Client, nameOrToken string) (*lro.Operation[*librarypb.ExportBooksResponse, *librarypb.ExportBooksMetadata], error) {
@@ -87,7 +76,7 @@ func overHTTP(ctx context.Context, service string) (*lro.Client, error) {
 var (
 	_ = googleExport
 	_ = googleResume
-	_ = googleWait
+	_ = wait
 	_ = overGRPC
 	_ = overHTTP
 )

@@ -34,7 +34,7 @@ func (s *service) ExportBooks(ctx context.Context, req *librarypb.ExportBooksReq
 
 // The work. It may run again, after a crash for example; task.Save stores checkpoints for that.
 func runExport(ctx context.Context, task *server.Task[*librarypb.ExportBooksMetadata], req *librarypb.ExportBooksRequest) (*librarypb.ExportBooksResponse, error) {
-	task.Report(&librarypb.ExportBooksMetadata{Parent: req.GetParent()}) // callers see it soon, those of this process at once
+	task.Report(&librarypb.ExportBooksMetadata{Parent: req.GetParent()}) // shown at once to callers that this process serves, and soon to others
 	return &librarypb.ExportBooksResponse{}, nil
 }
 

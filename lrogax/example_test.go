@@ -27,7 +27,7 @@ func exportBooks(ctx context.Context, library *LibraryClient, req *librarypb.Exp
 	client := lro.NewClient(lrogax.Service(library)) // one for all operations of the service
 	started, err := library.ExportBooks(ctx, req)
 	if err != nil {
-		return nil, err // if the answer was lost, it may have been started: see Method.Start
+		return nil, err // if the answer was lost, an operation may have been started: see Method.Start
 	}
 	op, err := lrogax.Operation(client, started)
 	if err != nil {

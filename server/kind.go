@@ -26,7 +26,7 @@ type Kind[Req, Resp, M proto.Message] struct {
 	Name string
 	// Method is the full name of the RPC that starts operations of this kind,
 	// "pkg.Service.Method". The form of gRPC's generated constants,
-	// "/pkg.Service/Method", is the same name. It is not stored. [New] compares the
+	// "/pkg.Service/Method", is accepted too. It is not stored. [New] compares the
 	// three types with those of the RPC; see Unchecked. Empty means Name, if that
 	// is an RPC's.
 	Method string
@@ -54,11 +54,12 @@ type Kind[Req, Resp, M proto.Message] struct {
 	TimeoutGrace time.Duration
 	// Retry controls which errors are retried. The zero value retries none.
 	Retry Retry
-	// AtMostOnce ends an operation as ABORTED, instead of running it again, when
-	// the process of its attempt dies or is drained. It turns Retry off.
+	// AtMostOnce ends an operation as ABORTED, instead of running it again,
+	// when the process of its attempt dies, or a drain ends before the
+	// handler does. It turns Retry off.
 	AtMostOnce bool
-	// CrashLimit is how many times the process may die during an operation before
-	// it ends as ABORTED. 0 means 5.
+	// CrashLimit is the number of crashes of its process after which an
+	// operation ends as ABORTED. 0 means 5: the fifth ends it.
 	CrashLimit int
 	// Retention is how long an operation is kept after its end. 0 means 30 days
 	// (AIP-151), negative for ever.
@@ -68,7 +69,7 @@ type Kind[Req, Resp, M proto.Message] struct {
 	Lease time.Duration
 
 	// Validate refuses a request before an operation exists. Start returns its
-	// error, which is best a gRPC status; one without a status becomes
+	// error, which should be a gRPC status; one without a status becomes
 	// INVALID_ARGUMENT. The request is a copy that Validate may change, for
 	// example to set defaults; it is stored with the changes. Nil accepts every
 	// request.

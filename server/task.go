@@ -55,8 +55,8 @@ func (t *Task[M]) Metadata() M {
 	return m
 }
 
-// Report shows metadata at once to readers that this process serves, and stores
-// it soon after; readers in other processes see it then. It never waits for the
+// Report shows metadata at once to callers that this process serves, and stores
+// it soon after; callers of other processes see it then. It never waits for the
 // store, and the message may be changed afterwards; nil changes nothing. A
 // message that cannot be encoded, or is over [Config].MaxOperation, is dropped:
 // Report returns the reason, which is also logged for handlers that ignore it.

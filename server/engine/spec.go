@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// DefaultCrashLimit is how many deaths of its process an operation survives
-// before it ends as ABORTED.
+// DefaultCrashLimit is the number of deaths of its process after which an
+// operation ends as ABORTED: the fifth ends it.
 const DefaultCrashLimit = 5
 
 // Spec is an operation to start. Its texts are UTF-8 without control

@@ -35,7 +35,7 @@ func (g *Guard) ServerOptions(creds credentials.TransportCredentials) []grpc.Ser
 // Authentication returns the option of a gRPC server that authenticates each
 // call before its message is received. The function gets a ctx with the call's
 // metadata and peer, and the full name of its method; it returns the ctx of the
-// call. The caller gets its error, which is best a gRPC status; one without a
+// call. The caller gets its error, which should be a gRPC status; one without a
 // status is UNKNOWN. It must not block, since it delays the other calls of the
 // connection.
 //
