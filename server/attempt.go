@@ -21,7 +21,7 @@ import (
 // attempt is an attempt of the engine on its way through a handler.
 type attempt struct {
 	engine.Attempt
-	metadata atomic.Int64 // size of what readers are shown, in bytes
+	metadata atomic.Int64 // size of what callers are shown, in bytes
 
 	mu     sync.Mutex
 	closed bool

@@ -97,20 +97,20 @@ func (c Config) withDefaults() (Config, error) {
 	var errs []error
 	if c.Parent != "" {
 		if err := checkStartParent(c.Parent); err != nil {
-			errs = append(errs, fmt.Errorf("parent %q: %w", c.Parent, err))
+			errs = append(errs, fmt.Errorf("Config.Parent %q %w", c.Parent, err))
 		}
 	}
 	if c.Concurrency < 0 {
-		errs = append(errs, fmt.Errorf("concurrency %d is negative", c.Concurrency))
+		errs = append(errs, fmt.Errorf("Config.Concurrency is negative (%d)", c.Concurrency))
 	}
 	if c.MaxOperation < 0 {
-		errs = append(errs, fmt.Errorf("max operation of %d bytes is negative", c.MaxOperation))
+		errs = append(errs, fmt.Errorf("Config.MaxOperation is negative (%d)", c.MaxOperation))
 	}
 	if c.MaxOperation == 0 {
 		c.MaxOperation = defaultMaxOperation
 	}
 	if c.PageKey != nil && len(c.PageKey) < minPageKeySize {
-		errs = append(errs, fmt.Errorf("page key has %d bytes, fewer than %d", len(c.PageKey), minPageKeySize))
+		errs = append(errs, fmt.Errorf("Config.PageKey has %d bytes, fewer than %d", len(c.PageKey), minPageKeySize))
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -21,7 +21,7 @@ import (
 type External[Resp, M proto.Message] struct {
 	server   *Server
 	lease    engine.Lease
-	metadata atomic.Int64 // size of what readers are shown, in bytes
+	metadata atomic.Int64 // size of what callers are shown, in bytes
 }
 
 // ErrNotExternal is returned for an operation of another kind, or one that has

@@ -30,17 +30,17 @@ func TestKindIsChecked(t *testing.T) {
 	}{
 		{"good", emptyKind{Name: "a"}.External(), ""},
 		{"any", Kind[*anypb.Any, *anypb.Any, *anypb.Any]{Name: "a"}.Declare(), ""},
-		{"no name", emptyKind{}.External(), "name"},
-		{"bad name", emptyKind{Name: "a/b"}.External(), "name"},
-		{"long name", emptyKind{Name: strings.Repeat("a", 64)}.External(), "name"},
-		{"name with newline", emptyKind{Name: "a\n"}.External(), "name"},
+		{"no name", emptyKind{}.External(), "Name"},
+		{"bad name", emptyKind{Name: "a/b"}.External(), "Name"},
+		{"long name", emptyKind{Name: strings.Repeat("a", 64)}.External(), "Name"},
+		{"name with newline", emptyKind{Name: "a\n"}.External(), "Name"},
 		{"nil handler", emptyKind{Name: "a"}.Handle(nil), "handler"},
-		{"concurrency", emptyKind{Name: "a", Concurrency: -1}.Declare(), "concurrency"},
-		{"attempt timeout", emptyKind{Name: "a", AttemptTimeout: -1}.Declare(), "attempt timeout"},
-		{"crash limit", emptyKind{Name: "a", CrashLimit: -1}.Declare(), "crash limit"},
-		{"lease", emptyKind{Name: "a", Lease: -1}.External(), "lease"},
-		{"backoff", emptyKind{Name: "a", Retry: Retry{Backoff: -1}}.Declare(), "backoff"},
-		{"max backoff", emptyKind{Name: "a", Retry: Retry{MaxBackoff: -1}}.Declare(), "backoff"},
+		{"concurrency", emptyKind{Name: "a", Concurrency: -1}.Declare(), "Concurrency is negative (-1)"},
+		{"attempt timeout", emptyKind{Name: "a", AttemptTimeout: -1}.Declare(), "AttemptTimeout"},
+		{"crash limit", emptyKind{Name: "a", CrashLimit: -1}.Declare(), "CrashLimit is negative (-1)"},
+		{"lease", emptyKind{Name: "a", Lease: -1}.External(), "Lease is negative"},
+		{"backoff", emptyKind{Name: "a", Retry: Retry{Backoff: -1}}.Declare(), "Retry.Backoff is negative"},
+		{"max backoff", emptyKind{Name: "a", Retry: Retry{MaxBackoff: -1}}.Declare(), "Retry.MaxBackoff is negative"},
 		{"interface", Kind[proto.Message, *emptypb.Empty, *emptypb.Empty]{Name: "a"}.Declare(), "request type"},
 		{"interface response", Kind[*emptypb.Empty, proto.Message, *emptypb.Empty]{Name: "a"}.Declare(), "response type"},
 		{"dynamic", Kind[*emptypb.Empty, *emptypb.Empty, *dynamicpb.Message]{Name: "a"}.Declare(), "metadata type"},
@@ -113,14 +113,14 @@ func TestNewRefusesBadConfig(t *testing.T) {
 		kinds []Registration
 		want  string
 	}{
-		{"parent", Config{Parent: "/projects"}, nil, "parent"},
+		{"parent", Config{Parent: "/projects"}, nil, `Config.Parent "/projects" has an empty segment`},
 		{"wildcard", Config{Parent: "projects/-"}, nil, "wildcard"},
-		{"collection", Config{Parent: "projects/p/operations"}, nil, "operations"},
-		{"concurrency", Config{Concurrency: -1}, nil, "concurrency"},
-		{"short key", Config{PageKey: []byte("short")}, nil, "page key"},
+		{"collection", Config{Parent: "projects/p/operations"}, nil, `Config.Parent "projects/p/operations" ends in operations`},
+		{"concurrency", Config{Concurrency: -1}, nil, "Config.Concurrency is negative (-1)"},
+		{"short key", Config{PageKey: []byte("short")}, nil, "Config.PageKey"},
 		{"twice", Config{}, []Registration{a.Handle(handler), a.External()}, "twice"},
 		{"empty registration", Config{}, []Registration{{}}, "registration"},
-		{"bad kind", Config{}, []Registration{emptyKind{}.External()}, "name"},
+		{"bad kind", Config{}, []Registration{emptyKind{}.External()}, "Name"},
 	} {
 		_, err := New(unusedEngine{}, tc.c, tc.kinds...)
 		if err == nil || !strings.Contains(err.Error(), tc.want) {

@@ -45,7 +45,7 @@ func (o operations) ListOperations(ctx context.Context, req *longrunningpb.ListO
 func (s *Server) list(ctx context.Context, req *longrunningpb.ListOperationsRequest) ([]*engine.Record, string, error) {
 	parent, err := parentOf(req.GetName())
 	if err != nil {
-		return nil, "", s.faults.invalid("name", reasonInvalidName, req.GetName(), "parent %.100q: %v", parent, err)
+		return nil, "", s.faults.invalid("name", reasonInvalidName, req.GetName(), "parent %.100q %v", parent, err)
 	}
 	if err := s.authorize(ctx, Access{Method: "ListOperations", Name: parent}); err != nil {
 		return nil, "", err

@@ -13,14 +13,15 @@ const collection = "operations"
 const maxName = 1024
 
 // checkName refuses what cannot be the name of an operation, as opposed to one
-// that merely does not exist.
+// that merely does not exist. Its errors, like those of the other checks, are
+// predicates: the caller puts the noun before them.
 func checkName(name string) error {
 	if len(name) > maxName {
-		return fmt.Errorf("name has %d bytes, more than %d", len(name), maxName)
+		return fmt.Errorf("has %d bytes, more than %d", len(name), maxName)
 	}
 	slash := strings.LastIndexByte(name, '/')
 	if slash < 0 {
-		return errors.New("name does not end in operations/{id}")
+		return errors.New("does not end in operations/{id}")
 	}
 	if err := checkSegment(name[slash+1:]); err != nil {
 		return err
@@ -30,7 +31,7 @@ func checkName(name string) error {
 	}
 	parent, ok := strings.CutSuffix(name[:slash], "/"+collection)
 	if !ok {
-		return errors.New("name does not end in operations/{id}")
+		return errors.New("does not end in operations/{id}")
 	}
 	return checkParent(parent)
 }
@@ -38,7 +39,7 @@ func checkName(name string) error {
 // checkParent refuses what cannot be the name of a resource.
 func checkParent(parent string) error {
 	if len(parent) > maxName {
-		return fmt.Errorf("name has %d bytes, more than %d", len(parent), maxName)
+		return fmt.Errorf("has %d bytes, more than %d", len(parent), maxName)
 	}
 	for segment := range strings.SplitSeq(parent, "/") {
 		if err := checkSegment(segment); err != nil {
@@ -52,11 +53,11 @@ func checkParent(parent string) error {
 func checkStartParent(parent string) error {
 	for segment := range strings.SplitSeq(parent, "/") {
 		if segment == wildcard {
-			return errors.New("name has a wildcard")
+			return errors.New("has a wildcard")
 		}
 	}
 	if parent == collection || strings.HasSuffix(parent, "/"+collection) {
-		return errors.New("name ends in operations")
+		return errors.New("ends in operations")
 	}
 	return checkParent(parent)
 }
@@ -66,13 +67,13 @@ func checkStartParent(parent string) error {
 func checkSegment(segment string) error {
 	switch segment {
 	case "":
-		return errors.New("name has an empty segment")
+		return errors.New("has an empty segment")
 	case ".", "..":
-		return fmt.Errorf("name has a segment %q", segment)
+		return fmt.Errorf("has a segment %q", segment)
 	}
 	for _, c := range segment {
 		if c <= ' ' || c >= 0x7f || strings.ContainsRune(`"#%*<>?\^{|}`+"`", c) {
-			return fmt.Errorf("name has the character %q", c)
+			return fmt.Errorf("has the character %q", c)
 		}
 	}
 	return nil

@@ -77,7 +77,7 @@ func (o operations) DeleteOperation(ctx context.Context, req *longrunningpb.Dele
 // call method with it.
 func (s *Server) admit(ctx context.Context, method, name string) error {
 	if err := checkName(name); err != nil {
-		return s.faults.invalid("name", reasonInvalidName, name, "%v", err)
+		return s.faults.invalid("name", reasonInvalidName, name, "name %v", err)
 	}
 	return s.authorize(ctx, Access{Method: method, Name: name})
 }

@@ -40,10 +40,10 @@ const (
 func (r Retry) check() error {
 	var errs []error
 	if r.Backoff < 0 {
-		errs = append(errs, fmt.Errorf("retry backoff %s is negative", r.Backoff))
+		errs = append(errs, fmt.Errorf("Retry.Backoff is negative (%s)", r.Backoff))
 	}
 	if r.MaxBackoff < 0 {
-		errs = append(errs, fmt.Errorf("retry max backoff %s is negative", r.MaxBackoff))
+		errs = append(errs, fmt.Errorf("Retry.MaxBackoff is negative (%s)", r.MaxBackoff))
 	}
 	return errors.Join(errs...)
 }

@@ -136,7 +136,7 @@ func (s *Server) spec(ctx context.Context, k *kind, opts StartOptions) (engine.S
 	}
 	if spec.Parent != "" {
 		if err := checkStartParent(spec.Parent); err != nil {
-			return engine.Spec{}, s.faults.invalid("parent", reasonInvalidParent, spec.Parent, "parent: %v", err)
+			return engine.Spec{}, s.faults.invalid("parent", reasonInvalidParent, spec.Parent, "parent %.100q %v", spec.Parent, err)
 		}
 	}
 	if !validRequestID(spec.RequestID) {

@@ -25,7 +25,7 @@ func (t starter) StartOperation(ctx context.Context, req *lropb.StartOperationRe
 	}
 	if parent != "" {
 		if err := checkStartParent(parent); err != nil {
-			return nil, s.faults.invalid("parent", reasonInvalidParent, parent, "parent: %v", err)
+			return nil, s.faults.invalid("parent", reasonInvalidParent, parent, "parent %.100q %v", parent, err)
 		}
 	}
 	if err := s.authorize(ctx, Access{Method: "StartOperation", Name: parent, Kind: req.GetKind()}); err != nil {

@@ -18,7 +18,7 @@
 // # Promises
 //
 // It keeps the promises of package engine; docs/engines.md compares it with the
-// embedded engine, promise by promise. In short: an operation that is not done
+// engine on SQLite, promise by promise. In short: an operation that is not done
 // cannot be deleted; the namespace decides how long operations that are done
 // are kept; a list may miss the latest changes; and operations are claimed
 // about in the order in which they were started, not exactly.

@@ -51,7 +51,7 @@ func TestConsole(t *testing.T) {
 			t.Parallel()
 			cmd := command(t, append([]string{"console", "--listen", "127.0.0.1:0", "--parent", "projects/p"}, flags...)...)
 			stderr := bufio.NewScanner(capture(t, cmd))
-			at := scanFor(t, stderr, regexp.MustCompile(`^console of \S+: (http://\S+/); Ctrl-C stops$`))[1]
+			at := scanFor(t, stderr, regexp.MustCompile(`^console of \S+: (http://\S+/); press Ctrl-C to stop$`))[1]
 			code, body := page(t, at+"operation?name="+url.QueryEscape(name))
 			if code != http.StatusOK {
 				t.Errorf("GET the page of %q = %d\n%s", name, code, body)

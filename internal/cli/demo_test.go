@@ -70,7 +70,7 @@ func sumTree(t *testing.T, dir string) (files int64, digest string) {
 }
 
 var (
-	servingLine = regexp.MustCompile(`^serving operations on (\S+), records in (.*)$`)
+	servingLine = regexp.MustCompile(`^serving operations on (\S+), stored in (.*)$`)
 	startedLine = regexp.MustCompile(`^started (operations/\S+): checksums of (.*)$`)
 )
 

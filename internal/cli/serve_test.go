@@ -18,7 +18,7 @@ import (
 	"github.com/go-lro/lro/internal/cli/exit"
 )
 
-var listeningLine = regexp.MustCompile(`^serving operations on (\S+), records in `)
+var listeningLine = regexp.MustCompile(`^serving operations on (\S+), stored in `)
 
 // startServer starts "lro serve" as a process and returns its address.
 func startServer(t *testing.T, args ...string) (*exec.Cmd, string, *bufio.Scanner) {

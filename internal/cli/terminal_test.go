@@ -115,7 +115,7 @@ lro.v1.Starter    yes  (checksum, simulate)
 reflection        yes  (5 services)
 health            yes  (SERVING)
 latency           µs median of 5 calls, µs longest
-waiting           long poll with WaitOperation: the end is seen at once, with up to T between two calls  (the service has it; at most 32 operations at once, the others are polled)`},
+waiting           long poll with WaitOperation, in calls of up to T: the end is seen at once  (the service has it; at most 32 operations at once, the others are polled)`},
 	}
 	age := regexp.MustCompile(`T ago +`)
 	created := regexp.MustCompile(`CREATED +`)

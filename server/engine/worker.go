@@ -31,7 +31,7 @@ type Attempt interface {
 	// Record is the operation as it was claimed: Attempt counts this one,
 	// Checkpoint is what the previous attempt saved last.
 	Record() *Record
-	// Report shows metadata to readers at once and persists it soon after, at
+	// Report shows metadata to callers at once and persists it soon after, at
 	// most every 100 ms. It never blocks on the store, the latest wins, and
 	// after the attempt has lost its operation it does nothing. The message
 	// must not be modified afterwards.

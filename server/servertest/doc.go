@@ -7,7 +7,7 @@
 //		...
 //	})
 //
-// The operations are on the embedded engine, in a temporary file of the test,
+// The operations are stored by the engine on SQLite, in a temporary file of the test,
 // so handlers run as they do in production: requests are stored, attempts are
 // fenced, checkpoints are durable. [Server.Restart] tests that a handler
 // resumes from its last checkpoint.

@@ -40,7 +40,7 @@ func (o *options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.io.Err, "console of %s: http://%s/; Ctrl-C stops\n", term.Clean(s.Target), listener.Addr())
+	fmt.Fprintf(o.io.Err, "console of %s: http://%s/; press Ctrl-C to stop\n", term.Clean(s.Target), listener.Addr())
 	return serve(ctx, listener, pages)
 }
 

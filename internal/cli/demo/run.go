@@ -82,7 +82,7 @@ func (o *options) serve(ctx context.Context, h *host.Host) error {
 	if err != nil {
 		return fmt.Errorf("listen on loopback: %w", err)
 	}
-	fmt.Fprintf(o.io.Err, "serving operations on %s, records in %s\n", listener.Addr(), o.where())
+	fmt.Fprintf(o.io.Err, "serving operations on %s, stored in %s\n", listener.Addr(), o.where())
 
 	// An interrupt ends the client, and then the server.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))

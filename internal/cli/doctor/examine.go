@@ -264,7 +264,7 @@ func mode(get, wait string) *waiting {
 		return &waiting{"not known", "GetOperation does not report whether the operation exists"}
 	case wait == yes:
 		return &waiting{
-			"long poll with WaitOperation: the end is seen at once, with up to 30s between two calls",
+			"long poll with WaitOperation, in calls of up to 30s: the end is seen at once",
 			"the service has it; at most 32 operations at once, the others are polled",
 		}
 	case wait == refused:

@@ -54,8 +54,9 @@ one port: over gRPC, over HTTP/JSON below /v1, and the console for browsers at /
 
 There are two kinds of operations. checksum computes the SHA-256 of every file under a
 directory of this machine. simulate does nothing for a given time and ends with a
-given result, to test clients. lro start starts both. At most 100 operations run at
-once, and the others wait; --concurrency changes the limit, also per kind.
+given result, to test clients. lro start starts operations of either kind. At most
+100 operations run at once, and the others wait; --concurrency changes the limit,
+also per kind.
 
 Ctrl-C stops the server: running operations have --drain to finish. Unfinished ones
 ` + help.Stop + `

@@ -39,7 +39,7 @@ func (o *options) serve(ctx context.Context, h *host.Host, config host.Config, a
 		return nil
 	})
 	if !o.answers() {
-		fmt.Fprintf(o.io.Err, "running operations, records in %s; Ctrl-C stops\n", o.store.Where())
+		fmt.Fprintf(o.io.Err, "running operations, stored in %s; press Ctrl-C to stop\n", o.store.Where())
 		return h.Serve(ctx, nil, stopping, reloading)
 	}
 	listener, err := net.ListenTCP("tcp", address)
@@ -83,9 +83,9 @@ func (o *options) announce(addr net.Addr, c host.Config) {
 		scheme, flags = "http", " --plaintext"
 	}
 	if c.WorkerOnly {
-		fmt.Fprintf(o.io.Err, "running operations, records in %s; Ctrl-C stops\n", o.store.Where())
+		fmt.Fprintf(o.io.Err, "running operations, stored in %s; press Ctrl-C to stop\n", o.store.Where())
 	} else {
-		fmt.Fprintf(o.io.Err, "serving operations on %s, records in %s; Ctrl-C stops\n", addr, o.store.Where())
+		fmt.Fprintf(o.io.Err, "serving operations on %s, stored in %s; press Ctrl-C to stop\n", addr, o.store.Where())
 		fmt.Fprintf(o.io.Err, "gRPC: --addr %s%s   HTTP/JSON: --url %s://%s\n", addr, flags, scheme, addr)
 		fmt.Fprintf(o.io.Err, "console: %s://%s/\n", scheme, addr)
 	}

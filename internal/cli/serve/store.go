@@ -25,7 +25,7 @@ type Store interface {
 	// Configure checks its flags and adds what follows from them. Errors are
 	// those of the command line.
 	Configure(c *host.Config) error
-	// Where completes "serving operations on HOST:PORT, records in ".
+	// Where completes "serving operations on HOST:PORT, stored in ".
 	Where() string
 	// Role is what this process does, once the flags are parsed.
 	Role() Role

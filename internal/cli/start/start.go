@@ -50,8 +50,8 @@ lro serve has two kinds:
   checksum   dir       the directory to read, on the server's machine
              pace      minimum time to spend on each file, such as "10ms"
 
-If the answer to a start is lost, it is repeated with the same request ID, so that
-only one operation starts. With --request-id this also holds across commands.`,
+If the answer to a start is lost, the start is repeated with the same request ID, so
+that only one operation starts. With --request-id this also holds across commands.`,
 		Example: `  # An operation that takes a minute, for trying out a client
   lro start simulate '{"duration": "60s", "steps": 100}'
 

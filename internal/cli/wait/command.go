@@ -25,7 +25,10 @@ The exit status is that of the worst outcome: 1 if the state of an operation is
 unknown, else 3 if one has failed, else 4 if one was cancelled, else 0. With --any
 it is that of the first that is done. It is 124 after --timeout and 130 after
 Ctrl-C; in both cases the operations keep running, and the command that resumes
-waiting is printed.`,
+waiting is printed.
+
+If the service has not answered at all within 10s, wait ends with status 1. Once it
+has answered, outages are waited out.`,
 		Example: `  # Wait for one operation, two minutes at most
   lro wait --timeout 2m operations/o00000001dh81jkr451k8qkb
 

@@ -1,6 +1,6 @@
-// Package sqlite is the embedded engine: it keeps operations in one SQLite
-// file and runs their handlers in the program that opens it. It needs no
-// server and no C compiler.
+// Package sqlite is the engine on SQLite, embedded in the program: it keeps
+// operations in one SQLite file and runs their handlers in the program that
+// opens it. It needs no server and no C compiler.
 //
 //	eng, err := sqlite.Open(ctx, "operations.db", nil)
 //	if err != nil { … }
