@@ -63,13 +63,13 @@ func (c client) declare() {
 	c.P("}")
 	c.P()
 	c.doc(fmt.Sprintf(` %s returns a client that starts operations by calls
- on conn and waits for them with operations. If operations is nil, it is made
+ on conn and waits for them with client. If client is nil, it is made
  with [%s].`, constructor, c.QualifiedGoIdent(lroPackage.Ident("NewClientConn"))), deprecationIf(c.Desc.Options()))
-	c.P("func ", constructor, "(conn ", conn, ", operations *", c.unit, ") *", c.name, " {")
-	c.P("if operations == nil {")
-	c.P("operations = ", lroPackage.Ident("NewClientConn"), "(conn)")
+	c.P("func ", constructor, "(conn ", conn, ", client *", c.unit, ") *", c.name, " {")
+	c.P("if client == nil {")
+	c.P("client = ", lroPackage.Ident("NewClientConn"), "(conn)")
 	c.P("}")
-	c.P("return &", c.name, "{conn: conn, operations: operations}")
+	c.P("return &", c.name, "{conn: conn, operations: client}")
 	c.P("}")
 	c.P()
 

@@ -29,13 +29,13 @@ type LibraryLROClient struct {
 }
 
 // NewLibraryLROClient returns a client that starts operations by calls
-// on conn and waits for them with operations. If operations is nil, it is made
+// on conn and waits for them with client. If client is nil, it is made
 // with [lro.NewClientConn].
-func NewLibraryLROClient(conn grpc.ClientConnInterface, operations *lro.Client) *LibraryLROClient {
-	if operations == nil {
-		operations = lro.NewClientConn(conn)
+func NewLibraryLROClient(conn grpc.ClientConnInterface, client *lro.Client) *LibraryLROClient {
+	if client == nil {
+		client = lro.NewClientConn(conn)
 	}
-	return &LibraryLROClient{conn: conn, operations: operations}
+	return &LibraryLROClient{conn: conn, operations: client}
 }
 
 func (c *LibraryLROClient) invoke(ctx context.Context, method string, req proto.Message, opts ...[]grpc.CallOption) (*longrunningpb.Operation, error) {

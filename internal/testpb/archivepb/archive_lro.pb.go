@@ -46,13 +46,13 @@ type ArchiveLROClient_ struct {
 }
 
 // NewArchiveLROClient_ returns a client that starts operations by calls
-// on conn and waits for them with operations. If operations is nil, it is made
+// on conn and waits for them with client. If client is nil, it is made
 // with [lro.NewClientConn].
-func NewArchiveLROClient_(conn grpc.ClientConnInterface, operations *lro.Client) *ArchiveLROClient_ {
-	if operations == nil {
-		operations = lro.NewClientConn(conn)
+func NewArchiveLROClient_(conn grpc.ClientConnInterface, client *lro.Client) *ArchiveLROClient_ {
+	if client == nil {
+		client = lro.NewClientConn(conn)
 	}
-	return &ArchiveLROClient_{conn: conn, operations: operations}
+	return &ArchiveLROClient_{conn: conn, operations: client}
 }
 
 func (c *ArchiveLROClient_) invoke(ctx context.Context, method string, req proto.Message, opts ...[]grpc.CallOption) (*longrunningpb.Operation, error) {
@@ -172,15 +172,15 @@ type OldLROClient struct {
 }
 
 // NewOldLROClient returns a client that starts operations by calls
-// on conn and waits for them with operations. If operations is nil, it is made
+// on conn and waits for them with client. If client is nil, it is made
 // with [lro.NewClientConn].
 //
 // Deprecated: Do not use.
-func NewOldLROClient(conn grpc.ClientConnInterface, operations *lro.Client) *OldLROClient {
-	if operations == nil {
-		operations = lro.NewClientConn(conn)
+func NewOldLROClient(conn grpc.ClientConnInterface, client *lro.Client) *OldLROClient {
+	if client == nil {
+		client = lro.NewClientConn(conn)
 	}
-	return &OldLROClient{conn: conn, operations: operations}
+	return &OldLROClient{conn: conn, operations: client}
 }
 
 func (c *OldLROClient) invoke(ctx context.Context, method string, req proto.Message, opts ...[]grpc.CallOption) (*longrunningpb.Operation, error) {

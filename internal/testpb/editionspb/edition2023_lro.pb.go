@@ -26,13 +26,13 @@ type Edition2023ServiceLROClient struct {
 }
 
 // NewEdition2023ServiceLROClient returns a client that starts operations by calls
-// on conn and waits for them with operations. If operations is nil, it is made
+// on conn and waits for them with client. If client is nil, it is made
 // with [lro.NewClientConn].
-func NewEdition2023ServiceLROClient(conn grpc.ClientConnInterface, operations *lro.Client) *Edition2023ServiceLROClient {
-	if operations == nil {
-		operations = lro.NewClientConn(conn)
+func NewEdition2023ServiceLROClient(conn grpc.ClientConnInterface, client *lro.Client) *Edition2023ServiceLROClient {
+	if client == nil {
+		client = lro.NewClientConn(conn)
 	}
-	return &Edition2023ServiceLROClient{conn: conn, operations: operations}
+	return &Edition2023ServiceLROClient{conn: conn, operations: client}
 }
 
 func (c *Edition2023ServiceLROClient) invoke(ctx context.Context, method string, req proto.Message, opts ...[]grpc.CallOption) (*longrunningpb.Operation, error) {

@@ -28,13 +28,13 @@ type Edition2024ServiceLROClient struct {
 }
 
 // NewEdition2024ServiceLROClient returns a client that starts operations by calls
-// on conn and waits for them with operations. If operations is nil, it is made
+// on conn and waits for them with client. If client is nil, it is made
 // with [lro.NewClientConn].
-func NewEdition2024ServiceLROClient(conn grpc.ClientConnInterface, operations *lro.Client) *Edition2024ServiceLROClient {
-	if operations == nil {
-		operations = lro.NewClientConn(conn)
+func NewEdition2024ServiceLROClient(conn grpc.ClientConnInterface, client *lro.Client) *Edition2024ServiceLROClient {
+	if client == nil {
+		client = lro.NewClientConn(conn)
 	}
-	return &Edition2024ServiceLROClient{conn: conn, operations: operations}
+	return &Edition2024ServiceLROClient{conn: conn, operations: client}
 }
 
 func (c *Edition2024ServiceLROClient) invoke(ctx context.Context, method string, req proto.Message, opts ...[]grpc.CallOption) (*longrunningpb.Operation, error) {

@@ -26,13 +26,13 @@ type Proto2ServiceLROClient struct {
 }
 
 // NewProto2ServiceLROClient returns a client that starts operations by calls
-// on conn and waits for them with operations. If operations is nil, it is made
+// on conn and waits for them with client. If client is nil, it is made
 // with [lro.NewClientConn].
-func NewProto2ServiceLROClient(conn grpc.ClientConnInterface, operations *lro.Client) *Proto2ServiceLROClient {
-	if operations == nil {
-		operations = lro.NewClientConn(conn)
+func NewProto2ServiceLROClient(conn grpc.ClientConnInterface, client *lro.Client) *Proto2ServiceLROClient {
+	if client == nil {
+		client = lro.NewClientConn(conn)
 	}
-	return &Proto2ServiceLROClient{conn: conn, operations: operations}
+	return &Proto2ServiceLROClient{conn: conn, operations: client}
 }
 
 func (c *Proto2ServiceLROClient) invoke(ctx context.Context, method string, req proto.Message, opts ...[]grpc.CallOption) (*longrunningpb.Operation, error) {

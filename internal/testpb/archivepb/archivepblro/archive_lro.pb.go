@@ -47,13 +47,13 @@ type ArchiveLROClient struct {
 }
 
 // NewArchiveLROClient returns a client that starts operations by calls
-// on conn and waits for them with operations. If operations is nil, it is made
+// on conn and waits for them with client. If client is nil, it is made
 // with [lro.NewClientConn].
-func NewArchiveLROClient(conn grpc.ClientConnInterface, operations *lro.Client) *ArchiveLROClient {
-	if operations == nil {
-		operations = lro.NewClientConn(conn)
+func NewArchiveLROClient(conn grpc.ClientConnInterface, client *lro.Client) *ArchiveLROClient {
+	if client == nil {
+		client = lro.NewClientConn(conn)
 	}
-	return &ArchiveLROClient{conn: conn, operations: operations}
+	return &ArchiveLROClient{conn: conn, operations: client}
 }
 
 func (c *ArchiveLROClient) invoke(ctx context.Context, method string, req proto.Message, opts ...[]grpc.CallOption) (*longrunningpb.Operation, error) {
@@ -173,15 +173,15 @@ type OldLROClient struct {
 }
 
 // NewOldLROClient returns a client that starts operations by calls
-// on conn and waits for them with operations. If operations is nil, it is made
+// on conn and waits for them with client. If client is nil, it is made
 // with [lro.NewClientConn].
 //
 // Deprecated: Do not use.
-func NewOldLROClient(conn grpc.ClientConnInterface, operations *lro.Client) *OldLROClient {
-	if operations == nil {
-		operations = lro.NewClientConn(conn)
+func NewOldLROClient(conn grpc.ClientConnInterface, client *lro.Client) *OldLROClient {
+	if client == nil {
+		client = lro.NewClientConn(conn)
 	}
-	return &OldLROClient{conn: conn, operations: operations}
+	return &OldLROClient{conn: conn, operations: client}
 }
 
 func (c *OldLROClient) invoke(ctx context.Context, method string, req proto.Message, opts ...[]grpc.CallOption) (*longrunningpb.Operation, error) {

@@ -38,13 +38,13 @@ type PressLROClient struct {
 }
 
 // NewPressLROClient returns a client that starts operations by calls
-// on conn and waits for them with operations. If operations is nil, it is made
+// on conn and waits for them with client. If client is nil, it is made
 // with [lro.NewClientConn].
-func NewPressLROClient(conn grpc.ClientConnInterface, operations *lro.Client) *PressLROClient {
-	if operations == nil {
-		operations = lro.NewClientConn(conn)
+func NewPressLROClient(conn grpc.ClientConnInterface, client *lro.Client) *PressLROClient {
+	if client == nil {
+		client = lro.NewClientConn(conn)
 	}
-	return &PressLROClient{conn: conn, operations: operations}
+	return &PressLROClient{conn: conn, operations: client}
 }
 
 func (c *PressLROClient) invoke(ctx context.Context, method string, req proto.Message, opts ...[]grpc.CallOption) (*longrunningpb.Operation, error) {
