@@ -199,19 +199,19 @@ func (k Kind[Req, Resp, M]) register() *kind {
 func (k Kind[Req, Resp, M]) check() error {
 	var errs []error
 	if !kindName.MatchString(k.Name) {
-		errs = append(errs, fmt.Errorf("Name %q does not match %s", k.Name, kindName))
+		errs = append(errs, fmt.Errorf("Kind.Name %q does not match %s", k.Name, kindName))
 	}
 	if k.Concurrency < 0 {
-		errs = append(errs, fmt.Errorf("Concurrency is negative (%d)", k.Concurrency))
+		errs = append(errs, fmt.Errorf("Kind.Concurrency is negative (%d)", k.Concurrency))
 	}
 	if k.AttemptTimeout < 0 {
-		errs = append(errs, fmt.Errorf("AttemptTimeout is negative (%s)", k.AttemptTimeout))
+		errs = append(errs, fmt.Errorf("Kind.AttemptTimeout is negative (%s)", k.AttemptTimeout))
 	}
 	if k.CrashLimit < 0 {
-		errs = append(errs, fmt.Errorf("CrashLimit is negative (%d)", k.CrashLimit))
+		errs = append(errs, fmt.Errorf("Kind.CrashLimit is negative (%d)", k.CrashLimit))
 	}
 	if k.Lease < 0 {
-		errs = append(errs, fmt.Errorf("Lease is negative (%s)", k.Lease))
+		errs = append(errs, fmt.Errorf("Kind.Lease is negative (%s)", k.Lease))
 	}
 	errs = append(errs, k.Retry.check())
 	return errors.Join(errs...)
