@@ -112,7 +112,7 @@ func TestDemoPostgres(t *testing.T) {
 func TestMigrate(t *testing.T) {
 	t.Parallel()
 	db := pgtest.URL(t)
-	for _, want := range []string{"created, version 2", "up to date, version 2"} {
+	for _, want := range []string{"created, version 3", "up to date, version 3"} {
 		if got := runProcess(t, nil, "migrate", "--db", db, "--schema", "cli migrate"); !strings.HasSuffix(got, want) || strings.Contains(got, "sslmode") {
 			t.Errorf("lro migrate printed %q, want %q", got, want)
 		}

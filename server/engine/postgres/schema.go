@@ -29,7 +29,7 @@ type Migration struct {
 
 // newest is the schema that this program knows. oldest is the one it can still
 // work on.
-const newest, oldest = 2, 2
+const newest, oldest = 3, 2
 
 // Migrations returns all migrations, in their order, for a schema of that name,
 // to be run by another tool. The schema must exist. An empty name is
