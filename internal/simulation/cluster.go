@@ -203,6 +203,8 @@ func (c *cluster) disturb(s step) {
 			c.w.clock.sleep(context.Background(), s.For)
 			err = c.restart(i, "", 0)
 		}
+	case doStop, doKill, doCancel:
+		err = c.aim(s)
 	}
 	if err != nil {
 		c.w.complain("%v: %v", s, err)

@@ -31,6 +31,7 @@ const (
 type link struct {
 	w      *world
 	caller int
+	steady bool // suffers no faults
 
 	mu    sync.Mutex
 	calls int
@@ -51,7 +52,7 @@ func (l *link) fate() fate {
 	l.calls++
 	r := random(l.w.program.seed, streamNet, l.caller<<16|l.calls)
 	l.mu.Unlock()
-	if l.w.calm.Load() {
+	if l.steady || l.w.calm.Load() {
 		return fate{there: time.Millisecond, back: time.Millisecond, server: r.IntN(8)}
 	}
 	n := l.w.program.net

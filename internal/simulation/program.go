@@ -19,6 +19,14 @@ const (
 	doPartition = "partition" // a caller reaches the server no longer, for a while
 )
 
+// Faults of processes that share a store, aimed at an operation that the step starts:
+// by chance hardly any operation is in such a state when a fault comes.
+const (
+	doStop   = "stop"                    // the process of the attempt, until another one has taken the operation over
+	doKill   = "kill"                    // the process of each of so many attempts
+	doCancel = oracle.Cancel + " + kill" // the process of an attempt that has not ended since the cancel
+)
+
 // step is one action. What it does depends on the step alone, and on the seed,
 // so that a program without some of its steps is a program.
 type step struct {
@@ -30,7 +38,7 @@ type step struct {
 
 	Variant bool          // of start: with another request than usual
 	Filter  string        // of list
-	Size    int           // of list: of a page; of disk: how many changes fail
+	Size    int           // of list: of a page; of disk: how many changes fail; of an aimed fault: of attempts
 	For     time.Duration // of wait, await and partition, and of how long the process stays away
 	Fault   int           // of disk and die: which, of those that the store has
 	Nth     int           // of disk and die: at which change from now
@@ -51,6 +59,8 @@ func (s step) String() string {
 	case doRestart, doUpgrade:
 	case doPartition:
 		fmt.Fprintf(&b, " %s", actorName(s.Caller))
+	case doKill:
+		fmt.Fprintf(&b, " key %d, %d times", s.Key, s.Size)
 	default:
 		fmt.Fprintf(&b, " key %d", s.Key)
 	}
@@ -107,6 +117,7 @@ const (
 	streamNet
 	streamKeys
 	streamTx
+	streamAim
 )
 
 func random(seed uint64, stream, n int) *rand.Rand {
@@ -239,7 +250,7 @@ const (
 )
 
 // share makes it a program of several processes in real time, which share a
-// store. Its steps stay the same.
+// store. Its steps stay the same; where there are faults, one is added that is aimed.
 func (p *program) share() *program {
 	out := *p
 	out.shared, out.pace, out.servers = true, sharedPace, 1
@@ -257,7 +268,31 @@ func (p *program) share() *program {
 			s.For = out.pace.of(s.For)
 		}
 	}
+	if slices.ContainsFunc(out.steps, func(s step) bool { return s.Actor < 0 }) {
+		out.aim(random(p.seed, streamAim, 0))
+	}
 	return &out
+}
+
+// aim adds an aimed fault, and the key of its operation: one whose attempts heed no
+// end of their context, and so last until the fault has come.
+func (p *program) aim(r *rand.Rand) {
+	s := step{Index: len(p.steps), Actor: -1, Key: len(p.keys), Size: 1, Opens: -1, For: time.Duration(1+r.IntN(500)) * time.Millisecond}
+	k := key{kind: []string{kindWork, kindBrief, kindNarrow}[r.IntN(3)], id: true}
+	switch r.IntN(3) {
+	case 0:
+		s.Do = doStop
+	case 1:
+		s.Do = doCancel
+	default:
+		s.Do, k.kind = doKill, kindNarrow
+		if s.Size = narrowCrashes; r.IntN(4) == 0 {
+			s.Size, k.kind = 1, kindOnce
+		}
+	}
+	k.script = []string{"", wordSave + " ", wordReport + " " + wordSave + " "}[r.IntN(3)] + wordDeaf
+	p.keys = append(slices.Clip(p.keys), k)
+	p.steps = slices.Insert(p.steps, r.IntN(len(p.steps)+1), s)
 }
 
 // only returns the program with those of its steps alone.

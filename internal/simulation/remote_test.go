@@ -5,6 +5,7 @@ package simulation
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -101,13 +102,21 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// TestShare: in real time no actor pauses for long, and the steps are the same.
+// TestShare: in real time no actor pauses for long, and the steps are the same, but
+// for a fault that is aimed where there are faults.
 func TestShare(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(100) {
 		p := generate(seed)
 		s := p.share()
 		paused := make(map[int]time.Duration)
+		aimed := slices.IndexFunc(s.steps, func(s step) bool { return s.Index == len(p.steps) })
+		if aimed >= 0 {
+			s = s.only(upTo(len(p.steps)))
+		}
+		if faults := slices.ContainsFunc(p.steps, func(s step) bool { return s.Actor < 0 }); (aimed >= 0) != faults {
+			t.Errorf("seed %d: a fault is aimed: %t, and the program has faults: %t", seed, aimed >= 0, faults)
+		}
 		for i, step := range s.steps {
 			paused[step.Actor] += step.After
 			step.After, step.For = p.steps[i].After, p.steps[i].For

@@ -281,23 +281,34 @@ func (w *world) do(s step) {
 }
 
 func (w *world) start(ctx context.Context, l *link, s step) {
-	k, slot := w.program.keys[s.Key], w.slot(s)
-	variant := s.Variant && k.id
-	packed, err := anypb.New(wrapperspb.String(request(slot, variant, k.script)))
+	req, err := w.startRequest(s)
 	if err != nil {
 		w.complain("pack request: %v", err)
 		return
 	}
-	req := &lropb.StartOperationRequest{Parent: parentOf(s.Key), Kind: k.kind, Request: packed}
-	if k.id {
-		req.RequestId = fmt.Sprintf("key-%d", s.Key)
-	}
+	slot, variant := w.slot(s), w.variant(s)
 	if tx, r := w.fleet.tx(), random(w.program.seed, streamTx, s.Index); tx != nil && r.IntN(4) == 0 {
 		e := oracle.Event{Key: slot, By: "transaction of " + actorName(s.Actor), Do: oracle.Start, Variant: variant, Lived: -1}
 		w.startIn(ctx, tx, e, req, r.IntN(2) == 0)
 		return
 	}
 	_, _ = l.start(ctx, slot, variant, req)
+}
+
+// variant reports whether a start has another request than usual.
+func (w *world) variant(s step) bool { return s.Variant && w.program.keys[s.Key].id }
+
+func (w *world) startRequest(s step) (*lropb.StartOperationRequest, error) {
+	k := w.program.keys[s.Key]
+	packed, err := anypb.New(wrapperspb.String(request(w.slot(s), w.variant(s), k.script)))
+	if err != nil {
+		return nil, err
+	}
+	req := &lropb.StartOperationRequest{Parent: parentOf(s.Key), Kind: k.kind, Request: packed}
+	if k.id {
+		req.RequestId = fmt.Sprintf("key-%d", s.Key)
+	}
+	return req, nil
 }
 
 // startIn starts an operation in a transaction of the caller's, which is rolled
