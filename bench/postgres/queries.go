@@ -9,7 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// queries measures the queries of a process. It implements [pgx.QueryTracer].
+// queries measures the queries of a process. It implements [pgx.QueryTracer] and
+// [pgx.BatchTracer].
 type queries struct {
 	mu           sync.Mutex
 	waits        int
@@ -30,6 +31,25 @@ func (q *queries) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.Tra
 
 // TraceQueryEnd implements [pgx.QueryTracer].
 func (q *queries) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	q.end(ctx)
+}
+
+// TraceBatchStart implements [pgx.BatchTracer]. The last query of a batch is what
+// the others are for.
+func (q *queries) TraceBatchStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
+	all := data.Batch.QueuedQueries
+	return context.WithValue(ctx, queryKey{}, query{time.Now(), all[len(all)-1].SQL})
+}
+
+// TraceBatchQuery implements [pgx.BatchTracer].
+func (q *queries) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+// TraceBatchEnd implements [pgx.BatchTracer].
+func (q *queries) TraceBatchEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchEndData) {
+	q.end(ctx)
+}
+
+func (q *queries) end(ctx context.Context) {
 	began, ok := ctx.Value(queryKey{}).(query)
 	if !ok {
 		return

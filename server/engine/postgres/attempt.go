@@ -17,6 +17,8 @@ const (
 	// this long, doubling.
 	minFinishPause = 50 * time.Millisecond
 	maxFinishPause = 5 * time.Second
+	// lockedPause is how long to wait for an operation that is locked.
+	lockedPause = 5 * time.Millisecond
 )
 
 // attempt implements [engine.Attempt].
@@ -122,12 +124,18 @@ func (a *attempt) store(o engine.Outcome) error {
 	if err != nil {
 		return err
 	}
-	ended, err := a.e.ends.do(a.e.ctx, c)
-	if err != nil || ended {
-		return err
+	// Another transaction may have the operation, such as the claim of a process
+	// that has read it before it was claimed here: mostly not for long.
+	for try := range 2 {
+		if try > 0 && !enginekit.Pause(a.e.ctx, lockedPause) {
+			return a.e.ctx.Err()
+		}
+		ended, err := a.e.ends.do(a.e.ctx, c)
+		if err != nil || ended {
+			return err
+		}
 	}
-	// Not the attempt's any more, or another transaction has it.
-	return a.settle(o, revision)
+	return a.settle(o, revision) // waits for it, or finds that it is not the attempt's
 }
 
 // settle is store for outcomes that depend on whether cancel was requested.

@@ -137,7 +137,7 @@ func (e *Engine) claim(ctx context.Context, w *worker, want int, kinds []string,
 	var last int64
 	var due float64
 	begin := time.Now()
-	err = e.planned(ctx, func(q querier) error {
+	err = e.keyed(ctx, e.pool, func(q querier) error {
 		claimed = nil
 		err := each(ctx, q, e.sql.claim, func(s rows) error {
 			r, err := scanRow(s)
@@ -209,7 +209,7 @@ func (e *Engine) handBackLost(ctx context.Context) error {
 		return nil
 	}
 	var owned []int64
-	err := e.planned(ctx, func(q querier) (err error) {
+	err := e.keyed(ctx, e.pool, func(q querier) (err error) {
 		owned, err = seqs(ctx, q, e.sql.owned, e.claimLost, math.MaxInt32)
 		return err
 	})

@@ -87,7 +87,7 @@ func (e *Engine) runEnds(ctx context.Context, group []*call[endCall, bool]) {
 		calls[c.query.seq], all[i] = c, &c.query
 	}
 	var changes []news
-	err := e.planned(ctx, func(q querier) error {
+	err := e.keyed(ctx, e.pool, func(q querier) error {
 		changes = nil
 		return each(ctx, q, e.sql.end, func(r rows) error {
 			n, err := scanEnd(r, func(seq int64) *endCall { return &calls[seq].query })

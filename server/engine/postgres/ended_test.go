@@ -45,18 +45,19 @@ func TestEncodeEnd(t *testing.T) {
 			t.Errorf("%s: line %q is not one of a notification", tt.name, line)
 		}
 		n, ok := parseLine(line)
-		if !ok || n.seq != 7 || (n.ended != nil) != tt.fits {
+		end := decodeEnd(n.told)
+		if !ok || n.seq != 7 || (end != nil) != tt.fits {
 			t.Errorf("%s: parseLine(%q) = %+v, %v; want the end: %v", tt.name, line, n, ok, tt.fits)
 		}
-		if n.ended == nil {
+		if end == nil {
 			continue
 		}
-		if diff := cmp.Diff(&tt.rec, completed(&known, n.ended), protocmp.Transform()); diff != "" {
+		if diff := cmp.Diff(&tt.rec, completed(&known, end), protocmp.Transform()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
 	for _, line := range []string{"c 7 {", `c 7 {"s":2,"e":1,"o":""}`, `c 7 {"s":3,"o":""}`, `c 7 {"s":3,"e":1,"o":"/w=="}`} {
-		if n, ok := parseLine(line); !ok || n.ended != nil {
+		if n, ok := parseLine(line); !ok || n.lives || decodeEnd(n.told) != nil {
 			t.Errorf("parseLine(%q) = %+v, %v; want a change without its end", line, n, ok)
 		}
 	}
@@ -66,13 +67,28 @@ func TestEncodeEnd(t *testing.T) {
 type reads struct{ n atomic.Int64 }
 
 func (r *reads) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
-	if strings.Contains(q.SQL, "o.seq = ANY(") {
-		r.n.Add(1)
-	}
+	r.count(q.SQL)
 	return ctx
 }
 
 func (r *reads) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (r *reads) TraceBatchStart(ctx context.Context, _ *pgx.Conn, b pgx.TraceBatchStartData) context.Context {
+	for _, q := range b.Batch.QueuedQueries {
+		r.count(q.SQL)
+	}
+	return ctx
+}
+
+func (r *reads) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+func (r *reads) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+func (r *reads) count(sql string) {
+	if strings.Contains(sql, "o.seq = ANY(") {
+		r.n.Add(1)
+	}
+}
 
 // TestWaitElsewhere: those that wait for operations of another process get what the
 // database has, and read nothing where the end fits a notification.

@@ -18,6 +18,7 @@ type news struct {
 	kind    string         // has become PENDING; empty otherwise
 	deleted *engine.Record // its last state; nil otherwise
 	ended   *engine.Record // its last state, once it has ended; without a name when another process told it; nil otherwise
+	told    string         // by another process, of its end; not decoded yet
 	lives   bool           // has not ended
 	own     bool           // by its own attempt, which knows
 }
@@ -85,7 +86,10 @@ func parseLine(line string) (news, bool) {
 	}
 	switch what {
 	case lineChanged:
-		return news{seq: seq, ended: decodeEnd(rest), lives: rest == lineLives}, true
+		if rest == lineLives {
+			return news{seq: seq, lives: true}, true
+		}
+		return news{seq: seq, told: rest}, true
 	case linePending:
 		return news{seq: seq, kind: rest, lives: true}, true
 	case lineDeleted:
@@ -110,10 +114,13 @@ func (e *Engine) hear(changes []news) {
 			kinds[n.kind] = true
 			e.wakeWorkers(n.kind)
 		}
-		if n.ended != nil && e.hearEnd(n) {
+		if !e.interested(n) {
 			continue
 		}
-		if e.interested(n) {
+		if n.told != "" {
+			n.ended = decodeEnd(n.told)
+		}
+		if n.ended == nil || !e.hearEnd(n) {
 			e.fetch(n)
 		}
 	}

@@ -150,8 +150,8 @@ func (n *notifier) send(ctx context.Context) {
 func (n *notifier) notify(ctx context.Context, payloads []string) error {
 	ctx, cancel := context.WithTimeout(ctx, pingEvery)
 	defer cancel()
-	return n.e.own(ctx, func(q querier) error {
-		_, err := exec(ctx, q, `SELECT pg_notify($1::text, p) FROM set_config('synchronous_commit', 'off', true), unnest($2::text[]) AS p`,
+	return n.e.with(ctx, n.e.ownPool, func(c *pgx.Conn) error {
+		_, err := exec(ctx, pgxQuerier{q: c}, `SELECT pg_notify($1::text, p) FROM set_config('synchronous_commit', 'off', true), unnest($2::text[]) AS p`,
 			n.channel, payloads)
 		return err
 	})

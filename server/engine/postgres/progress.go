@@ -65,7 +65,7 @@ func (e *Engine) storeProgress(ctx context.Context) error {
 		metadata, revisions, times = append(metadata, r.metadata), append(revisions, r.revision), append(times, r.at)
 	}
 	stored := make(map[int64]int64)
-	err := e.own(ctx, func(q querier) error {
+	err := e.keyed(ctx, e.ownPool, func(q querier) error {
 		clear(stored)
 		return each(ctx, q, e.sql.progress, func(r rows) error {
 			var seq, revision int64

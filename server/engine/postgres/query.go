@@ -73,18 +73,19 @@ func (p pgxQuerier) Query(ctx context.Context, sql string, args ...any) (rows, e
 	return p.q.Query(ctx, sql, args...)
 }
 
-// lockLimited runs each query in a transaction of its own, in which it waits for
-// locks no longer than limit. Both go to the server at once.
-type lockLimited struct {
-	conn  *pgx.Conn
-	limit time.Duration
+// configured runs each query in a transaction of its own, for which it sets what
+// set says. Both go to the server at once.
+type configured struct {
+	conn *pgx.Conn
+	set  string
+	args []any
 }
 
-func (l lockLimited) Query(ctx context.Context, sql string, args ...any) (rows, error) {
+func (c configured) Query(ctx context.Context, sql string, args ...any) (rows, error) {
 	var batch pgx.Batch
-	batch.Queue(setLockTimeout, milliseconds(l.limit))
+	batch.Queue(c.set, c.args...)
 	batch.Queue(sql, args...)
-	results := l.conn.SendBatch(ctx, &batch)
+	results := c.conn.SendBatch(ctx, &batch)
 	if _, err := results.Exec(); err != nil {
 		return nil, errors.Join(err, results.Close())
 	}
@@ -95,10 +96,28 @@ func (l lockLimited) Query(ctx context.Context, sql string, args ...any) (rows, 
 	return &batchRows{Rows: r, results: results}, nil
 }
 
-// Both last as long as the transaction.
+// What these set lasts as long as the transaction.
 const (
 	setLockTimeout = "SELECT set_config('lock_timeout', $1::text, true)"
-	setTimeouts    = setLockTimeout + ", set_config('idle_in_transaction_session_timeout', $2::text, true)"
+	// setKeyed has a statement that finds its rows by their keys planned once, and
+	// never so that it reads a whole table, which is what a plan does that was made
+	// while the tables were empty.
+	setKeyed    = "SELECT " + keyed
+	setTimeouts = setLockTimeout + ", set_config('idle_in_transaction_session_timeout', $2::text, true), " + keyed
+
+	keyed = "set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
+
+	// enterJoined sets what setTimeouts does, in a caller's transaction, and
+	// leaveJoined sets it back. Parameters of the name lro are free for that.
+	enterJoined = "SELECT set_config('lro.lock_timeout', current_setting('lock_timeout'), true), " +
+		"set_config('lro.plan_cache_mode', current_setting('plan_cache_mode'), true), " +
+		"set_config('lro.enable_seqscan', current_setting('enable_seqscan'), true), " +
+		"set_config('lro.jit', current_setting('jit'), true), " +
+		"set_config('lock_timeout', $1::text, true), " + keyed
+	leaveJoined = "SELECT set_config('lock_timeout', current_setting('lro.lock_timeout'), true), " +
+		"set_config('plan_cache_mode', current_setting('lro.plan_cache_mode'), true), " +
+		"set_config('enable_seqscan', current_setting('lro.enable_seqscan'), true), " +
+		"set_config('jit', current_setting('lro.jit'), true)"
 )
 
 // batchRows are those of the last query of a batch.
@@ -203,8 +222,13 @@ func (e *Engine) query(ctx context.Context, f func(querier) error) error {
 	return e.with(ctx, e.pool, func(c *pgx.Conn) error { return f(pgxQuerier{q: c}) })
 }
 
-// planned is query for statements that are planned anew each time: a plan that
-// was kept since the tables were empty would read all of them.
+// keyed is query for statements that find their rows by their keys.
+func (e *Engine) keyed(ctx context.Context, pool *pgxpool.Pool, f func(querier) error) error {
+	return e.with(ctx, pool, func(c *pgx.Conn) error { return f(configured{c, setKeyed, nil}) })
+}
+
+// planned is query for statements that are planned anew each time, for the values
+// they have.
 func (e *Engine) planned(ctx context.Context, f func(querier) error) error {
 	return e.with(ctx, e.pool, func(c *pgx.Conn) error { return f(pgxQuerier{c, e.mode}) })
 }
@@ -218,7 +242,7 @@ func (e *Engine) own(ctx context.Context, f func(querier) error) error {
 func (e *Engine) transact(ctx context.Context, pool *pgxpool.Pool, f func(querier) error) error {
 	return e.with(ctx, pool, func(c *pgx.Conn) error {
 		return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-			q := pgxQuerier{tx, e.mode}
+			q := pgxQuerier{q: tx}
 			// A process that has stopped would hold its locks, and so its operations,
 			// for ever.
 			if _, err := exec(ctx, q, setTimeouts, milliseconds(lockTimeout), milliseconds(e.opts.Lease)); err != nil {

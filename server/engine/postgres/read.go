@@ -110,7 +110,7 @@ func (r *row) ranBy(here map[int64]*attempt) {
 // loadMany returns the operations that are there.
 func (e *Engine) loadMany(ctx context.Context, wanted []int64) (map[int64]*row, error) {
 	found := make(map[int64]*row, len(wanted))
-	err := e.planned(ctx, func(q querier) error {
+	err := e.keyed(ctx, e.pool, func(q querier) error {
 		clear(found)
 		return each(ctx, q, e.sql.getMany, func(s rows) error {
 			r, err := scanRow(s)

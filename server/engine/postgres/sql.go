@@ -161,10 +161,10 @@ WITH d AS MATERIALIZED (
 		revision = g.revision, start_time = g.start_time, update_time = g.at, cancel_time = g.cancel_time, end_time = g.at,
 		expire_time = CASE WHEN o.retention > 0 THEN g.at + o.retention / 1000 * interval '1 microsecond' END,
 		history = g.history, metadata = g.metadata, checkpoint = g.checkpoint, result = g.result
-	FROM gone g WHERE o.seq = g.seq AND o.seq = ANY($1::bigint[]) AND NOT g.hidden
+	FROM gone g WHERE o.seq = g.seq AND NOT g.hidden
 	RETURNING o.seq, o.expire_time
 ), removed AS (
-	DELETE FROM {op} o USING gone g WHERE o.seq = g.seq AND o.seq = ANY($1::bigint[]) AND g.hidden
+	DELETE FROM {op} o USING gone g WHERE o.seq = g.seq AND g.hidden
 )
 SELECT g.seq, g.hidden, g.revision, g.at, g.cancel_time, k.expire_time, g.stored, g.checkpoint FROM gone g LEFT JOIN kept k ON k.seq = g.seq`,
 

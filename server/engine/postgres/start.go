@@ -170,7 +170,7 @@ func (e *Engine) runStarts(ctx context.Context, group []*call[startCall, *engine
 	err := e.with(ctx, e.pool, func(c *pgx.Conn) error {
 		q := querier(pgxQuerier{q: c})
 		if keyed {
-			q = lockLimited{c, groupLockTimeout}
+			q = configured{c, setLockTimeout, []any{milliseconds(groupLockTimeout)}}
 		}
 		return each(ctx, q, sql, scan, args...)
 	})

@@ -175,15 +175,17 @@ func (p pgxQuerier) guarded(ctx context.Context, sql string, scan func(rows) err
 	}
 	var batch pgx.Batch
 	batch.Queue("SAVEPOINT lro")
+	batch.Queue(enterJoined, milliseconds(lockTimeout))
 	batch.Queue(sql, args...)
+	batch.Queue(leaveJoined)
 	batch.Queue("RELEASE SAVEPOINT lro")
 	results := tx.SendBatch(ctx, &batch)
 	_, err := results.Exec()
 	if err == nil {
-		err = scanAll(results, scan)
+		_, err = results.Exec()
 	}
 	if err == nil {
-		_, err = results.Exec()
+		err = scanAll(results, scan)
 	}
 	if err = cmp.Or(err, results.Close()); err != nil {
 		_, _ = exec(context.WithoutCancel(ctx), p, "ROLLBACK TO SAVEPOINT lro") // the error is what the caller needs
@@ -209,7 +211,7 @@ func scanAll(results pgx.BatchResults, scan func(rows) error) error {
 }
 
 // savepoint runs f so that the transaction can be used whatever f meets, and
-// without leaving behind a setting.
+// without leaving a setting behind.
 func (j *joined) savepoint(ctx context.Context, f func(querier) error) (err error) {
 	if _, err := exec(ctx, j.q, "SAVEPOINT lro"); err != nil {
 		return err
@@ -223,15 +225,12 @@ func (j *joined) savepoint(ctx context.Context, f func(querier) error) (err erro
 		_, _ = exec(context.WithoutCancel(ctx), j.q, "ROLLBACK TO SAVEPOINT lro")
 		_, _ = exec(context.WithoutCancel(ctx), j.q, "RELEASE SAVEPOINT lro")
 	}()
-	var before string
-	err = each(ctx, j.q, "SELECT current_setting('lock_timeout'), set_config('lock_timeout', $1::text, true)",
-		func(r rows) error { return r.Scan(&before, new(string)) }, milliseconds(lockTimeout))
-	if err != nil {
+	if _, err := exec(ctx, j.q, enterJoined, milliseconds(lockTimeout)); err != nil {
 		return err
 	}
 	if err := f(j.q); err != nil {
 		return err
 	}
-	_, err = exec(ctx, j.q, setLockTimeout, before)
+	_, err = exec(ctx, j.q, leaveJoined)
 	return err
 }

@@ -36,7 +36,7 @@ func (e *Engine) watch(ctx context.Context) error {
 	defer cancel()
 	if waited := e.waits.Keys(); len(waited) > 0 {
 		var found []*row
-		err := e.own(ctx, func(q querier) error {
+		err := e.keyed(ctx, e.ownPool, func(q querier) error {
 			found = nil
 			return each(ctx, q, e.sql.watch, func(s rows) error {
 				r, err := scanRow(s)
@@ -83,7 +83,7 @@ func (e *Engine) watchAttempts(ctx context.Context, owner int64, attempts []*att
 	}
 	type lease struct{ seq, fence int64 }
 	cancelled := make(map[lease]bool)
-	err := e.own(ctx, func(q querier) error {
+	err := e.keyed(ctx, e.ownPool, func(q querier) error {
 		clear(cancelled)
 		return each(ctx, q, e.sql.mine, func(r rows) error {
 			var l lease
