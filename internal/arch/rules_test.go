@@ -64,7 +64,7 @@ var directions = []direction{
 	{"internal/progress", nil, "the ground floor has protobuf alone below it"},
 	{"internal/rpcinfo", nil, "stands at the bottom: the future and the service compare declarations"},
 	{"internal/oracle", []string{"server/engine"}, "the model is of any engine"},
-	{"internal/simulation", []string{".", "server", "server/engine", "internal/child", "internal/oracle"}, "the programs and their oracle must fit every engine"},
+	{"internal/simulation", []string{".", "server", "server/engine", "server/engine/enginetest", "internal/child", "internal/oracle"}, "the programs and their oracle must fit every engine"},
 	{"internal/simulation/future", nil, "has tests only"},
 	{"internal/mutation", nil, "has tests only"},
 	{"internal/transporttest", []string{"."}, "the suite must fit every transport"},

@@ -25,6 +25,7 @@ type state struct {
 	saved   string // the checkpoint
 	text    string // the last report, of an external operation; the others' is not durable at once
 	hidden  string // names of operations that were deleted while they ran, each with a comma
+	deleted string // names of operations that were deleted, where that is kept, each with a comma
 }
 
 const nameless = "?"
@@ -61,10 +62,14 @@ type Rules struct {
 	Expires    bool // it may be gone once it has ended
 	CrashLimit int  // 0 is the default
 	Timed      bool // its attempts have a deadline, after which the server may end it
+
+	// What the engine makes different.
+	DeleteNeedsEnd bool // an operation that has not ended cannot be deleted
+	DeletesMeet    bool // to delete again may succeed
 }
 
-func (r Rules) create(variant bool, hidden string) state {
-	s := state{name: nameless, variant: variant, stage: engine.Pending, hidden: hidden}
+func (r Rules) create(before state, variant bool) state {
+	s := state{name: nameless, variant: variant, stage: engine.Pending, hidden: before.hidden, deleted: before.deleted}
 	if r.External {
 		s.stage, s.attempt, s.claimed = engine.Running, 1, true
 	}
@@ -87,7 +92,7 @@ func (r Rules) silently(s state) []state {
 		all = append(all, s.end("err:DEADLINE_EXCEEDED"))
 	}
 	if s.exists() && s.stage.Terminal() && r.Expires {
-		all = append(all, state{hidden: s.hidden})
+		all = append(all, state{hidden: s.hidden, deleted: s.deleted})
 	}
 	return all
 }
@@ -133,7 +138,7 @@ func (r Rules) started(s state, e *Event) []state {
 		return when(e.Out == Invalid, s)
 	}
 	if !s.exists() {
-		s = r.create(e.Variant, s.hidden)
+		s = r.create(s, e.Variant)
 	}
 	if e.Out == Unknown {
 		return []state{s}
@@ -204,14 +209,23 @@ func (r Rules) deleted(s state, e *Event) []state {
 	case NotEnded:
 		return when(s.is(e.Name) && s.active(), s)
 	}
-	if !s.is(e.Name) || e.Out != OK && e.Out != Unknown {
+	if e.Out != OK && e.Out != Unknown {
 		return nil
 	}
-	hidden := s.hidden
-	if s.active() {
-		hidden += e.Name + ","
+	if !s.is(e.Name) {
+		return when(strings.Contains(s.deleted, e.Name+","), s)
 	}
-	return []state{{hidden: hidden}}
+	if s.active() && r.DeleteNeedsEnd {
+		return nil
+	}
+	after := state{hidden: s.hidden, deleted: s.deleted}
+	if s.active() {
+		after.hidden += e.Name + ","
+	}
+	if r.DeletesMeet {
+		after.deleted += e.Name + ","
+	}
+	return []state{after}
 }
 
 func (s state) hides(name string) bool { return strings.Contains(s.hidden, name+",") }

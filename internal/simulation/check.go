@@ -134,7 +134,9 @@ func (c *checker) gather() {
 		}
 		switch e.Do {
 		case oracle.Delete:
-			f.deletes = append(f.deletes, e)
+			if e.Out != oracle.NotEnded { // nothing was deleted
+				f.deletes = append(f.deletes, e)
+			}
 		case oracle.Cancel:
 			f.cancels = append(f.cancels, e)
 		case oracle.Claim:
@@ -189,7 +191,7 @@ func (c *checker) order() {
 		for i := range ops {
 			ops[i].ClientId = i
 		}
-		switch porcupine.CheckOperationsTimeout(oracle.Model(rulesOf(c.kind(slot))), ops, checkTime) {
+		switch porcupine.CheckOperationsTimeout(oracle.Model(c.r.Traits.rules(c.kind(slot))), ops, checkTime) {
 		case porcupine.Illegal:
 			c.complain("no order of the events of slot %d explains them:\n%s", slot, describe(ops))
 		case porcupine.Unknown:
@@ -233,6 +235,7 @@ func (c *checker) operation(name string) {
 	c.reports(name, f)
 	c.told(name, f, end)
 	c.expiry(name, f, end)
+	c.deleted(name, f)
 	c.lease(name, f, end, result)
 	c.settled(name, f)
 	c.later(name, f)
@@ -299,7 +302,7 @@ func (c *checker) heard(name string, f *facts, end time.Duration) {
 
 // gone reports whether an operation may have been gone at a time.
 func (c *checker) gone(f *facts, at time.Duration) bool {
-	return f.kind == kindBrief || slices.ContainsFunc(f.deletes, func(d *oracle.Event) bool { return d.From <= at })
+	return c.expires(f) || slices.ContainsFunc(f.deletes, func(d *oracle.Event) bool { return d.From <= at })
 }
 
 // narrow: a kind with a limit of one runs one attempt at a time in each server.
@@ -424,7 +427,7 @@ func (c *checker) expiry(name string, f *facts, end time.Duration) {
 		if e.To == 0 || slices.ContainsFunc(f.deletes, func(d *oracle.Event) bool { return d.Call < e.Return }) {
 			continue
 		}
-		if f.kind != kindBrief {
+		if !c.expires(f) {
 			c.complain("%s is gone, and no caller deleted it: %v", name, e)
 			continue
 		}
@@ -435,7 +438,7 @@ func (c *checker) expiry(name string, f *facts, end time.Duration) {
 			}
 		}
 	}
-	if f.kind != kindBrief || end == 0 {
+	if !c.expires(f) || end == 0 {
 		return
 	}
 	for _, s := range f.seen {
@@ -475,7 +478,7 @@ func (c *checker) settled(name string, f *facts) {
 			c.complain("%s has not ended when all is over: %v", name, s.Event)
 		}
 	}
-	if !read && !deleted && f.kind != kindBrief && c.r.Settled > 0 {
+	if !read && !deleted && !c.expires(f) && c.r.Settled > 0 {
 		c.complain("%s cannot be read in the end", name)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -16,7 +17,9 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 
 	"github.com/go-lro/lro/internal/child"
 	"github.com/go-lro/lro/internal/oracle"
@@ -53,12 +56,12 @@ type Fault struct {
 // fails t for those whose history the oracle cannot explain. There are as many
 // at once as there are functions: each makes the store of one program after
 // another, in a fresh state each time.
-func RunCluster(t *testing.T, name string, stores []func(t *testing.T) Cluster) {
+func RunCluster(t *testing.T, name string, traits Traits, stores []func(t *testing.T) Cluster) {
 	t.Helper()
 	r := &runner{name: name, tries: clusterTries}
 	var lanes []lane
 	for _, store := range stores {
-		lanes = append(lanes, func(t *testing.T, p *program) *result { return runCluster(t, store(t), p) })
+		lanes = append(lanes, func(t *testing.T, p *program) *result { return runCluster(t, traits, store(t), p) })
 	}
 	r.all(t, lanes)
 }
@@ -91,9 +94,10 @@ type remote struct {
 }
 
 // runCluster executes a program in real time.
-func runCluster(t *testing.T, store Cluster, p *program) *result {
+func runCluster(t *testing.T, traits Traits, store Cluster, p *program) *result {
 	t.Helper()
 	w := newWorld(p.share())
+	w.traits = traits
 	c := &cluster{w: w, store: store, here: &process{number: -1, dead: make(chan struct{})}, counts: make(map[string]int)}
 	w.fleet = c
 	var err error
@@ -294,12 +298,24 @@ func (c *cluster) settle() {
 	c.w.actors.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	for c.busy(ctx) {
-		if pause.For(ctx, 50*time.Millisecond) != nil {
+	for quiet := false; ; {
+		wait := settlePause
+		if c.busy(ctx) || c.unlisted(ctx) {
+			quiet = false
+		} else if quiet || !c.w.traits.ListLags {
+			return
+		} else {
+			// One that has just begun may not be listed.
+			quiet, wait = true, time.Second
+		}
+		if pause.For(ctx, wait) != nil {
 			return
 		}
 	}
 }
+
+// settlePause is between two looks at whether all operations have ended.
+const settlePause = 50 * time.Millisecond
 
 // busy reports whether the store has an operation that has not ended, or does not
 // answer. It may be one that the program does not know yet: a start without an
@@ -312,6 +328,35 @@ func (c *cluster) busy(ctx context.Context) bool {
 		}
 	}
 	return false
+}
+
+// unlisted reports whether lists lag behind an operation that is known: it has not
+// ended, or is not listed as one that has.
+func (c *cluster) unlisted(ctx context.Context) bool {
+	if !c.w.traits.ListLags {
+		return false
+	}
+	listed := make(map[string]bool)
+	for key := range 2 {
+		req := &longrunningpb.ListOperationsRequest{Name: parentOf(key), Filter: "done=true", PageSize: 1000}
+		for more := true; more; more = req.GetPageToken() != "" {
+			resp, err := c.server.Operations().ListOperations(ctx, req)
+			if err != nil {
+				return true
+			}
+			for _, op := range resp.GetOperations() {
+				listed[op.GetName()] = true
+			}
+			req.PageToken = resp.GetNextPageToken()
+		}
+	}
+	return slices.ContainsFunc(c.w.names(), func(name string) bool {
+		if listed[name] {
+			return false
+		}
+		_, err := c.server.Operations().GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
+		return status.Code(err) != codes.NotFound
+	})
 }
 
 func (c *cluster) renew() {

@@ -23,6 +23,9 @@ var (
 // real time.
 const mostPostgres = 20
 
+// mostTemporal is the same on Temporal.
+const mostTemporal = 40
+
 // root is the folder of the repository.
 const root = "../.."
 
@@ -53,6 +56,9 @@ func TestMutants(t *testing.T) {
 			case "postgres":
 				within = min(within, mostPostgres)
 				found = hunt(t, "./server/engine/postgres/internal/faulttest", replaced, within, "-simulation-lanes=4")
+			case "temporal":
+				within = min(within, mostTemporal)
+				found = hunt(t, "./temporal/internal/faulttest", replaced, within, "-simulation-lanes=4")
 			case "future":
 				if found = hunt(t, "./internal/simulation/future", replaced, within); found == "" {
 					found = ordinary(t, replaced)
@@ -158,14 +164,24 @@ func ordinary(t *testing.T, replaced map[string]string) string {
 	return string(found[1])
 }
 
+// moduleOf returns the folder of the module of a package, which is named by its
+// folder, and its name there.
+func moduleOf(in string) (module, name string) {
+	if rest, ok := strings.CutPrefix(in, "./temporal/"); ok {
+		return filepath.Join(root, "temporal"), "./" + rest
+	}
+	return root, in
+}
+
 // hunt runs a simulation with a mutant until it is found, and returns by
 // which seed and what it showed; nothing where the mutant survives.
 func hunt(t *testing.T, in string, replaced map[string]string, within int, flags ...string) string {
 	t.Helper()
+	module, in := moduleOf(in)
 	args := append([]string{"test", "-count=1", overlay(t, replaced), in, "-run=^TestSimulation$", "-timeout=20m", "-v",
 		fmt.Sprintf("-simulation.seeds=1-%d", within), "-simulation.first"}, flags...)
 	cmd := exec.CommandContext(t.Context(), "go", args...)
-	cmd.Dir = root
+	cmd.Dir, cmd.Env = module, append(os.Environ(), "LRO_TEMPORAL=1")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, io.Discard
 	err := cmd.Run()

@@ -200,7 +200,11 @@ func (l *link) note(e *oracle.Event, at edge, err error) {
 	if e.From == 0 {
 		e.From = l.w.history.now()
 	}
-	l.w.history.done(e, outcome(err))
+	out := outcome(err)
+	if e.Do == oracle.Delete && l.w.traits.DeleteNeedsEnd && status.Code(err) == codes.FailedPrecondition {
+		out = oracle.NotEnded
+	}
+	l.w.history.done(e, out)
 }
 
 func (l *link) event(do, name string) oracle.Event {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-lro/lro/internal/oracle"
 )
@@ -41,6 +42,7 @@ var filterTexts = slices.Sorted(maps.Keys(filters))[1:]
 type pages struct {
 	parent, filter string
 	call, ret      int
+	from           time.Duration
 	seen           []oracle.View
 	whole          bool
 }
@@ -54,7 +56,7 @@ func (c *checker) walks() {
 		}
 		p := all[e.Walk]
 		if p == nil {
-			p = &pages{parent: e.Name, filter: e.Arg, call: e.Call}
+			p = &pages{parent: e.Name, filter: e.Arg, call: e.Call, from: e.From}
 			all[e.Walk] = p
 			order = append(order, e.Walk)
 		}
@@ -99,7 +101,7 @@ func (c *checker) walk(p *pages) {
 // mustShow reports whether an operation was there all the time, and met the
 // filter.
 func (c *checker) mustShow(p *pages, name string, f *facts) bool {
-	if !strings.HasPrefix(name, p.parent+"/") || f.kind == kindBrief ||
+	if !strings.HasPrefix(name, p.parent+"/") || c.expires(f) ||
 		slices.ContainsFunc(f.deletes, func(d *oracle.Event) bool { return d.Call < p.ret }) {
 		return false
 	}
@@ -107,9 +109,9 @@ func (c *checker) mustShow(p *pages, name string, f *facts) bool {
 		meets := filters[p.filter].match(s.View, f.kind)
 		switch filters[p.filter].once {
 		case stays:
-			return meets && s.Return < p.call
+			return meets && c.listed(p, s)
 		case stayed:
-			return meets && s.Call > p.ret && slices.ContainsFunc(f.seen, func(s sight) bool { return s.Return < p.call })
+			return meets && s.Call > p.ret && slices.ContainsFunc(f.seen, func(s sight) bool { return c.listed(p, s) })
 		}
 		return false
 	})

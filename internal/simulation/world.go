@@ -45,6 +45,7 @@ type world struct {
 	fleet   fleet
 	links   []*link
 	clients []*lro.Client
+	traits  Traits
 	actors  sync.WaitGroup // all that is not a caller and belongs to the run
 	calm    atomic.Bool    // no more faults
 
@@ -72,6 +73,7 @@ type result struct {
 	// Of processes that share a store, in real time.
 	Shared bool `json:",omitempty"`
 	Pace   pace `json:",omitempty"`
+	Traits Traits `json:",omitzero"`
 }
 
 // fleet is what the calls of a program reach: the processes of a store.
@@ -153,7 +155,7 @@ func (w *world) result(settled int) *result {
 	r := &result{
 		Seed: w.program.seed, Events: w.history.events, Wrong: w.wrong, Faults: w.fleet.injected(),
 		Virtual: w.history.now(), Settled: settled, Servers: w.program.servers,
-		Shared: w.program.shared, Pace: w.program.pace,
+		Shared: w.program.shared, Pace: w.program.pace, Traits: w.traits,
 		Faulty: slices.ContainsFunc(w.program.steps, func(s step) bool { return s.Actor < 0 && s.Do != doPartition }),
 		Lossy: w.program.net.lost+w.program.net.replyLost+w.program.net.hangs > 0 ||
 			slices.ContainsFunc(w.program.steps, func(s step) bool { return s.Do == doPartition }),

@@ -42,7 +42,7 @@ func TestSimulation(t *testing.T) {
 		l := &simulatedStore{server: pgtest.Start(t, nil)}
 		stores = append(stores, func(t *testing.T) simulation.Cluster { return l.fresh(t) })
 	}
-	simulation.RunCluster(t, "postgres", stores)
+	simulation.RunCluster(t, "postgres", simulation.Traits{}, stores)
 }
 
 // simulatedStore is a server, and a schema in it for one program after another.

@@ -1,0 +1,82 @@
+package simulation
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-lro/lro/internal/oracle"
+	"github.com/go-lro/lro/server/engine/enginetest"
+)
+
+// TestTraits: the oracle allows an engine what it declares, and nothing beyond.
+func TestTraits(t *testing.T) {
+	t.Parallel()
+	const name = "shelves/a/operations/x"
+	pending := &oracle.View{Name: name, State: "PENDING"}
+	done := &oracle.View{Name: name, State: "SUCCEEDED", Attempt: 1, Result: "ok:1/0", End: time.Second}
+	start := oracle.Event{Do: oracle.Start, Seen: pending, Call: 1, Return: 2, Lived: 1}
+	ended := []oracle.Event{
+		start,
+		{Do: oracle.Claim, Name: name, Attempt: 1, Call: 3, Return: 4, Lived: 1},
+		{Do: oracle.Finish, Name: name, Attempt: 1, Arg: "ok:1/0", Out: oracle.Unknown, Call: 5, Lived: 1},
+		{Do: oracle.Get, Name: name, Seen: done, Call: 6, Return: 7, From: time.Second, To: time.Second, Lived: 1},
+	}
+	// Calls that follow the end, a minute after it.
+	deleted := func(call, ret, lived int) oracle.Event {
+		return oracle.Event{Do: oracle.Delete, Name: name, Call: call, Return: ret, From: time.Minute, To: time.Minute, Lived: lived}
+	}
+	empty := func(at time.Duration) oracle.Event {
+		return oracle.Event{Key: -1, Do: oracle.List, Name: "shelves/a", Walk: 1, Last: true, Call: 10, Return: 11, From: at, To: at, Lived: 1}
+	}
+	lags := Traits{Traits: enginetest.Traits{ListLags: true}}
+	meet := Traits{DeletesMeet: true}
+	for _, tt := range []struct {
+		name    string
+		kind    string
+		traits  Traits
+		events  []oracle.Event
+		settled int
+		want    string // empty for nothing
+	}{
+		{"deleted while it is not done", kindWork, Traits{}, []oracle.Event{start, deleted(8, 9, 1)}, 0, ""},
+		{"the same, where that is refused", kindWork, Traits{Traits: enginetest.Traits{DeleteNeedsEnd: true}}, []oracle.Event{start, deleted(8, 9, 1)}, 0, "no order"},
+		{"deleted at its end, where that is refused before", kindWork, Traits{Traits: enginetest.Traits{DeleteNeedsEnd: true}}, append(ended, deleted(8, 9, 1)), 0, ""},
+		{"deleted twice at once", kindWork, Traits{}, append(ended, deleted(8, 10, 1), deleted(9, 11, 2)), 0, "no order"},
+		{"the same, where deletes meet", kindWork, meet, append(ended, deleted(8, 10, 1), deleted(9, 11, 2)), 0, ""},
+		{"the same, one after the other", kindWork, meet, append(ended, deleted(8, 9, 1), deleted(10, 11, 2)), 0, "deleted twice"},
+		{"the same, through one process", kindWork, meet, append(ended, deleted(8, 10, 1), deleted(9, 11, 1)), 0, "deleted twice"},
+		{"not listed", kindWork, Traits{}, append(ended, empty(2*time.Second)), 0, "lacks"},
+		{"the same, where lists lag", kindWork, lags, append(ended, empty(2*time.Second)), 0, ""},
+		{"the same, for long", kindWork, lags, append(ended, empty(time.Minute)), 0, "lacks"},
+		{"the same, in the end", kindWork, lags, append(ended, empty(2*time.Second)), 8, "lacks"},
+		{"expired", kindBrief, Traits{}, append(ended, oracle.Event{Do: oracle.Get, Name: name, Out: oracle.NotFound, Call: 10, Return: 11, From: time.Hour, To: time.Hour}), 0, ""},
+		{"the same, where retention is fixed", kindBrief, Traits{Traits: enginetest.Traits{FixedRetention: true}}, append(ended, oracle.Event{Do: oracle.Get, Name: name, Out: oracle.NotFound, Call: 10, Return: 11, From: time.Hour, To: time.Hour}), 0, "no caller deleted"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := &result{Keys: []string{tt.kind}, Servers: 1, Settled: tt.settled, Traits: tt.traits}
+			for _, e := range tt.events {
+				r.Events = append(r.Events, &e)
+			}
+			if tt.settled > 0 { // read in the end
+				last := ended[3]
+				last.Call, last.Return = 12, 13
+				r.Events = append(r.Events, &last)
+			}
+			b, err := json.Marshal(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept := &result{}
+			if err := json.Unmarshal(b, kept); err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(check(kept).wrong, "\n")
+			if tt.want == "" && got != "" || !strings.Contains(got, tt.want) {
+				t.Errorf("the oracle says %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
