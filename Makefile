@@ -86,6 +86,7 @@ test-temporal: install-postgres ## test the engine on Temporal, whose server is 
 	cd temporal/devserver && go vet ./...
 	cd temporal && go vet ./... && go tool -modfile=../tools/go.mod staticcheck ./...
 	cd temporal && LRO_TEMPORAL=1 LRO_POSTGRES=1 go test -race -p=1 -parallel=2 -timeout=30m ./...
+	cd temporal && LRO_TEMPORAL=1 go test -race -count=1 -timeout=0 ./internal/faulttest -run='^TestSimulation$$' -simulation-lanes=4 -simulation.seeds=1-8
 
 .PHONY: bench-temporal
 bench-temporal: ## compare operations on Temporal with the Temporal SDK, and 4 workers with 1
@@ -101,21 +102,23 @@ test-kill: ## kill a process that runs operations KILL_ROUNDS (200) times
 
 # Without SEEDS, as many as CI has the time for. KEEP and HISTORY, which a failure
 # prints, are the steps of a program that are enough for it, and a file to judge
-# again. ENGINE=postgres runs LANES programs at once, in real time.
+# again. ENGINE=postgres and ENGINE=temporal run LANES programs at once, in real
+# time.
 ENGINE  ?= sqlite
-SEEDS   ?= $(if $(filter postgres,$(ENGINE)),1-40,1-400)
+SEEDS   ?= $(if $(filter postgres temporal,$(ENGINE)),1-40,1-400)
 KEEP    ?=
 HISTORY ?=
 HOURS   ?= 1
 LANES   ?= 4
-AGAIN    = $(if $(filter postgres,$(ENGINE)),2,10)
+AGAIN    = $(if $(filter postgres temporal,$(ENGINE)),2,10)
 SIMULATED.sqlite   = GOMAXPROCS=1 go test ./server/engine/sqlite
 SIMULATED.future   = GOMAXPROCS=1 go test ./internal/simulation/future
 SIMULATED.postgres = LRO_POSTGRES=1 go test ./server/engine/postgres/internal/faulttest -simulation-lanes=$(LANES)
+SIMULATED.temporal = cd temporal && LRO_TEMPORAL=1 go test ./internal/faulttest -simulation-lanes=$(LANES)
 SIMULATE = $(SIMULATED.$(ENGINE)) -count=1 -run='^TestSimulation$$' -timeout=0 -v -simulation.again=$(AGAIN) -simulation.out=$(CURDIR)/.cache/simulation
 
 .PHONY: simulate
-simulate: ## run the programs of SEEDS on ENGINE (sqlite; postgres; or future, which has no engine), and judge their histories
+simulate: ## run the programs of SEEDS on ENGINE (sqlite; postgres; temporal; or future, which has no engine), and judge their histories
 	@mkdir -p .cache/simulation
 	@$(SIMULATE) -simulation.seeds=$(SEEDS) -simulation.keep=$(KEEP) -simulation.history=$(HISTORY) \
 		-simulation.totals=$(CURDIR)/.cache/simulation/totals.json | grep -v '^ *\(===\|--- PASS\)'

@@ -71,8 +71,8 @@ type result struct {
 	Settled int // place in the order of events from which on all is calm
 
 	// Of processes that share a store, in real time.
-	Shared bool `json:",omitempty"`
-	Pace   pace `json:",omitempty"`
+	Shared bool   `json:",omitempty"`
+	Pace   pace   `json:",omitempty"`
 	Traits Traits `json:",omitzero"`
 }
 

@@ -67,7 +67,14 @@ func (s *Temporal) Kill() {
 	s.process.Kill()
 }
 
-// Restart starts a server that was killed on the same store and address, and
+// Stop ends the server in good order, and kills it when ctx ends first.
+func (s *Temporal) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.process.Stop(ctx)
+}
+
+// Restart starts a server that was killed or stopped on the same store and address, and
 // returns once it answers.
 func (s *Temporal) Restart(ctx context.Context) error {
 	s.mu.Lock()

@@ -2,6 +2,7 @@ package faulttest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/go-lro/lro"
 	"github.com/go-lro/lro/internal/child"
 	"github.com/go-lro/lro/internal/leak"
+	"github.com/go-lro/lro/internal/simulation"
 	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/temporal/internal/command"
 	"github.com/go-lro/lro/temporal/internal/testserver"
@@ -27,6 +29,13 @@ const commandEnv = "LRO_FAULTTEST_COMMAND"
 func TestMain(m *testing.M) {
 	if os.Getenv(commandEnv) != "" {
 		os.Exit(command.Main())
+	}
+	if is, err := simulation.Member(openConnected); is {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "error", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	leak.Main(m)
 }
