@@ -64,10 +64,15 @@ func (a *attempt) abandon() {
 // answer reports the outcome of the attempt to Temporal, once.
 func (a *attempt) answer(ctx context.Context, o engine.Outcome) error {
 	a.mu.Lock()
-	progress, cancelled, gone := copyProgress(a.progress), a.cancelAsk, a.gone
+	progress, cancelled, lost, gone := copyProgress(a.progress), a.cancelAsk, a.lost, a.gone
 	a.mu.Unlock()
 	if gone {
 		return engine.ErrFenced
+	}
+	if lost {
+		// Its handler has heard that nothing of it counts any more. Temporal may not
+		// know that yet, and can give the operation to another attempt at once.
+		o = engine.Outcome{Release: true}
 	}
 	if o.Metadata != nil {
 		progress.Metadata = o.Metadata

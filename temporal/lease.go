@@ -91,7 +91,7 @@ func (e *Engine) owned(ctx context.Context, l engine.Lease) (*described, *engine
 		}
 	}
 	rec := e.record(d)
-	if rec.State != engine.Running || rec.Fence != l.Fence {
+	if a := e.local(l); rec.State != engine.Running || rec.Fence != l.Fence || a != nil && a.isLost() {
 		return d, rec, engine.ErrFenced
 	}
 	return d, rec, nil

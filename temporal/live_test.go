@@ -102,6 +102,41 @@ func TestCancelElsewhere(t *testing.T) {
 	}
 }
 
+// TestLostEndsNothing: an attempt that has lost its lease, as far as its process
+// can tell, ends nothing and keeps nothing any more, though Temporal does not know
+// that yet.
+func TestLostEndsNothing(t *testing.T) {
+	t.Parallel()
+	l := newLive(t, testserver.Options{})
+	eng := l.engs[0]
+	l.work(eng, engine.Worker{Kinds: map[string]int{"k": 0}, Run: func(ctx context.Context, a engine.Attempt) engine.Outcome {
+		rec := a.Record()
+		if rec.Attempt > 1 {
+			return engine.Outcome{Error: enginekit.Status(code.Code_NOT_FOUND, "second")}
+		}
+		a.(*attempt).expire() // as when no heartbeat gets through
+		ctx, lease := context.WithoutCancel(ctx), engine.Lease{Name: rec.Name, Fence: rec.Fence}
+		calls := map[string]func() error{
+			"Save":      func() error { return a.Save(ctx, nil) },
+			"Report":    func() error { _, err := eng.Report(ctx, lease, engine.Update{}); return err },
+			"Heartbeat": func() error { _, err := eng.Heartbeat(ctx, lease); return err },
+			"Fail": func() error {
+				_, err := eng.Fail(ctx, lease, engine.Failure{Error: enginekit.Status(code.Code_NOT_FOUND, "by its lease")})
+				return err
+			},
+		}
+		for name, call := range calls {
+			if err := call(); !errors.Is(err, engine.ErrFenced) {
+				t.Errorf("%s() = %v, want %v", name, err, engine.ErrFenced)
+			}
+		}
+		return engine.Outcome{Error: enginekit.Status(code.Code_NOT_FOUND, "first")}
+	}})
+	if end := l.wait(l.start(engine.Spec{}).Name); end.Attempt != 2 || end.Crashes != 0 || end.Error.GetMessage() != "second" {
+		t.Errorf("ended by attempt %d after %d crashes with %v, want the error of attempt 2", end.Attempt, end.Crashes, end.Error)
+	}
+}
+
 // TestLeaseElsewhere: by the lease of an operation that an attempt runs in
 // another process, that attempt is shut out.
 func TestLeaseElsewhere(t *testing.T) {
