@@ -19,6 +19,7 @@ type state struct {
 	attempt int
 	claimed bool // the attempt's handler has begun
 	lived   int  // the process of that handler, while it runs
+	lost    bool // that process has ended the attempt, and the store does not know it yet
 	cancel  bool
 	crashes int
 	result  string
@@ -38,7 +39,7 @@ func (s state) is(name string) bool { return s.name == name || s.name == nameles
 func (s state) active() bool { return s.exists() && !s.stage.Terminal() }
 
 func (s state) end(result string) state {
-	s.result, s.lived = result, 0
+	s.result, s.lived, s.lost = result, 0, false
 	switch {
 	case strings.HasPrefix(result, "ok:"):
 		s.stage = engine.Succeeded
@@ -66,6 +67,8 @@ type Rules struct {
 	// What the engine makes different.
 	DeleteNeedsEnd bool // an operation that has not ended cannot be deleted
 	DeletesMeet    bool // to delete again may succeed
+	Undelivered    bool // an attempt may be lost before its handler begins, as by a crash
+	EndsFirst      bool // a process that loses its lease ends its attempts before the store does
 }
 
 func (r Rules) create(before state, variant bool) state {
@@ -83,7 +86,20 @@ func (r Rules) silently(s state) []state {
 	if s.exists() && s.stage == engine.Pending {
 		c := s
 		c.stage, c.attempt, c.claimed = engine.Running, s.attempt+1, false
-		all = append(all, c)
+		if !r.Undelivered {
+			return append(all, c)
+		}
+		return append(all, r.silently(c)...)
+	}
+	if s.exists() && s.stage == engine.Running && !s.claimed && r.Undelivered {
+		for _, lost := range r.died(s) { // often at most, or it ends
+			all = append(all, r.silently(lost)...)
+		}
+	}
+	if s.lost {
+		for _, next := range append(r.died(s), r.released(s)) {
+			all = append(all, r.silently(next)...)
+		}
 	}
 	if s.exists() && s.stage == engine.Running && r.Leased {
 		all = append(all, s.end("err:ABORTED"))
@@ -243,7 +259,7 @@ func (r Rules) claimed(s state, e *Event) []state {
 
 // owns reports whether the writer of e may write to the operation.
 func (r Rules) owns(s state, e *Event) bool {
-	return s.is(e.Name) && s.exists() && s.stage == engine.Running && s.claimed && (e.Attempt == 0 || e.Attempt == s.attempt)
+	return s.is(e.Name) && s.exists() && s.stage == engine.Running && s.claimed && !s.lost && (e.Attempt == 0 || e.Attempt == s.attempt)
 }
 
 func (r Rules) wrote(s state, e *Event) []state {
@@ -308,7 +324,7 @@ func (r Rules) released(s state) state {
 }
 
 func (r Rules) handedBack(s state) state {
-	s.stage, s.claimed, s.lived = engine.Pending, false, 0
+	s.stage, s.claimed, s.lived, s.lost = engine.Pending, false, 0, false
 	return s
 }
 
@@ -318,6 +334,10 @@ func (r Rules) stopped(s state, e *Event) []state {
 	switch {
 	case s.lived != 0 && e.Lived != 0 && s.lived != e.Lived:
 		return []state{s}
+	case e.Do == Die && r.EndsFirst && s.claimed && s.stage == engine.Running && !r.External:
+		ended := s
+		ended.lost = true
+		return append(r.died(s), ended)
 	case e.Do == Die:
 		return r.died(s)
 	case e.Do == Drain:

@@ -34,6 +34,7 @@ func TestModel(t *testing.T) {
 	again := Event{Do: Claim, Name: "a", Attempt: 2}
 	finish := Event{Do: Finish, Name: "a", Attempt: 1, Arg: "ok:1", Out: Unknown}
 	saved := Event{Do: Save, Name: "a", Attempt: 1, Arg: "half"}
+	refused := Event{Do: Save, Name: "a", Attempt: 1, Arg: "half", Out: Lost}
 	gone := Event{Do: Get, Name: "a", Out: NotFound}
 	died := Event{Do: Die}
 	for _, tt := range []struct {
@@ -80,6 +81,17 @@ func TestModel(t *testing.T) {
 		{"lease lost later", Rules{}, []Event{start, claim, {Do: Die, Out: Unknown}, sees(Get, "RUNNING", 1, ""), again}, true},
 		{"rolled back and there", Rules{}, []Event{{Do: Start, Out: Undone}, sees(Get, "PENDING", 0, "")}, false},
 		{"rolled back, then started", Rules{}, []Event{{Do: Start, Out: Undone}, start}, true},
+		{"lost on its way to a process", Rules{}, []Event{start, again}, false},
+		{"lost on its way, where that happens", Rules{Undelivered: true}, []Event{start, again}, true},
+		{"lost while it runs, where attempts are lost on their way", Rules{Undelivered: true}, []Event{start, claim, again}, false},
+		{"lost on its way again and again", Rules{Undelivered: true}, []Event{start, sees(Get, "FAILED", 5, "err:ABORTED")}, true},
+		{"lost on its way more often", Rules{Undelivered: true}, []Event{start, {Do: Claim, Name: "a", Attempt: 6}}, false},
+		{"lost on its way, and to run once", Rules{Undelivered: true, AtMostOnce: true}, []Event{start, again}, false},
+		{"shown when its process has ended its attempt", Rules{}, []Event{start, claim, {Do: Die}, refused, sees(Get, "RUNNING", 1, ""), again}, false},
+		{"shown when its process has ended its attempt first", Rules{EndsFirst: true}, []Event{start, claim, {Do: Die}, refused, sees(Get, "RUNNING", 1, ""), again}, true},
+		{"its attempt was ended, and ends it", Rules{EndsFirst: true}, []Event{start, claim, {Do: Die}, refused, finish, sees(Get, "SUCCEEDED", 1, "ok:1")}, false},
+		{"deleted while it runs, where that is refused", Rules{DeleteNeedsEnd: true}, []Event{start, {Do: Delete, Name: "a"}}, false},
+		{"delete is refused", Rules{DeleteNeedsEnd: true}, []Event{start, {Do: Delete, Name: "a", Out: NotEnded}, claim}, true},
 		{"report lost", Rules{External: true}, []Event{external, {Do: Report, Name: "a", Arg: "half"}, sees(Get, "RUNNING", 1, "")}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

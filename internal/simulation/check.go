@@ -164,6 +164,9 @@ func (c *checker) order() {
 		if e.Do == oracle.Report && e.Attempt > 0 {
 			continue // a handler's is shown at once, and durable later: see reports
 		}
+		if c.givenUp(e) {
+			continue // its end may not be stored yet, or never
+		}
 		switch e.Do {
 		case oracle.Die, oracle.Drain, oracle.Close:
 			all = append(all, op)
@@ -198,6 +201,17 @@ func (c *checker) order() {
 			c.unknown++
 		}
 	}
+}
+
+// givenUp reports whether a checkpoint was refused by its own process, which had
+// given up the attempt because of its deadline.
+func (c *checker) givenUp(e *oracle.Event) bool {
+	if !c.r.Shared || e.Do != oracle.Save || e.Out != oracle.Lost || c.kind(e.Key) != kindTimed {
+		return false
+	}
+	return slices.ContainsFunc(c.of[e.Name].claims, func(a *oracle.Event) bool {
+		return a.Attempt == e.Attempt && a.From+c.r.Pace.of(timedDeadline+timedGrace) <= e.To
+	})
 }
 
 func describe(ops []porcupine.Operation) string {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -108,6 +109,11 @@ func runCluster(t *testing.T, traits Traits, store Cluster, p *program) *result 
 	if c.server, err = server.New(store.Engine(), server.Config{PageKey: pageKey}, w.actor(c.here).registrations("")...); err != nil {
 		t.Fatal(err)
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	watching.Go(func() { c.watch(ctx) })
+	defer watching.Wait()
+	defer stop()
 	defer c.end()
 	return w.run()
 }
@@ -214,6 +220,34 @@ func (c *cluster) disturb(s step) {
 		c.w.complain("%v: %v", s, err)
 	}
 }
+
+// watch notes when the store, or this machine, is so slow that attempts may be
+// lost by it, until ctx ends.
+func (c *cluster) watch(ctx context.Context) {
+	patience := c.w.traits.Patience
+	if patience == 0 {
+		return
+	}
+	began, place := time.Now(), c.w.history.next()
+	for pause.For(ctx, watchPause) == nil {
+		_, _ = c.store.Engine().Get(ctx, watched) // there is none
+		if ctx.Err() == nil && time.Since(began) > patience {
+			c.count("machine too busy")
+			e := c.w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Die, Arg: "machine too busy"})
+			c.w.history.mu.Lock()
+			e.Call = place
+			c.w.history.mu.Unlock()
+			c.w.history.done(e, oracle.Unknown)
+		}
+		began, place = time.Now(), c.w.history.next()
+	}
+}
+
+const watchPause = 100 * time.Millisecond
+
+// watched is the name of no operation, in the form that names of the engine on
+// Temporal have: others do not look for it.
+var watched = "operations/o" + strings.Repeat("0", 24)
 
 // loses notes that a process may lose its leases from now on.
 func (c *cluster) loses(r *remote, why string) {

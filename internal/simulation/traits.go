@@ -16,6 +16,15 @@ type Traits struct {
 	// DeletesMeet: of two deletes at the same instant, through two processes, both
 	// may succeed.
 	DeletesMeet bool
+	// Undelivered: an attempt may be lost on its way to its process, before its
+	// handler begins. That counts as a crash.
+	Undelivered bool
+	// EndsFirst: a process that cannot renew a lease ends its attempt before the
+	// store gives the operation to another one, and until then it shows as RUNNING.
+	EndsFirst bool
+	// Patience is how long the store may take to answer: when it takes longer, or
+	// this process does, attempts may be lost, of any process. 0 is for ever.
+	Patience time.Duration
 }
 
 // rules are those of a kind on an engine.
@@ -23,6 +32,7 @@ func (t Traits) rules(kind string) oracle.Rules {
 	r := rulesOf(kind)
 	r.Expires = r.Expires && !t.FixedRetention
 	r.DeleteNeedsEnd, r.DeletesMeet = t.DeleteNeedsEnd, t.DeletesMeet
+	r.Undelivered, r.EndsFirst = t.Undelivered, t.EndsFirst
 	return r
 }
 

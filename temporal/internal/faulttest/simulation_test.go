@@ -25,13 +25,13 @@ import (
 var lanes = flag.Int("simulation-lanes", 0, "how many programs TestSimulation runs at once, each on a Temporal server of its own; 0 skips it")
 
 // simulatedLease is longer than a busy machine keeps a process from renewing it.
-const simulatedLease = 6 * time.Second
+const simulatedLease = 8 * time.Second
 
 // simulatedTraits are those that the engine declares to its suite, and what only
 // several processes show.
 var simulatedTraits = simulation.Traits{
 	Traits:      enginetest.Traits{DeleteNeedsEnd: true, FixedRetention: true, ListLags: true, LooseOrder: true},
-	DeletesMeet: true,
+	DeletesMeet: true, Undelivered: true, EndsFirst: true, Patience: simulatedLease / 3,
 }
 
 // TestSimulation runs programs that come from seeds; see package simulation.
