@@ -60,6 +60,7 @@ var directions = []direction{
 	{"internal/testpb/...", []string{".", "server", "internal/testpb/..."}, "is what users generate"},
 	{"internal/pgserver", []string{"internal/child"}, "runs the server, and knows nothing that uses it"},
 	{"internal/pgtest", []string{"internal/pgserver"}, "gives tests a server, and knows nothing that uses it"},
+	{"internal/temporalserver", []string{"internal/child"}, "runs the server, and knows nothing that uses it"},
 	{"internal/pgtext", nil, "stands at the bottom: the engine and the command show the same texts"},
 	{"internal/progress", nil, "the ground floor has protobuf alone below it"},
 	{"internal/rpcinfo", nil, "stands at the bottom: the future and the service compare declarations"},

@@ -15,7 +15,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/go-lro/lro/internal/killdemo"
-	"github.com/go-lro/lro/temporal/internal/backend"
+	"github.com/go-lro/lro/internal/temporalserver"
 	"github.com/go-lro/lro/temporal/internal/observe"
 )
 
@@ -24,17 +24,17 @@ const namespace = "default"
 // cluster is the processes of the demonstration.
 type cluster struct {
 	killdemo.Cluster
-	temporal *backend.Temporal
+	temporal *temporalserver.Server
 	client   client.Client // of Temporal
 }
 
 func startCluster(ctx context.Context, lease time.Duration) (_ *cluster, err error) {
-	root, err := backend.Root()
+	root, err := temporalserver.Root()
 	if err != nil {
 		return nil, err
 	}
 	fmt.Println("building the Temporal server, which takes minutes the first time, and lro-temporal")
-	binary, err := backend.Build(ctx, root)
+	binary, err := temporalserver.Build(ctx, root)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func startCluster(ctx context.Context, lease time.Duration) (_ *cluster, err err
 			c.close()
 		}
 	}()
-	if c.temporal, err = backend.StartTemporal(ctx, backend.Config{Binary: binary, Namespaces: []string{namespace}}); err != nil {
+	if c.temporal, err = temporalserver.Start(ctx, temporalserver.Config{Binary: binary, Namespaces: []string{namespace}}); err != nil {
 		return nil, err
 	}
 	c.client, err = client.DialContext(ctx, client.Options{

@@ -168,7 +168,7 @@ func (s *simulatedStore) restart(away time.Duration) error {
 	time.Sleep(away) // sleep: as long as the fault lasts
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	if err := s.server.Temporal.Restart(ctx); err != nil {
+	if err := s.server.Server.Restart(ctx); err != nil {
 		return fmt.Errorf("restart the store: %w", err)
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 
 	"github.com/go-lro/lro/internal/pgserver"
 	"github.com/go-lro/lro/internal/pgtest"
-	"github.com/go-lro/lro/temporal/internal/backend"
+	"github.com/go-lro/lro/internal/temporalserver"
 )
 
 // limit is how long a server may take to start. It takes about a second on a
@@ -35,7 +35,7 @@ type Options struct {
 const Namespace = "default"
 
 // Server is a Temporal server.
-type Server struct{ *backend.Temporal }
+type Server struct{ *temporalserver.Server }
 
 // Required skips the test unless those that need a Temporal server are asked
 // for.
@@ -51,11 +51,11 @@ var binary = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("LRO_TEMPORAL_DEVSERVER"); path != "" {
 		return path, nil
 	}
-	root, err := backend.Root()
+	root, err := temporalserver.Root()
 	if err != nil {
 		return "", err
 	}
-	return backend.Build(context.Background(), root)
+	return temporalserver.Build(context.Background(), root)
 })
 
 // Start starts a server that stops when the test ends. It skips the test as
@@ -67,7 +67,7 @@ func Start(t testing.TB, o Options) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := backend.Config{Binary: path, Namespaces: []string{Namespace}, Flags: o.Flags}
+	c := temporalserver.Config{Binary: path, Namespaces: []string{Namespace}, Flags: o.Flags}
 	switch {
 	case o.Postgres != nil:
 		c.Postgres = o.Postgres.URL("temporal")
@@ -76,7 +76,7 @@ func Start(t testing.TB, o Options) *Server {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	server, err := backend.StartTemporal(ctx, c)
+	server, err := temporalserver.Start(ctx, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func Start(t testing.TB, o Options) *Server {
 			t.Logf("the Temporal server wrote:\n%s", server.Output())
 		}
 	})
-	return &Server{server}
+	return &Server{Server: server}
 }
 
 // Restart starts the server on the same store and address after Kill.
@@ -94,7 +94,7 @@ func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	if err := s.Temporal.Restart(ctx); err != nil {
+	if err := s.Server.Restart(ctx); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,4 +1,4 @@
-package backend
+package temporalserver
 
 import (
 	"context"
@@ -20,8 +20,8 @@ type Config struct {
 	Flags      []string // further ones of devserver
 }
 
-// Temporal is a Temporal server. Its methods are safe for concurrent use.
-type Temporal struct {
+// Server is a Temporal server. Its methods are safe for concurrent use.
+type Server struct {
 	hostPort string
 	config   Config
 
@@ -29,14 +29,14 @@ type Temporal struct {
 	process *child.Process
 }
 
-// StartTemporal starts a server and returns once it answers.
-func StartTemporal(ctx context.Context, c Config) (*Temporal, error) {
+// Start starts a server and returns once it answers.
+func Start(ctx context.Context, c Config) (*Server, error) {
 	process, address, err := start(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	c.Listen = address
-	return &Temporal{hostPort: address, config: c, process: process}, nil
+	return &Server{hostPort: address, config: c, process: process}, nil
 }
 
 func start(ctx context.Context, c Config) (*child.Process, string, error) {
@@ -57,18 +57,18 @@ func start(ctx context.Context, c Config) (*child.Process, string, error) {
 }
 
 // HostPort is where the server answers, also after a restart.
-func (s *Temporal) HostPort() string { return s.hostPort }
+func (s *Server) HostPort() string { return s.hostPort }
 
 // Kill ends the server at once, as a crash does. What it had not written to its
 // store is gone; in memory, that is everything.
-func (s *Temporal) Kill() {
+func (s *Server) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.process.Kill()
 }
 
 // Stop ends the server in good order, and kills it when ctx ends first.
-func (s *Temporal) Stop(ctx context.Context) error {
+func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.process.Stop(ctx)
@@ -76,7 +76,7 @@ func (s *Temporal) Stop(ctx context.Context) error {
 
 // Restart starts a server that was killed or stopped on the same store and address, and
 // returns once it answers.
-func (s *Temporal) Restart(ctx context.Context) error {
+func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.process.Kill()
@@ -90,19 +90,19 @@ func (s *Temporal) Restart(ctx context.Context) error {
 
 // Pause stops the server, a moment later, in the middle of whatever it does, until
 // Resume: connections stay open, and nothing answers.
-func (s *Temporal) Pause() error { return s.signal(syscall.SIGSTOP) }
+func (s *Server) Pause() error { return s.signal(syscall.SIGSTOP) }
 
 // Resume lets a paused server go on.
-func (s *Temporal) Resume() error { return s.signal(syscall.SIGCONT) }
+func (s *Server) Resume() error { return s.signal(syscall.SIGCONT) }
 
-func (s *Temporal) signal(sig syscall.Signal) error {
+func (s *Server) signal(sig syscall.Signal) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.process.Signal(sig)
 }
 
 // Output returns the last lines that the server logged.
-func (s *Temporal) Output() string {
+func (s *Server) Output() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.process.Output()
