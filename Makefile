@@ -87,6 +87,7 @@ test-temporal: install-postgres ## test the engine on Temporal, whose server is 
 	cd temporal && go vet ./... && go tool -modfile=../tools/go.mod staticcheck ./...
 	cd temporal && LRO_TEMPORAL=1 LRO_POSTGRES=1 go test -race -p=1 -parallel=2 -timeout=30m ./...
 	cd temporal && LRO_TEMPORAL=1 go test -race -count=1 -timeout=0 ./internal/faulttest -run='^TestSimulation$$' -simulation-lanes=4 -simulation.seeds=1-8
+	cd bench && LRO_TEMPORAL=1 go test -count=1 -run=TestSides ./sides
 
 .PHONY: bench-temporal
 bench-temporal: ## compare operations on Temporal with the Temporal SDK, and 4 workers with 1
@@ -128,6 +129,14 @@ soak: ## run the programs of new seeds for HOURS (1), and add to docs/reliabilit
 	@mkdir -p .cache/simulation docs/reliability
 	@seed=$$(date +%s)0000; $(SIMULATE) -simulation.seeds=$$seed -simulation.for=$(HOURS)h \
 		-simulation.totals=$(CURDIR)/docs/reliability/totals.json | grep -v '^ *\(===\|--- PASS\)'
+
+# Other seeds than the published ones leave docs as they are.
+SIDES = $(if $(filter file,$(origin SEEDS)),-seeds=1-20 -out=../docs/reliability,-seeds=$(SEEDS) -out=../.cache/simulation)
+
+.PHONY: side-by-side
+side-by-side: install-postgres ## play the programs of SEEDS (1-20), with kills and other faults, on lro, River and Temporal; writes docs/reliability/side-by-side.json
+	@mkdir -p .cache/simulation docs/reliability
+	cd bench && go run ./sides $(SIDES)
 
 MUTANTS ?= .
 

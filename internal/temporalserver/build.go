@@ -37,15 +37,11 @@ const binaryName = "temporal-devserver-"
 // seconds once the go command has it all in its cache. Several Builds may run at
 // once.
 func Build(ctx context.Context, root string) (string, error) {
-	name, err := sourceName(filepath.Join(root, "temporal", "devserver"))
-	if err != nil {
-		return "", fmt.Errorf("build devserver: %w", err)
+	path, ok, err := Built(root)
+	if ok || err != nil {
+		return path, err
 	}
-	cache := filepath.Join(root, ".cache")
-	path := filepath.Join(cache, name)
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
+	cache := filepath.Dir(path)
 	if err := os.MkdirAll(cache, 0o777); err != nil {
 		return "", fmt.Errorf("build devserver: %w", err)
 	}
@@ -69,6 +65,17 @@ func Build(ctx context.Context, root string) (string, error) {
 		}
 	}
 	return path, nil
+}
+
+// Built returns where [Build] puts its binary, and whether it is there already.
+func Built(root string) (path string, ok bool, err error) {
+	name, err := sourceName(filepath.Join(root, "temporal", "devserver"))
+	if err != nil {
+		return "", false, fmt.Errorf("build devserver: %w", err)
+	}
+	path = filepath.Join(root, ".cache", name)
+	_, err = os.Stat(path)
+	return path, err == nil, nil
 }
 
 // sourceName names the binary of the sources in dir.
