@@ -13,6 +13,7 @@ type verdict struct {
 	Kills, Stops int
 	Restarts     int
 	Cuts         int
+	Unanswered   int // jobs of which a try of a start had no answer
 	Attempts     int
 
 	// Lost are jobs whose start was acknowledged and that the system does not know.
@@ -80,6 +81,7 @@ func judge(p program, all []event) verdict {
 	ends := make(map[string]event)       // by ID
 	byKey := make(map[string][]string)   // IDs
 	runs := make(map[string]*attemptOf)
+	unheard := make(map[string]bool) // keys
 	for _, e := range all {
 		switch e.What {
 		case hit:
@@ -88,6 +90,8 @@ func judge(p program, all []event) verdict {
 			if !slices.Contains(byKey[e.Key], e.ID) {
 				byKey[e.Key] = append(byKey[e.Key], e.ID)
 			}
+		case unanswered:
+			unheard[e.Key] = true
 		case looked:
 			ends[e.ID] = e
 		case began:
@@ -102,6 +106,7 @@ func judge(p program, all []event) verdict {
 			a.events = append(a.events, e)
 		}
 	}
+	v.Unanswered = len(unheard)
 	for _, j := range p.Jobs {
 		v.job(j, byKey[j.Key], ran, ends)
 	}
@@ -283,7 +288,7 @@ func (v *verdict) add(o verdict) {
 		from int
 	}{
 		{&v.Plays, o.Plays}, {&v.Jobs, o.Jobs}, {&v.Acknowledged, o.Acknowledged}, {&v.Kills, o.Kills}, {&v.Stops, o.Stops},
-		{&v.Restarts, o.Restarts}, {&v.Cuts, o.Cuts}, {&v.Attempts, o.Attempts}, {&v.Lost, o.Lost}, {&v.Twice, o.Twice},
+		{&v.Restarts, o.Restarts}, {&v.Cuts, o.Cuts}, {&v.Unanswered, o.Unanswered}, {&v.Attempts, o.Attempts}, {&v.Lost, o.Lost}, {&v.Twice, o.Twice},
 		{&v.Repeated, o.Repeated}, {&v.RepeatedEnds, o.RepeatedEnds}, {&v.Missing, o.Missing}, {&v.Overlaps, o.Overlaps}, {&v.LateEffects, o.LateEffects},
 		{&v.LateSaves, o.LateSaves}, {&v.LateEnds, o.LateEnds}, {&v.Refused, o.Refused}, {&v.NotTaken, o.NotTaken},
 		{&v.Unheard, o.Unheard}, {&v.Pending, o.Pending}, {&v.Failed, o.Failed},

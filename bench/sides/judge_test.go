@@ -43,6 +43,7 @@ func TestJudge(t *testing.T) {
 		{"all well", job{Steps: 1}, story(ack, a(began, 0), a(effected, 1), a(saved, 1), a(effected, 2), a(returned, 0), end(succeeded, "a")), func(v *verdict) {
 			v.Attempts = 1
 		}},
+		{"answer lost", job{Steps: 1}, story(event{What: unanswered}, event{What: unanswered}, ack, end(canceled, "")), func(v *verdict) { v.Unanswered = 1 }},
 		{"lost", job{Steps: 1}, story(ack, end(unknown, "")), func(v *verdict) { v.Lost = 1 }},
 		{"pending", job{Steps: 1}, story(ack, end(pending, "")), func(v *verdict) { v.Pending = 1 }},
 		{"failed", job{Steps: 1}, story(ack, end(failed, "")), func(v *verdict) { v.Failed = 1 }},

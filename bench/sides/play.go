@@ -230,7 +230,9 @@ func (y *play) start(ctx context.Context, j job, cut time.Duration) (id string, 
 		y.journal.write(event{What: hit, Key: j.Key, Text: "cut"})
 	}
 	err = y.call(ctx, "start", func(ctx context.Context) (err error) {
-		id, err = y.system.start(ctx, j)
+		if id, err = y.system.start(ctx, j); err != nil {
+			y.journal.write(event{What: unanswered, Key: j.Key, Text: err.Error()})
+		}
 		return err
 	})
 	if err != nil {

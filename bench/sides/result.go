@@ -171,9 +171,9 @@ func (r *result) write(dir string) error {
 const resultFile = "side-by-side.json"
 
 func (v verdict) String() string {
-	return fmt.Sprintf("%d of %d jobs, %d attempts; lost %d, twice %d, repeated %d, missing %d, overlaps %d (%d effects, %d checkpoints, %d ends), refused %d; "+
+	return fmt.Sprintf("%d of %d jobs, %d starts repeated, %d attempts; lost %d, twice %d, repeated %d, missing %d, overlaps %d (%d effects, %d checkpoints, %d ends), refused %d; "+
 		"taken over %s, not %d; cancels heard %s, not %d; pending %d, failed %d",
-		v.Acknowledged, v.Jobs, v.Attempts, v.Lost, v.Twice, v.Repeated, v.Missing, v.Overlaps, v.LateEffects, v.LateSaves, v.LateEnds, v.Refused,
+		v.Acknowledged, v.Jobs, v.Unanswered, v.Attempts, v.Lost, v.Twice, v.Repeated, v.Missing, v.Overlaps, v.LateEffects, v.LateSaves, v.LateEnds, v.Refused,
 		spread(v.Taken), v.NotTaken, spread(v.Heard), v.Unheard, v.Pending, v.Failed)
 }
 
@@ -203,6 +203,7 @@ func (r *result) text() string {
 		cell func(s *side) string
 	}{
 		{"Jobs; attempts", func(s *side) string { return fmt.Sprintf("%d; %d", s.Total.Acknowledged, s.Total.Attempts) }},
+		{"Jobs whose start had to be repeated", count(func(v verdict) int { return v.Unanswered })},
 		{"Acknowledged starts lost", count(func(v verdict) int { return v.Lost })},
 		{"Keys that ran twice", count(func(v verdict) int { return v.Twice })},
 		{"Effects missing", count(func(v verdict) int { return v.Missing })},
