@@ -3,9 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -79,62 +76,6 @@ func (e *Engine) list(ctx context.Context, q engine.Query) (engine.Page, error) 
 
 func size(rec *engine.Record) int {
 	return 1024 + len(rec.Checkpoint) + proto.Size(rec.Request) + proto.Size(rec.Metadata) + proto.Size(rec.Response) + proto.Size(rec.Error)
-}
-
-// listQuery returns the query for operations older than before, newest first.
-func (e *Engine) listQuery(q engine.Query, before int64, limit int) (string, []any) {
-	var where []string
-	var args []any
-	add := func(condition string, arg any) {
-		args = append(args, arg)
-		where = append(where, strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args))))
-	}
-	add("o.seq < ?::bigint", before)
-	if !q.AnyParent {
-		add("o.parent = ?::text", q.Parent)
-	}
-	w := q.Where
-	if len(w.Kinds) > 0 {
-		add("o.kind = ANY(?::text[])", w.Kinds)
-	}
-	if !w.CreatedFrom.IsZero() {
-		add("o.create_time >= ?::timestamptz", w.CreatedFrom)
-	}
-	if !w.CreatedBefore.IsZero() {
-		add("o.create_time < ?::timestamptz", w.CreatedBefore)
-	}
-	active, ended := states(w)
-	from := "{op} o LEFT JOIN {live} l ON l.seq = o.seq"
-	switch {
-	case len(ended) == 0:
-		// The small table leads.
-		from = "{live} l JOIN {op} o ON o.seq = l.seq"
-		add("l.seq < ?::bigint", before)
-		if len(w.Kinds) > 0 {
-			add("l.kind = ANY(?::text[])", w.Kinds)
-		}
-	case len(active) == 0:
-		add("o.state = ANY(?::smallint[])", ended)
-		if !slices.Contains(ended, int16(engine.Succeeded)) {
-			where = append(where, "o.state > 3") // has an index
-		}
-	case len(active)+len(ended) < 5:
-		add("(o.state = ANY(?::smallint[]) OR o.state IS NULL)", ended)
-	}
-	if len(active) == 1 {
-		running := strconv.FormatBool(active[0] == int16(engine.Running))
-		where = append(where, "(o.state IS NOT NULL OR (l.owner IS NOT NULL) = "+running+")")
-	}
-	if len(active) > 0 {
-		where = append(where, "l.hidden IS NOT TRUE")
-	}
-	order := "o.seq"
-	if len(ended) == 0 {
-		order = "l.seq"
-	}
-	args = append(args, limit)
-	return e.sql.tables.Replace("SELECT " + rowColumns + " FROM " + from + " WHERE " + strings.Join(where, " AND ") +
-		" ORDER BY " + order + " DESC LIMIT $" + strconv.Itoa(len(args))), args
 }
 
 // states returns the states that can meet a condition. When none can, it returns
