@@ -114,7 +114,7 @@ func (c *cluster) runs(claim *oracle.Event) (int, *remote) {
 // stopUntil stops a process until f returns, and a while longer.
 func (c *cluster) stopUntil(r *remote, f func(), longer time.Duration) error {
 	c.count("process stopped until its operation was taken over")
-	c.loses(r, "process stopped")
+	defer c.loses(r, "process stopped")()
 	if err := r.child.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}

@@ -224,7 +224,7 @@ func (c *cluster) disturb(s step) {
 // watch notes when the store, or this machine, is so slow that attempts may be
 // lost by it, until ctx ends.
 func (c *cluster) watch(ctx context.Context) {
-	patience := c.w.traits.Patience
+	patience := c.w.traits.Lease / 3
 	if patience == 0 {
 		return
 	}
@@ -233,11 +233,7 @@ func (c *cluster) watch(ctx context.Context) {
 		_, _ = c.store.Engine().Get(ctx, watched) // there is none
 		if ctx.Err() == nil && time.Since(began) > patience {
 			c.count("machine too busy")
-			e := c.w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Die, Arg: "machine too busy"})
-			c.w.history.mu.Lock()
-			e.Call = place
-			c.w.history.mu.Unlock()
-			c.w.history.done(e, oracle.Unknown)
+			c.w.history.losesSince(place, oracle.Event{Arg: "machine too busy"})
 		}
 		began, place = time.Now(), c.w.history.next()
 	}
@@ -249,10 +245,30 @@ const watchPause = 100 * time.Millisecond
 // Temporal have: others do not look for it.
 var watched = "operations/o" + strings.Repeat("0", 24)
 
-// loses notes that a process may lose its leases from now on.
-func (c *cluster) loses(r *remote, why string) {
-	if r != nil {
-		c.w.history.done(c.w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Die, Arg: why, Lived: r.number}), oracle.Unknown)
+// losesSince notes that leases may be lost, from a place in the order of events on.
+func (h *history) losesSince(place int, e oracle.Event) {
+	e.Key, e.By, e.Do = -1, "world", oracle.Die
+	called := h.call(e)
+	h.mu.Lock()
+	called.Call = place
+	h.mu.Unlock()
+	h.done(called, oracle.Unknown)
+}
+
+// loses notes that a process may lose its leases from now on. The function is to be
+// called when what it loses them by is over.
+func (c *cluster) loses(r *remote, why string) (over func()) {
+	if r == nil {
+		return func() {}
+	}
+	e, began, place := oracle.Event{Arg: why, Lived: r.number}, time.Now(), c.w.history.next()
+	c.w.history.losesSince(place, e)
+	return func() {
+		if lease := c.w.traits.Lease; lease > 0 {
+			for range time.Since(began) / lease {
+				c.w.history.losesSince(place, e)
+			}
+		}
 	}
 }
 
@@ -284,7 +300,7 @@ func (c *cluster) harm(i int, s step) error {
 	c.count(f.Name)
 	for m := range ClusterSize {
 		if f.Loses && (f.All || m == i) {
-			c.loses(c.member(m), f.Name)
+			defer c.loses(c.member(m), f.Name)()
 		}
 	}
 	return f.Do(i, time.Duration(s.Size)*time.Second)

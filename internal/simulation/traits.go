@@ -22,9 +22,11 @@ type Traits struct {
 	// EndsFirst: a process that cannot renew a lease ends its attempt before the
 	// store gives the operation to another one, and until then it shows as RUNNING.
 	EndsFirst bool
-	// Patience is how long the store may take to answer: when it takes longer, or
-	// this process does, attempts may be lost, of any process. 0 is for ever.
-	Patience time.Duration
+	// Lease is that of an attempt, 0 where a process has one for all of its attempts.
+	// While a process is stopped or cut off, the store may give it an operation
+	// again and again, which is lost each time; and when the store, or this process,
+	// takes longer to answer than a third of it, attempts of any process may be lost.
+	Lease time.Duration
 }
 
 // rules are those of a kind on an engine.

@@ -31,7 +31,7 @@ const simulatedLease = 8 * time.Second
 // several processes show.
 var simulatedTraits = simulation.Traits{
 	Traits:      enginetest.Traits{DeleteNeedsEnd: true, FixedRetention: true, ListLags: true, LooseOrder: true},
-	DeletesMeet: true, Undelivered: true, EndsFirst: true, Patience: simulatedLease / 3,
+	DeletesMeet: true, Undelivered: true, EndsFirst: true, Lease: simulatedLease,
 }
 
 // TestSimulation runs programs that come from seeds; see package simulation.
