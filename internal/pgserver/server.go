@@ -30,6 +30,10 @@ type Options struct {
 	Settings []string
 	// Env are further variables of the server's environment, NAME=VALUE.
 	Env []string
+	// Backup is a folder of [Server.Backup], which becomes the server's. It
+	// recovers as the settings say (restore_command, recovery_target_name). By
+	// default the database cluster is new.
+	Backup string
 }
 
 // Server is a PostgreSQL server on a directory of its own, for one user and
@@ -93,12 +97,8 @@ func start(ctx context.Context, dir string, o *Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{bin: bin, dir: dir, as: as, env: o.Env}
-	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "--pgdata", s.data(), "--username="+User,
-		"--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-	initdb.Dir = dir
-	as.apply(initdb)
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("make database cluster: %w\n%s", err, out)
+	if err := s.fill(ctx, o.Backup); err != nil {
+		return nil, err
 	}
 	settings := []string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200", "log_min_messages=log",
@@ -122,6 +122,37 @@ func start(ctx context.Context, dir string, o *Options) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// fill makes the database cluster, out of a backup if there is one.
+func (s *Server) fill(ctx context.Context, backup string) error {
+	if backup != "" {
+		if err := os.Rename(backup, s.data()); err != nil {
+			return fmt.Errorf("take over backup: %w", err)
+		}
+		return os.WriteFile(filepath.Join(s.data(), "recovery.signal"), nil, 0o644)
+	}
+	return s.command(ctx, "initdb", "--pgdata", s.data(), "--username="+User, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+}
+
+// command runs one of PostgreSQL's programs as the server's user.
+func (s *Server) command(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
+	cmd.Dir = s.dir
+	s.as.apply(cmd)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", name, err, out)
+	}
+	return nil
+}
+
+// Backup makes a base backup, without the log that the server has to archive, in
+// dir, which must not exist; the server's user must be able to make it.
+func (s *Server) Backup(ctx context.Context, dir string) error {
+	if err := s.command(ctx, "pg_basebackup", "--pgdata", dir, "--dbname", s.URL("postgres"), "--checkpoint=fast", "--wal-method=none", "--no-sync"); err != nil {
+		return fmt.Errorf("back up PostgreSQL: %w", err)
+	}
+	return nil
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
