@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -27,11 +28,14 @@ import (
 func TestServePostgres(t *testing.T) {
 	t.Parallel()
 	db := []string{"--db", pgtest.URL(t), "--schema", "cli serve"}
-	_, front, _ := startServer(t, append(db, "--role", "server")...)
+	_, front, _ := startServer(t, append(db, "--role", "server", "--metrics")...)
 	env := []string{"LRO_ADDR=" + front, "LRO_PLAINTEXT=1"}
 	name := runProcess(t, env, "start", "simulate", `{"duration": "2s", "steps": 100, "echo": "hello"}`)
 	if got := runProcess(t, env, "get", name); !strings.Contains(got, "PENDING") {
 		t.Errorf("get without a worker printed\n%s\nwant PENDING", got)
+	}
+	if got, want := fetchText(t, "http://"+front+"/metrics"), `lro_engine_queue_depth{kind="simulate"} 1`; !strings.Contains(got, want) {
+		t.Errorf("the metrics are\n%s\nwant %s", got, want)
 	}
 	worker, _, _ := startServer(t, db...)
 	for !strings.Contains(runProcess(t, env, "get", name), "RUNNING") {
@@ -61,6 +65,20 @@ func TestServePostgres(t *testing.T) {
 	if err := second.Wait(); err != nil {
 		t.Errorf("serve after SIGTERM: %v, want exit status 0", err)
 	}
+}
+
+func fetchText(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // listed is a page of a list.

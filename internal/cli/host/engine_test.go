@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -37,6 +38,37 @@ func TestEngineIsBrought(t *testing.T) {
 	code, body := fetch(t, http.DefaultClient, "http://"+addr+"/metrics")
 	if code != http.StatusOK || !strings.Contains(body, "lro_attempts_running") || strings.Contains(body, "lro_operations") {
 		t.Errorf("GET /metrics = %d\n%s\nwant metrics without counts of operations, which the engine does not have", code, body)
+	}
+}
+
+// measuring is an engine that measures itself.
+type measuring struct{ engine.Engine }
+
+func (measuring) Metrics(context.Context) (engine.Metrics, error) {
+	return engine.Metrics{
+		Queues:      map[string]engine.QueueMetrics{"k": {Depth: 3, Age: 1500 * time.Millisecond}},
+		DeadRows:    map[string]int64{"op": 7},
+		Claims:      engine.CallMetrics{Count: 5, Time: 20 * time.Millisecond},
+		Connections: map[string]int64{"idle": 2},
+	}, nil
+}
+
+// TestEngineMetrics: what an engine measures is among the metrics.
+func TestEngineMetrics(t *testing.T) {
+	t.Parallel()
+	open := openPlain(t)
+	addr := serve(t, Config{Metrics: true, Engine: func(ctx context.Context, l *slog.Logger) (engine.Engine, error) {
+		e, err := open(ctx, l)
+		return measuring{e}, err
+	}})
+	_, body := fetch(t, http.DefaultClient, "http://"+addr+"/metrics")
+	for _, want := range []string{
+		`lro_engine_queue_depth{kind="k"} 3`, `lro_engine_queue_age_seconds{kind="k"} 1.5`, "lro_engine_claims_total 5", "lro_engine_claim_seconds_total 0.02",
+		"lro_engine_lease_renewals_total 0", "lro_engine_failed_lease_renewals_total 0", `lro_engine_dead_rows{table="op"} 7`, `lro_engine_connections{state="idle"} 2`,
+	} {
+		if !strings.Contains(body, "\n"+want+"\n") {
+			t.Errorf("GET /metrics =\n%s\nwant %s", body, want)
+		}
 	}
 }
 

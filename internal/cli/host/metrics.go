@@ -19,10 +19,11 @@ import (
 )
 
 // metrics counts what a server does, in the text format of Prometheus 0.0.4.
-// It is our own: three counters, two gauges and two histograms do not need a
-// client library in every start of the command.
+// It is our own: some counters, gauges and two histograms do not need a client
+// library in every start of the command.
 type metrics struct {
 	statser engine.Statser   // nil for an engine that does not count
+	meter   engine.Meter     // nil for an engine that does not measure itself
 	limits  map[string]int64 // see [Config].limits
 
 	mu       sync.Mutex
@@ -37,8 +38,9 @@ type metrics struct {
 
 func newMetrics(eng server.Engine, c Config) *metrics {
 	statser, _ := eng.(engine.Statser)
+	meter, _ := eng.(engine.Meter)
 	return &metrics{
-		statser: statser, limits: c.limits(),
+		statser: statser, meter: meter, limits: c.limits(),
 		starts: map[[2]string]int64{}, attempts: map[[2]string]int64{}, losses: map[string]int64{}, overdue: map[string]int64{},
 		running: map[string]int64{}, queued: map[string]*histogram{}, duration: map[string]*histogram{},
 	}
@@ -112,13 +114,20 @@ func (m *metrics) observer() server.Observer {
 
 // ServeHTTP writes all metrics.
 func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var stats server.Stats
+	var (
+		stats    server.Stats
+		measured engine.Metrics
+		err      error
+	)
 	if m.statser != nil {
-		var err error
-		if stats, err = m.statser.Stats(r.Context()); err != nil {
-			http.Error(w, "the store of operations is unavailable", http.StatusServiceUnavailable)
-			return
-		}
+		stats, err = m.statser.Stats(r.Context())
+	}
+	if m.meter != nil && err == nil {
+		measured, err = m.meter.Metrics(r.Context())
+	}
+	if err != nil {
+		http.Error(w, "the store of operations is unavailable", http.StatusServiceUnavailable)
+		return
 	}
 	stored, pending := map[[2]string]int64{}, map[string]int64{}
 	for _, kind := range KindNames() {
@@ -152,12 +161,40 @@ func (m *metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		counter(&b, "lro_operations", "gauge", "Operations stored.", "state", stored)
 		counter(&b, "lro_operations_pending", "gauge", "Operations that wait for an attempt.", "", single(pending))
 	}
+	if m.meter != nil {
+		writeEngine(&b, measured)
+	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_, _ = w.Write(b.Bytes())
 }
 
-func single(all map[string]int64) map[[2]string]int64 {
-	out := make(map[[2]string]int64, len(all))
+// writeEngine writes what an engine measures; serverotel has the same under other
+// names.
+func writeEngine(b *bytes.Buffer, m engine.Metrics) {
+	depth, age := map[string]int64{}, map[string]float64{}
+	for kind, q := range m.Queues {
+		depth[kind], age[kind] = q.Depth, q.Age.Seconds()
+	}
+	counter(b, "lro_engine_queue_depth", "gauge", "Operations that wait for an attempt and may run now.", "", single(depth))
+	counter(b, "lro_engine_queue_age_seconds", "gauge", "How long the oldest of them has waited.", "", single(age))
+	for _, calls := range []struct {
+		name, what string
+		engine.CallMetrics
+	}{{"claim", "Calls that claim operations", m.Claims}, {"lease_renewal", "Renewals of the process's lease", m.Renewals}} {
+		total(b, "lro_engine_"+calls.name+"s_total", calls.what+".", calls.Count)
+		total(b, "lro_engine_"+calls.name+"_seconds_total", calls.what+": the time they took.", calls.Time.Seconds())
+	}
+	total(b, "lro_engine_failed_lease_renewals_total", "Renewals of the process's lease that failed.", m.FailedRenewals)
+	sample(b, "lro_engine_dead_rows", "gauge", "Rows that the store has yet to clean up, about.", "table", "", single(m.DeadRows))
+	sample(b, "lro_engine_connections", "gauge", "Connections to the store.", "state", "", single(m.Connections))
+}
+
+func total[V int64 | float64](b *bytes.Buffer, name, help string, v V) {
+	fmt.Fprintf(b, "# HELP %s %s\n# TYPE %s counter\n%s %v\n", name, help, name, name, v)
+}
+
+func single[V int64 | float64](all map[string]V) map[[2]string]V {
+	out := make(map[[2]string]V, len(all))
 	for kind, n := range all {
 		out[[2]string{kind}] = n
 	}
@@ -166,20 +203,20 @@ func single(all map[string]int64) map[[2]string]int64 {
 
 // counter writes one value for each kind and, where label is not empty, value
 // of label.
-func counter(b *bytes.Buffer, name, kind, help, label string, values map[[2]string]int64) {
+func counter[V int64 | float64](b *bytes.Buffer, name, kind, help, label string, values map[[2]string]V) {
 	sample(b, name, kind, help, "kind", label, values)
 }
 
 // sample writes one value for each value of a label and, where it is not empty,
 // of a second one.
-func sample(b *bytes.Buffer, name, kind, help, first, label string, values map[[2]string]int64) {
+func sample[V int64 | float64](b *bytes.Buffer, name, kind, help, first, label string, values map[[2]string]V) {
 	fmt.Fprintf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
 	for _, key := range slices.SortedFunc(maps.Keys(values), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
 		labels := first + "=" + quoted(key[0])
 		if label != "" {
 			labels += "," + label + "=" + quoted(key[1])
 		}
-		fmt.Fprintf(b, "%s{%s} %d\n", name, labels, values[key])
+		fmt.Fprintf(b, "%s{%s} %v\n", name, labels, values[key])
 	}
 }
 
