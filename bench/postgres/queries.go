@@ -73,7 +73,7 @@ func isClaim(sql string) bool {
 }
 
 func isEnd(sql string) bool {
-	return strings.Contains(sql, "name: JobSetStateIfRunningMany") || strings.Contains(sql, "FROM gone g LEFT JOIN kept")
+	return strings.Contains(sql, "name: JobSetStateIfRunningMany") || strings.Contains(sql, "FROM gone g WHERE o.seq = g.seq")
 }
 
 // isWait reports whether a statement of the engine reads what is waited for.

@@ -135,7 +135,7 @@ func (a *attempt) store(o engine.Outcome) error {
 			return err
 		}
 	}
-	return a.settle(o, revision) // waits for it, or finds that it is not the attempt's
+	return a.settle(o, revision) // waits for it, or finds what else it is
 }
 
 // settle is store for outcomes that depend on whether cancel was requested.

@@ -28,16 +28,6 @@ func null(b []byte) any {
 // replaceNUL takes out of JSON what jsonb refuses.
 func replaceNUL(text string) string { return strings.ReplaceAll(text, `\u0000`, `\ufffd`) }
 
-// lock returns an operation that it has locked, or nil. While it is live, no other
-// transaction can change it until this one ends.
-func (e *Engine) lock(ctx context.Context, q querier, seq int64) (*row, error) {
-	if _, err := exec(ctx, q, e.sql.lock, seq); err != nil {
-		return nil, err
-	}
-	// A statement of its own: it sees what the lock waited for.
-	return e.load(ctx, q, seq)
-}
-
 // load returns an operation, or nil.
 func (e *Engine) load(ctx context.Context, q querier, seq int64) (*row, error) {
 	var found *row
@@ -78,22 +68,31 @@ func (e *Engine) changeRow(ctx context.Context, pool *pgxpool.Pool, name string,
 
 func (e *Engine) changeSeq(ctx context.Context, pool *pgxpool.Pool, seq int64, apply func(*row) (*row, error)) (*row, error) {
 	var before, after *row
-	err := e.join(ctx, pool, func(q querier) error {
-		var err error
-		if before, err = e.lock(ctx, q, seq); err != nil {
+	removed := true
+	err := e.within(ctx, pool, func(f frame) error {
+		before, after, removed = nil, nil, true
+		// While an operation is live, no other transaction can change it once it is
+		// locked. A statement of its own reads it: it sees what the lock waited for.
+		read := []statement{{sql: e.sql.lock, args: []any{seq}}, {sql: e.sql.get, args: []any{seq}, scan: func(s rows) (err error) {
+			before, err = scanRow(s)
 			return err
-		}
-		if before == nil {
-			return engine.ErrNotFound
-		}
-		before = before.edit()
-		before.rec = e.shown(before)
-		after, err = apply(before)
-		if err != nil || after == before {
-			return err
-		}
-		return e.write(ctx, q, before, after)
+		}}}
+		return f.runTwo(ctx, read, func() (_ []statement, err error) {
+			if before == nil {
+				return nil, engine.ErrNotFound
+			}
+			before = before.edit()
+			before.rec = e.shown(before)
+			after, err = apply(before)
+			if err != nil || after == before {
+				return nil, err
+			}
+			return e.writes(before, after, &removed)
+		})
 	})
+	if err == nil && !removed {
+		err = engine.ErrNotFound
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -107,74 +106,49 @@ func (e *Engine) changeSeq(ctx context.Context, pool *pgxpool.Pool, seq int64, a
 	return after, nil
 }
 
-// write stores what a locked operation becomes.
-func (e *Engine) write(ctx context.Context, q querier, before, after *row) error {
+// writes returns the statements that store what a locked operation becomes. They
+// set removed to false when it was to be removed and another transaction has: of
+// two that remove what has ended, one finds nothing.
+func (e *Engine) writes(before, after *row, removed *bool) ([]statement, error) {
+	dropLive := statement{sql: e.sql.dropLive, args: []any{before.seq}}
 	switch {
 	case after == nil || after.hidden && after.rec.State.Terminal():
+		*removed = false
+		remove := statement{sql: e.sql.remove, args: []any{before.seq}, scan: func(rows) error { *removed = true; return nil }}
 		if before.live {
-			if _, err := exec(ctx, q, e.sql.dropLive, before.seq); err != nil {
-				return err
-			}
+			return []statement{dropLive, remove}, nil
 		}
-		return e.removeRow(ctx, q, before)
+		return []statement{remove}, nil
 	case after.hidden && !before.hidden:
-		_, err := exec(ctx, q, e.sql.hide, before.seq)
-		return err
-	case after.rec.State.Terminal():
-		return e.writeEnd(ctx, q, after)
+		return []statement{{sql: e.sql.hide, args: []any{before.seq}}}, nil
 	}
 	rec := after.rec
 	metadata, err := enginekit.EncodeAny(rec.Metadata)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	history, err := after.historyArg()
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if rec.State.Terminal() {
+		result, err := enginekit.EncodeResult(rec)
+		if err != nil {
+			return nil, err
+		}
+		return []statement{dropLive, {sql: e.sql.endOne, args: []any{
+			after.seq, int16(rec.State), rec.Attempt, rec.Crashes, rec.Releases, rec.Fence, rec.Revision, optional(rec.StartTime),
+			rec.UpdateTime, optional(rec.CancelTime), optional(rec.ExpireTime), history, null(metadata), null(rec.Checkpoint), result,
+		}}}, nil
 	}
 	var owner *int64
 	if rec.State == engine.Running {
 		owner = &after.owner
 	}
-	_, err = exec(ctx, q, e.sql.updateLive, after.seq, owner, rec.Fence, optional(after.due), rec.Attempt,
-		rec.Crashes, rec.Releases, rec.Revision, optional(rec.StartTime),
-		rec.UpdateTime, optional(rec.CancelTime), history, null(metadata),
-		null(rec.Checkpoint), optional(after.leaseUntil))
-	return err
-}
-
-// removeRow removes an operation that has ended. Of two that do so at once, one
-// finds nothing.
-func (e *Engine) removeRow(ctx context.Context, q querier, r *row) error {
-	n, err := exec(ctx, q, e.sql.remove, r.seq)
-	if err == nil && n == 0 {
-		return engine.ErrNotFound
-	}
-	return err
-}
-
-func (e *Engine) writeEnd(ctx context.Context, q querier, after *row) error {
-	rec := after.rec
-	metadata, err := enginekit.EncodeAny(rec.Metadata)
-	if err != nil {
-		return err
-	}
-	result, err := enginekit.EncodeResult(rec)
-	if err != nil {
-		return err
-	}
-	history, err := after.historyArg()
-	if err != nil {
-		return err
-	}
-	if _, err := exec(ctx, q, e.sql.dropLive, after.seq); err != nil {
-		return err
-	}
-	_, err = exec(ctx, q, e.sql.endOne, after.seq, int16(rec.State), rec.Attempt, rec.Crashes, rec.Releases,
-		rec.Fence, rec.Revision, optional(rec.StartTime), rec.UpdateTime,
-		optional(rec.CancelTime), optional(rec.ExpireTime), history,
-		null(metadata), null(rec.Checkpoint), result)
-	return err
+	return []statement{{sql: e.sql.updateLive, args: []any{
+		after.seq, owner, rec.Fence, optional(after.due), rec.Attempt, rec.Crashes, rec.Releases, rec.Revision, optional(rec.StartTime),
+		rec.UpdateTime, optional(rec.CancelTime), history, null(metadata), null(rec.Checkpoint), optional(after.leaseUntil),
+	}}}, nil
 }
 
 // end makes after an operation that has ended; its result is set.

@@ -32,8 +32,13 @@ func newEnd(a *attempt, o engine.Outcome, revision int64) (c endCall, err error)
 	return c, err
 }
 
-// endArgs are the parameters of the statement that ends a group.
-func endArgs(group ...*endCall) []any {
+// args are the parameters of the statement that ends one operation.
+func (c *endCall) args() []any {
+	return []any{c.seq, c.fence, int16(c.state), c.result, null(c.metadata), c.revision}
+}
+
+// endGroupArgs are the same as arrays.
+func endGroupArgs(group []*endCall) []any {
 	n := len(group)
 	var (
 		numbers, fences, revisions = make([]int64, n), make([]int64, n), make([]int64, n)
@@ -51,18 +56,14 @@ func endArgs(group ...*endCall) []any {
 func scanEnd(r rows, find func(seq int64) *endCall) (news, error) {
 	var (
 		seq, revision      int64
-		hidden             bool
 		at                 time.Time
 		cancel, expire     *time.Time
 		stored, checkpoint []byte
 	)
-	if err := r.Scan(&seq, &hidden, &revision, &at, &cancel, &expire, &stored, &checkpoint); err != nil {
+	if err := r.Scan(&seq, &revision, &at, &cancel, &expire, &stored, &checkpoint); err != nil {
 		return news{}, err
 	}
 	n := news{seq: seq, own: true}
-	if hidden {
-		return n, nil
-	}
 	rec := *find(seq).rec
 	rec.Revision, rec.EndTime, rec.UpdateTime = revision, at.UTC(), at.UTC()
 	rec.CancelTime, rec.ExpireTime, rec.Checkpoint = utc(cancel), utc(expire), checkpoint
@@ -77,7 +78,7 @@ func scanEnd(r rows, find func(seq int64) *endCall) (news, error) {
 }
 
 // runEnds ends a group. The result is false for operations that are not the
-// attempt's any more, or that another transaction has locked.
+// attempt's any more, that were deleted, or that another transaction has locked.
 func (e *Engine) runEnds(ctx context.Context, group []*call[endCall, bool]) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
@@ -86,10 +87,14 @@ func (e *Engine) runEnds(ctx context.Context, group []*call[endCall, bool]) {
 	for i, c := range group {
 		calls[c.query.seq], all[i] = c, &c.query
 	}
+	sql, args := e.sql.endGroup, endGroupArgs(all)
+	if len(all) == 1 {
+		sql, args = e.sql.end, all[0].args()
+	}
 	var changes []news
 	err := e.keyed(ctx, e.pool, func(q querier) error {
 		changes = nil
-		return each(ctx, q, e.sql.end, func(r rows) error {
+		return each(ctx, q, sql, func(r rows) error {
 			n, err := scanEnd(r, func(seq int64) *endCall { return &calls[seq].query })
 			if err != nil {
 				return err
@@ -97,7 +102,7 @@ func (e *Engine) runEnds(ctx context.Context, group []*call[endCall, bool]) {
 			calls[n.seq].result = true
 			changes = append(changes, n)
 			return nil
-		}, endArgs(all...)...)
+		}, args...)
 	})
 	if err != nil {
 		fail(group, err)

@@ -20,11 +20,12 @@ func TestHungTransaction(t *testing.T) {
 	rec := mustStart(t, a, engine.Spec{External: true})
 	locked, end, ended := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
-		ended <- a.transact(t.Context(), a.pool, func(q querier) error {
-			_, err := a.lock(t.Context(), q, seqOf(t, rec))
-			close(locked)
-			<-end
-			return err
+		ended <- a.within(t.Context(), a.pool, func(f frame) error {
+			return f.runTwo(t.Context(), []statement{{sql: a.sql.lock, args: []any{seqOf(t, rec)}}}, func() ([]statement, error) {
+				close(locked)
+				<-end
+				return nil, nil
+			})
 		})
 	}()
 	<-locked

@@ -83,18 +83,14 @@ func (e *Engine) Complete(ctx context.Context, l engine.Lease, c engine.Completi
 	})
 }
 
-// completeHere is Complete in a transaction of pgx, for an operation whose attempt
-// runs here: as that is known, one statement is enough. It returns nil for others,
+// completeHere is Complete in a transaction, for an operation whose attempt runs
+// here: as that is known, one statement is enough. It returns nil for others,
 // for one that another transaction has locked, and for one that is not the
 // attempt's any more.
 func (e *Engine) completeHere(ctx context.Context, l engine.Lease, c engine.Completion) (*engine.Record, error) {
 	j := joinedBy(ctx)
 	seq, ok := enginekit.ParseSeqName(l.Name)
 	if j == nil || !ok {
-		return nil, nil
-	}
-	tx, ok := j.q.(pgxQuerier)
-	if !ok {
 		return nil, nil
 	}
 	o := engine.Outcome{Response: c.Response, Metadata: c.Metadata}
@@ -114,11 +110,11 @@ func (e *Engine) completeHere(ctx context.Context, l engine.Lease, c engine.Comp
 		return nil, err
 	}
 	var ended *news
-	err = tx.guarded(ctx, e.sql.end, func(r rows) error {
+	err = j.frame().run(ctx, statement{sql: e.sql.end, args: call.args(), scan: func(r rows) error {
 		n, err := scanEnd(r, func(int64) *endCall { return &call })
 		ended = &n
 		return err
-	}, endArgs(&call)...)
+	}})
 	if err != nil || ended == nil {
 		return nil, err
 	}

@@ -218,7 +218,7 @@ func (e *Engine) fetchNow(ctx context.Context, batch []news) error {
 	found := make(map[int64]*row)
 	for len(wanted) > 0 {
 		n := min(len(wanted), maxGets)
-		part, err := e.loadMany(ctx, wanted[:n])
+		part, err := e.readMany(ctx, wanted[:n])
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func TestKeyedPlans(t *testing.T) {
 	}
 	parameter := regexp.MustCompile(`\$\d+`)
 	for name, sql := range map[string]string{
-		"claim": e.sql.claim, "end": e.sql.end, "get": e.sql.get, "getMany": e.sql.getMany, "progress": e.sql.progress,
+		"claim": e.sql.claim, "end": e.sql.end, "endGroup": e.sql.endGroup, "get": e.sql.get, "getMany": e.sql.getMany, "progress": e.sql.progress,
 		"watch": e.sql.watch, "mine": e.sql.mine, "owned": e.sql.owned, "lock": e.sql.lock, "updateLive": e.sql.updateLive,
 		"endOne": e.sql.endOne, "dropLive": e.sql.dropLive, "hide": e.sql.hide, "remove": e.sql.remove,
 	} {

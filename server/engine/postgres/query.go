@@ -102,22 +102,10 @@ const (
 	// setKeyed has a statement that finds its rows by their keys planned once, and
 	// never so that it reads a whole table, which is what a plan does that was made
 	// while the tables were empty.
-	setKeyed    = "SELECT " + keyed
-	setTimeouts = setLockTimeout + ", set_config('idle_in_transaction_session_timeout', $2::text, true), " + keyed
+	setKeyed    = "SELECT set_config('plan_cache_mode', 'force_generic_plan', true), " + noWholeTable
+	setTimeouts = setLockTimeout + ", set_config('idle_in_transaction_session_timeout', $2::text, true), " + noWholeTable
 
-	keyed = "set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
-
-	// enterJoined sets what setTimeouts does, in a caller's transaction, and
-	// leaveJoined sets it back. Parameters of the name lro are free for that.
-	enterJoined = "SELECT set_config('lro.lock_timeout', current_setting('lock_timeout'), true), " +
-		"set_config('lro.plan_cache_mode', current_setting('plan_cache_mode'), true), " +
-		"set_config('lro.enable_seqscan', current_setting('enable_seqscan'), true), " +
-		"set_config('lro.jit', current_setting('jit'), true), " +
-		"set_config('lock_timeout', $1::text, true), " + keyed
-	leaveJoined = "SELECT set_config('lock_timeout', current_setting('lro.lock_timeout'), true), " +
-		"set_config('plan_cache_mode', current_setting('lro.plan_cache_mode'), true), " +
-		"set_config('enable_seqscan', current_setting('lro.enable_seqscan'), true), " +
-		"set_config('jit', current_setting('lro.jit'), true)"
+	noWholeTable = "set_config('enable_seqscan', 'off', true)"
 )
 
 // batchRows are those of the last query of a batch.
@@ -151,20 +139,68 @@ type sqlRows struct{ *sql.Rows }
 
 func (r sqlRows) Close() { _ = r.Rows.Close() } // Err has told
 
-// each calls scan for each row of a query.
-func each(ctx context.Context, q querier, sql string, scan func(rows) error, args ...any) error {
-	r, err := q.Query(ctx, sql, args...)
-	if err != nil {
-		return err
+// statement is one of those that go to the server together.
+type statement struct {
+	sql  string
+	args []any
+	scan func(rows) error // called for each row; nil to leave them out
+}
+
+// all runs statements one after another, in one trip to the server where the
+// driver can.
+func all(ctx context.Context, q querier, statements ...statement) error {
+	p, _ := q.(pgxQuerier)
+	sender, ok := p.q.(interface {
+		SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
+	})
+	if !ok {
+		for _, s := range statements {
+			if err := each(ctx, q, s.sql, s.scan, s.args...); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
+	var batch pgx.Batch
+	for _, s := range statements {
+		batch.Queue(s.sql, s.args...)
+	}
+	results := sender.SendBatch(ctx, &batch)
+	for _, s := range statements {
+		r, err := results.Query()
+		if err == nil {
+			err = scanAll(r, s.scan)
+		}
+		if err != nil {
+			_ = results.Close() // it has failed
+			return err
+		}
+	}
+	return results.Close()
+}
+
+// scanAll calls scan for each row, and closes rows.
+func scanAll(r rows, scan func(rows) error) error {
 	defer r.Close()
 	for r.Next() {
+		if scan == nil {
+			continue
+		}
 		if err := scan(r); err != nil {
 			return err
 		}
 	}
 	r.Close() // a statement that fails late tells only now
 	return r.Err()
+}
+
+// each calls scan for each row of a query.
+func each(ctx context.Context, q querier, sql string, scan func(rows) error, args ...any) error {
+	r, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	return scanAll(r, scan)
 }
 
 // exec runs a statement, and returns how many rows it returned.
@@ -238,19 +274,13 @@ func (e *Engine) own(ctx context.Context, f func(querier) error) error {
 	return e.with(ctx, e.ownPool, func(c *pgx.Conn) error { return f(pgxQuerier{c, e.mode}) })
 }
 
-// transact runs f in a transaction, on a connection of pool.
-func (e *Engine) transact(ctx context.Context, pool *pgxpool.Pool, f func(querier) error) error {
-	return e.with(ctx, pool, func(c *pgx.Conn) error {
-		return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-			q := pgxQuerier{q: tx}
-			// A process that has stopped would hold its locks, and so its operations,
-			// for ever.
-			if _, err := exec(ctx, q, setTimeouts, milliseconds(lockTimeout), milliseconds(e.opts.Lease)); err != nil {
-				return err
-			}
-			return f(q)
-		})
-	})
+// begin begins the engine's own transactions.
+const begin = "begin isolation level read committed"
+
+// timeouts are the parameters of setTimeouts. A process that has stopped would
+// hold its locks, and so its operations, for ever.
+func (e *Engine) timeouts() []any {
+	return []any{milliseconds(lockTimeout), milliseconds(e.opts.Lease)}
 }
 
 func milliseconds(d time.Duration) string { return fmt.Sprintf("%dms", d.Milliseconds()) }

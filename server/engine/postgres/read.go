@@ -62,7 +62,7 @@ func (e *Engine) runGets(ctx context.Context, group []*call[int64, *row]) {
 		group[0].result.ranBy(here)
 		return
 	}
-	found, err := e.loadMany(ctx, wanted)
+	found, err := e.readMany(ctx, wanted)
 	if err != nil {
 		fail(group, err)
 		return
@@ -107,19 +107,25 @@ func (r *row) ranBy(here map[int64]*attempt) {
 	}
 }
 
-// loadMany returns the operations that are there.
-func (e *Engine) loadMany(ctx context.Context, wanted []int64) (map[int64]*row, error) {
-	found := make(map[int64]*row, len(wanted))
-	err := e.keyed(ctx, e.pool, func(q querier) error {
-		clear(found)
-		return each(ctx, q, e.sql.getMany, func(s rows) error {
-			r, err := scanRow(s)
-			if err == nil {
-				found[r.seq] = r
-			}
-			return err
-		}, wanted)
+// readMany is loadMany for a read of its own.
+func (e *Engine) readMany(ctx context.Context, wanted []int64) (found map[int64]*row, err error) {
+	err = e.keyed(ctx, e.pool, func(q querier) (err error) {
+		found, err = e.loadMany(ctx, q, wanted)
+		return err
 	})
+	return found, err
+}
+
+// loadMany returns the operations that are there.
+func (e *Engine) loadMany(ctx context.Context, q querier, wanted []int64) (map[int64]*row, error) {
+	found := make(map[int64]*row, len(wanted))
+	err := each(ctx, q, e.sql.getMany, func(s rows) error {
+		r, err := scanRow(s)
+		if err == nil {
+			found[r.seq] = r
+		}
+		return err
+	}, wanted)
 	return found, err
 }
 

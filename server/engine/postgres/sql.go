@@ -78,6 +78,27 @@ func startSource(group bool) string {
 	return "SELECT * FROM unnest(" + strings.Join(values, ", ") + ") WITH ORDINALITY AS v(" + strings.Join(names, ", ") + ", n) ORDER BY n"
 }
 
+// endSQL ends the operations of source: numbers, fences, states, results, metadata,
+// NULL for what is there, and revisions that were shown. keys are the numbers. It
+// skips what another transaction has locked, and what was deleted.
+func endSQL(source, keys string) string {
+	return `
+WITH gone AS (
+	DELETE FROM {live} l USING ` + source + ` AS d(seq, fence, state, result, metadata, revision)
+	WHERE l.seq = d.seq AND l.owner IS NOT NULL AND l.fence = d.fence AND NOT l.hidden AND l.seq = ANY(ARRAY(
+		SELECT m.seq FROM {live} m WHERE m.seq = ` + keys + ` ORDER BY m.seq FOR UPDATE SKIP LOCKED))
+	RETURNING l.seq, l.attempt, l.crashes, l.releases, l.fence, greatest(l.revision + 1, d.revision) AS revision,
+		l.start_time, ` + changed + ` AS at, l.cancel_time, l.history, l.checkpoint, coalesce(d.metadata, l.metadata) AS metadata,
+		CASE WHEN d.metadata IS NULL THEN l.metadata END AS stored, d.state, d.result
+)
+UPDATE {op} o SET state = g.state, attempt = g.attempt, crashes = g.crashes, releases = g.releases, fence = g.fence,
+	revision = g.revision, start_time = g.start_time, update_time = g.at, cancel_time = g.cancel_time, end_time = g.at,
+	expire_time = CASE WHEN o.retention > 0 THEN g.at + o.retention / 1000 * interval '1 microsecond' END,
+	history = g.history, metadata = g.metadata, checkpoint = g.checkpoint, result = g.result
+FROM gone g WHERE o.seq = g.seq
+RETURNING g.seq, g.revision, g.at, g.cancel_time, o.expire_time, g.stored, g.checkpoint`
+}
+
 // statements are those of one schema.
 type statements struct {
 	tables *strings.Replacer // of {op} and the like
@@ -87,7 +108,7 @@ type statements struct {
 	get, getMany       string
 	lock               string
 	claim, claimInfo   string
-	end                string
+	end, endGroup      string
 	endOne, dropLive   string
 	updateLive         string
 	hide, remove       string
@@ -114,6 +135,8 @@ func newStatements(schema string) *statements {
 		byRequestKey: selectRows + `WHERE o.request_key = $1::bytea`,
 		get:          selectRows + `WHERE o.seq = $1::bigint`,
 		getMany:      selectRows + `WHERE o.seq = ANY($1::bigint[])`,
+		end:          endSQL(`(VALUES ($1::bigint, $2::bigint, $3::smallint, $4::bytea, $5::bytea, $6::bigint))`, `$1::bigint`),
+		endGroup:     endSQL(`unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bytea[], $5::bytea[], $6::bigint[])`, `ANY($1::bigint[])`),
 		lock:         `SELECT seq FROM {live} WHERE seq = $1::bigint FOR UPDATE`,
 
 		// $1 the process, $2 kinds, $3 from which number on, $4 how many of each,
@@ -140,33 +163,6 @@ RETURNING ` + rowColumns,
 		// The last number that was given away, and how long until a retry is due.
 		claimInfo: `SELECT (SELECT last_value FROM {sequence}), coalesce((SELECT extract(epoch FROM due - clock_timestamp())
 			FROM {live} WHERE owner IS NULL AND due IS NOT NULL AND due > statement_timestamp() ORDER BY due LIMIT 1), 3600)::float8`,
-
-		// $1 numbers, $2 fences, $3 states, $4 results, $5 metadata, NULL for what is
-		// there, $6 revisions that were shown. It skips what another transaction has
-		// locked.
-		end: `
-WITH d AS MATERIALIZED (
-	SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bytea[], $5::bytea[], $6::bigint[])
-		AS d(seq, fence, state, result, metadata, revision)
-), mine AS MATERIALIZED (
-	SELECT l.seq FROM {live} l WHERE l.seq = ANY($1::bigint[]) ORDER BY l.seq FOR UPDATE SKIP LOCKED
-), gone AS (
-	DELETE FROM {live} l USING d
-	WHERE l.seq = d.seq AND l.seq = ANY(ARRAY(SELECT seq FROM mine)) AND l.owner IS NOT NULL AND l.fence = d.fence
-	RETURNING l.seq, l.hidden, l.attempt, l.crashes, l.releases, l.fence, greatest(l.revision + 1, d.revision) AS revision,
-		l.start_time, ` + changed + ` AS at, l.cancel_time, l.history, l.checkpoint, coalesce(d.metadata, l.metadata) AS metadata,
-		CASE WHEN d.metadata IS NULL THEN l.metadata END AS stored, d.state, d.result
-), kept AS (
-	UPDATE {op} o SET state = g.state, attempt = g.attempt, crashes = g.crashes, releases = g.releases, fence = g.fence,
-		revision = g.revision, start_time = g.start_time, update_time = g.at, cancel_time = g.cancel_time, end_time = g.at,
-		expire_time = CASE WHEN o.retention > 0 THEN g.at + o.retention / 1000 * interval '1 microsecond' END,
-		history = g.history, metadata = g.metadata, checkpoint = g.checkpoint, result = g.result
-	FROM gone g WHERE o.seq = g.seq AND NOT g.hidden
-	RETURNING o.seq, o.expire_time
-), removed AS (
-	DELETE FROM {op} o USING gone g WHERE o.seq = g.seq AND g.hidden
-)
-SELECT g.seq, g.hidden, g.revision, g.at, g.cancel_time, k.expire_time, g.stored, g.checkpoint FROM gone g LEFT JOIN kept k ON k.seq = g.seq`,
 
 		// The end of an operation that is locked: $1 number, then as endArgs.
 		dropLive: `DELETE FROM {live} WHERE seq = $1::bigint`,
@@ -248,7 +244,7 @@ RETURNING l.seq, l.revision`,
 
 func (s *statements) all() []*string {
 	return []*string{
-		&s.start, &s.startGroup, &s.byRequestKey, &s.get, &s.getMany, &s.lock, &s.claim, &s.claimInfo, &s.end, &s.endOne,
+		&s.start, &s.startGroup, &s.byRequestKey, &s.get, &s.getMany, &s.lock, &s.claim, &s.claimInfo, &s.end, &s.endGroup, &s.endOne,
 		&s.dropLive, &s.updateLive, &s.hide, &s.remove, &s.progress, &s.watch, &s.mine, &s.join, &s.renew, &s.leave, &s.expireProc,
 		&s.deadProcs, &s.lockDead, &s.owned, &s.endedLeases, &s.nextEvents, &s.expire, &s.counts, &s.compact, &s.queues, &s.secret, &s.newest, &s.revisions,
 	}

@@ -221,18 +221,16 @@ func scanStart(r rows, find func(tail string) *startCall) (started, error) {
 func (e *Engine) startOne(ctx context.Context, c startCall) (*engine.Record, error) {
 	c.late = true
 	var rec *engine.Record
-	insert := func(q querier) error {
-		return each(ctx, q, e.sql.start, func(r rows) error {
-			s, err := scanStart(r, func(string) *startCall { return &c })
-			rec = s.rec
-			return err
-		}, c.args()...)
-	}
+	insert := statement{sql: e.sql.start, args: c.args(), scan: func(r rows) error {
+		s, err := scanStart(r, func(string) *startCall { return &c })
+		rec = s.rec
+		return err
+	}}
 	var err error
 	if j := joinedBy(ctx); j != nil && c.key == nil {
-		err = insert(j.q) // it waits for nothing
+		err = all(ctx, j.q, insert) // it waits for nothing
 	} else {
-		err = e.join(ctx, e.pool, insert)
+		err = e.within(ctx, e.pool, func(f frame) error { return f.run(ctx, insert) })
 	}
 	if err != nil || rec == nil {
 		return nil, err

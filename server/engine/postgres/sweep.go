@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/go-lro/lro/server/engine"
@@ -93,40 +94,53 @@ func (e *Engine) sweep(ctx context.Context) error {
 // transactions still have locked is left to the next sweep.
 func (e *Engine) takeOver(ctx context.Context, id int64) (more bool, err error) {
 	var changes []news
-	err = e.transact(ctx, e.ownPool, func(q querier) error {
-		changes = nil
-		if n, err := exec(ctx, q, e.sql.lockDead, id); err != nil || n == 0 {
-			return err
-		}
-		owned, err := seqs(ctx, q, e.sql.owned, id, maxTakeOver)
-		if err != nil {
-			return err
-		}
-		for _, seq := range owned {
-			before, err := e.load(ctx, q, seq)
-			if err != nil {
-				return err
-			}
-			if before == nil || before.rec.State != engine.Running {
-				continue
-			}
-			after := crashed(before)
-			if err := e.write(ctx, q, before, after); err != nil {
-				return err
-			}
-			changes = append(changes, newsOf(before, after))
-		}
-		if more = len(owned) == maxTakeOver; more {
-			return nil
-		}
-		_, err = exec(ctx, q, e.sql.leave, id)
-		return err
+	err = e.within(ctx, e.ownPool, func(f frame) (err error) {
+		changes, more, err = e.takeOverIn(ctx, f, id)
+		return f.undone(ctx, err)
 	})
 	if err != nil {
 		return false, err
 	}
 	e.changed(ctx, changes...)
 	return more, nil
+}
+
+func (e *Engine) takeOverIn(ctx context.Context, f frame, id int64) (changes []news, more bool, err error) {
+	dead := false
+	lock := statement{sql: e.sql.lockDead, args: []any{id}, scan: func(rows) error { dead = true; return nil }}
+	if err := all(ctx, f.q, slices.Concat(f.enter, []statement{lock})...); err != nil {
+		return nil, false, err
+	}
+	if !dead {
+		return nil, false, all(ctx, f.q, f.leave...)
+	}
+	owned, err := seqs(ctx, f.q, e.sql.owned, id, maxTakeOver)
+	if err != nil {
+		return nil, false, err
+	}
+	found, err := e.loadMany(ctx, f.q, owned)
+	if err != nil {
+		return nil, false, err
+	}
+	var statements []statement
+	for _, seq := range owned {
+		before := found[seq]
+		if before == nil || before.rec.State != engine.Running {
+			continue
+		}
+		after := crashed(before)
+		written, err := e.writes(before, after, new(bool))
+		if err != nil {
+			return nil, false, err
+		}
+		statements = append(statements, written...)
+		changes = append(changes, newsOf(before, after))
+	}
+	more = len(owned) == maxTakeOver
+	if !more {
+		statements = append(statements, statement{sql: e.sql.leave, args: []any{id}})
+	}
+	return changes, more, all(ctx, f.q, slices.Concat(statements, f.leave)...)
 }
 
 // endLease ends an external operation that was not heard from.

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -156,81 +155,76 @@ func (e *Engine) changed(ctx context.Context, changes ...news) {
 	j.changes = slices.Concat(j.changes, changes)
 }
 
-// join runs f in the transaction of ctx, or in one of its own on a connection of
-// pool. Either way it waits for locks for a bounded time.
-func (e *Engine) join(ctx context.Context, pool *pgxpool.Pool, f func(querier) error) error {
-	j := joinedBy(ctx)
-	if j == nil {
-		return e.transact(ctx, pool, f)
-	}
-	return j.savepoint(ctx, f)
+// frame is what a change is made in: a transaction of its own, or a part of a
+// caller's, which can be used whatever the change meets. Either way it waits for
+// locks for a bounded time.
+type frame struct {
+	q                  querier
+	enter, leave, undo []statement
 }
 
-// guarded runs one statement so that the transaction can be used whatever it
-// meets. All goes to the server at once.
-func (p pgxQuerier) guarded(ctx context.Context, sql string, scan func(rows) error, args ...any) error {
-	tx, ok := p.q.(pgx.Tx)
-	if !ok {
-		return errors.New("not a transaction")
+// within calls f with a frame in the transaction of ctx or, without one, on a
+// connection of pool, again while another try may succeed.
+func (e *Engine) within(ctx context.Context, pool *pgxpool.Pool, f func(frame) error) error {
+	if j := joinedBy(ctx); j != nil {
+		return f(j.frame())
 	}
-	var batch pgx.Batch
-	batch.Queue("SAVEPOINT lro")
-	batch.Queue(enterJoined, milliseconds(lockTimeout))
-	batch.Queue(sql, args...)
-	batch.Queue(leaveJoined)
-	batch.Queue("RELEASE SAVEPOINT lro")
-	results := tx.SendBatch(ctx, &batch)
-	_, err := results.Exec()
-	if err == nil {
-		_, err = results.Exec()
-	}
-	if err == nil {
-		err = scanAll(results, scan)
-	}
-	if err = cmp.Or(err, results.Close()); err != nil {
-		_, _ = exec(context.WithoutCancel(ctx), p, "ROLLBACK TO SAVEPOINT lro") // the error is what the caller needs
-		_, _ = exec(context.WithoutCancel(ctx), p, "RELEASE SAVEPOINT lro")
-	}
-	return err
+	return e.with(ctx, pool, func(c *pgx.Conn) error {
+		return f(frame{
+			q:     pgxQuerier{q: c},
+			enter: []statement{{sql: begin}, {sql: setTimeouts, args: e.timeouts()}},
+			leave: []statement{{sql: "commit"}},
+			undo:  []statement{{sql: "rollback"}},
+		})
+	})
 }
 
-// scanAll calls scan for each row of a batch's next query.
-func scanAll(results pgx.BatchResults, scan func(rows) error) error {
-	r, err := results.Query()
+// Parameters of the name lro are free to keep the caller's settings in.
+const (
+	enterJoined = "SELECT set_config('lro.lock_timeout', current_setting('lock_timeout'), true), " +
+		"set_config('lro.enable_seqscan', current_setting('enable_seqscan'), true), " +
+		"set_config('lock_timeout', $1::text, true), " + noWholeTable
+	leaveJoined = "SELECT set_config('lock_timeout', current_setting('lro.lock_timeout'), true), " +
+		"set_config('enable_seqscan', current_setting('lro.enable_seqscan'), true)"
+)
+
+func (j *joined) frame() frame {
+	return frame{
+		q:     j.q,
+		enter: []statement{{sql: "SAVEPOINT lro"}, {sql: enterJoined, args: []any{milliseconds(lockTimeout)}}},
+		leave: []statement{{sql: leaveJoined}, {sql: "RELEASE SAVEPOINT lro"}},
+		// Takes back the settings, too.
+		undo: []statement{{sql: "ROLLBACK TO SAVEPOINT lro"}, {sql: "RELEASE SAVEPOINT lro"}},
+	}
+}
+
+// run runs statements, in one trip to the server.
+func (f frame) run(ctx context.Context, statements ...statement) error {
+	return f.undone(ctx, all(ctx, f.q, slices.Concat(f.enter, statements, f.leave)...))
+}
+
+// runTwo runs statements and then those that next makes of their rows, in two
+// trips.
+func (f frame) runTwo(ctx context.Context, first []statement, next func() ([]statement, error)) error {
+	err := all(ctx, f.q, slices.Concat(f.enter, first)...)
+	var then []statement
+	if err == nil {
+		then, err = next()
+	}
+	if err == nil {
+		err = all(ctx, f.q, slices.Concat(then, f.leave)...)
+	}
+	return f.undone(ctx, err)
+}
+
+// undone undoes all after an error, which is what the caller needs.
+func (f frame) undone(ctx context.Context, err error) error {
 	if err != nil {
-		return err
-	}
-	defer r.Close()
-	for r.Next() {
-		if err := scan(r); err != nil {
-			return err
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+		defer cancel()
+		for _, s := range f.undo {
+			_ = each(ctx, f.q, s.sql, nil)
 		}
 	}
-	r.Close()
-	return r.Err()
-}
-
-// savepoint runs f so that the transaction can be used whatever f meets, and
-// without leaving a setting behind.
-func (j *joined) savepoint(ctx context.Context, f func(querier) error) (err error) {
-	if _, err := exec(ctx, j.q, "SAVEPOINT lro"); err != nil {
-		return err
-	}
-	defer func() {
-		if err == nil {
-			_, err = exec(ctx, j.q, "RELEASE SAVEPOINT lro")
-			return
-		}
-		// Takes back the setting, too. The error of f is what the caller needs.
-		_, _ = exec(context.WithoutCancel(ctx), j.q, "ROLLBACK TO SAVEPOINT lro")
-		_, _ = exec(context.WithoutCancel(ctx), j.q, "RELEASE SAVEPOINT lro")
-	}()
-	if _, err := exec(ctx, j.q, enterJoined, milliseconds(lockTimeout)); err != nil {
-		return err
-	}
-	if err := f(j.q); err != nil {
-		return err
-	}
-	_, err = exec(ctx, j.q, leaveJoined)
 	return err
 }
