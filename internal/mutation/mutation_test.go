@@ -1,15 +1,14 @@
 package mutation
 
 import (
-	"context"
-	"encoding/json"
+	"crypto/sha256"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,11 +16,12 @@ import (
 )
 
 var (
-	sampleFlag  = flag.Int("mutation.sample", 0, "how many changes to make in all, with those that the file has")
-	seedFlag    = flag.Uint64("mutation.seed", 1, "what draws the places")
-	fileFlag    = flag.String("mutation.file", "", "the `file` that has the outcomes, and gets more")
-	forFlag     = flag.Duration("mutation.for", 0, "make no further change after this time; 0 for no limit")
-	explainFlag = flag.String("mutation.again", "", "make the changes whose lines contain this `text` again, whatever the file has")
+	sampleFlag = flag.Int("mutation.sample", 0, "how many changes to make in all, with those that the file has")
+	seedFlag   = flag.Uint64("mutation.seed", 1, "what draws the places")
+	fileFlag   = flag.String("mutation.file", "", "the `file` that has the outcomes, and gets more")
+	forFlag    = flag.Duration("mutation.for", 0, "make no further change after this time; 0 for no limit")
+	lanesFlag  = flag.Int("mutation.lanes", 1, "how many changes to make at a time, each on a processor of its own")
+	againFlag  = flag.String("mutation.again", "", "make only the changes whose lines in the file contain this `text`, again")
 )
 
 // root is the folder of the repository.
@@ -31,28 +31,31 @@ const root = "../.."
 // what comes first is the quickest.
 type target struct {
 	folder string
-	tests  [][]string // arguments of go test
+	tests  []tests
+}
+
+// tests are a package and the arguments of its test binary.
+type tests struct {
+	pkg  string
+	args []string
 }
 
 var targets = []target{
-	{".", [][]string{
-		{"."},
-		{"./lrohttp", "./lrogax", "./lroext", "./lrotest"},
-		{"./server"},
+	{".", []tests{{".", nil}, {"lrotest", nil}, {"lrohttp", nil}, {"lrogax", nil}, {"lroext", nil}, {"server", nil}}},
+	{"server", []tests{
+		{"server", nil},
+		{"server/engine/sqlite", []string{"-test.run=^TestEngine$"}},
+		{"server/engine/sqlite", []string{"-test.run=^TestSimulation$", "-simulation.seeds=1-150", "-simulation.first"}},
+		{"server/servertest", nil}, {"server/serverotel", nil}, {"lrohttp", nil},
 	}},
-	{"server", [][]string{
-		{"./server"},
-		{"./server/engine/sqlite", "-run=^TestEngine$"},
-		{"./server/engine/sqlite", "-run=^TestSimulation$", "-simulation.seeds=1-150", "-simulation.first"},
-		{"./server/servertest", "./server/serverotel", "./lrohttp"},
+	{"server/engine/sqlite", []tests{
+		{"server/engine/sqlite", []string{"-test.skip=^TestSimulation$"}},
+		{"server/engine/sqlite", []string{"-test.run=^TestSimulation$", "-simulation.seeds=1-150", "-simulation.first"}},
 	}},
-	{"server/engine/sqlite", [][]string{
-		{"./server/engine/sqlite"},
-		{"./server/engine/sqlite", "-run=^TestSimulation$", "-simulation.seeds=1-150", "-simulation.first"},
-	}},
-	{"server/engine/postgres", [][]string{
-		{"./server/engine/postgres"},
-		{"./server/engine/postgres/internal/faulttest", "-fault-rounds=1", "-parallel=2"},
+	{"server/engine/postgres", []tests{
+		{"server/engine/postgres", []string{"-test.run=^TestEngine$"}},
+		{"server/engine/postgres", []string{"-test.skip=^TestEngine$"}},
+		{"server/engine/postgres/internal/faulttest", []string{"-fault-rounds=1"}},
 	}},
 }
 
@@ -62,82 +65,92 @@ func TestSample(t *testing.T) {
 	if *sampleFlag == 0 {
 		t.Skip("SKIPPED: run make mutation")
 	}
-	began := time.Now()
-	done, err := outcomes(*fileFlag)
+	file, err := readOutcomes(*fileFlag)
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := draw(t, *seedFlag)
-	made := 0
-	sound := make(map[string]bool)
-	for _, d := range all {
-		if made == *sampleFlag || *forFlag > 0 && time.Since(began) > *forFlag {
-			break
-		}
-		again := *explainFlag != "" && strings.Contains(d.String(), *explainFlag)
-		outcome, known := done[d.String()]
-		if known && !again {
-			if outcome != invalid {
-				made++
+	t.Cleanup(func() { t.Log(file.summary(all, *sampleFlag)) })
+	s := &sample{began: time.Now(), left: all, file: file, sound: make(map[string]func(*testing.T) time.Duration)}
+	for _, tg := range targets {
+		s.sound[tg.folder] = soundOnce(tg)
+	}
+	for lane := range *lanesFlag {
+		t.Run(fmt.Sprint(lane), func(t *testing.T) {
+			t.Parallel()
+			for d, ok := s.next(); ok; d, ok = s.next() {
+				began := time.Now()
+				limit := s.sound[d.target.folder](t)
+				outcome, by := try(t, d, limit)
+				t.Logf("%s\t%v\t%s\t(%s:%d, %v)", outcome, d, by, d.file, d.line, time.Since(began).Round(time.Second))
+				if err := s.made(d, outcome, by); err != nil {
+					t.Fatal(err)
+				}
 			}
-			continue
-		}
-		if *explainFlag != "" && !again {
-			continue
-		}
-		if !sound[d.target.folder] {
-			// The tests must pass without a change, or their failures say nothing.
-			if outcome, out := try(t, drawn{place{file: d.file}, d.target}); outcome != survived {
-				t.Fatalf("%s without a change: %s\n%s", d.target.folder, outcome, out)
-			}
-			sound[d.target.folder] = true
-		}
-		outcome, _ = try(t, d)
-		t.Logf("%s\t%v", outcome, d)
-		if outcome != invalid {
-			made++
-		}
-		if again {
-			continue
-		}
-		if err := note(*fileFlag, outcome, d.String()); err != nil {
-			t.Fatal(err)
-		}
+		})
 	}
 }
 
-// Outcomes of a change.
-const (
-	killed   = "killed"
-	hangs    = "hangs" // found by the time that the tests take
-	survived = "SURVIVED"
-	invalid  = "does not compile"
-)
+// sample hands the places out, each once.
+type sample struct {
+	began time.Time
+	sound map[string]func(*testing.T) time.Duration // by folder; how long its tests may take
 
-// outcomes reads what earlier runs have found.
-func outcomes(file string) (map[string]string, error) {
-	b, err := os.ReadFile(file)
-	if err != nil && !os.IsNotExist(err) {
-		return nil, err
-	}
-	all := make(map[string]string)
-	for line := range strings.Lines(string(b)) {
-		if outcome, what, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t"); ok {
-			all[what] = outcome
-		}
-	}
-	return all, nil
+	mu    sync.Mutex
+	left  []drawn // in the order of the seed
+	count int     // places handed out or known, without those that do not compile
+	file  *outcomes
 }
 
-func note(file, outcome, what string) error {
-	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
+// next returns a place whose change is to be made.
+func (s *sample) next() (drawn, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.left) > 0 && s.count < *sampleFlag && (*forFlag == 0 || time.Since(s.began) < *forFlag) {
+		d := s.left[0]
+		s.left = s.left[1:]
+		known, ok := s.file.get(d.String())
+		if !ok || known.outcome != invalid {
+			s.count++
+		}
+		if again := *againFlag; again == "" && !ok || again != "" && ok && strings.Contains(known.String(), again) {
+			return d, true
+		}
 	}
-	if _, err := fmt.Fprintf(f, "%s\t%s\n", outcome, what); err != nil {
-		return err
+	return drawn{}, false
+}
+
+func (s *sample) made(d drawn, outcome, by string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if outcome == invalid {
+		s.count--
 	}
-	return f.Close()
+	s.file.set(line{outcome, d.String(), by})
+	return s.file.write(*fileFlag)
+}
+
+// soundOnce returns a function that runs the tests of a package without a change,
+// the first time. They must pass, or their failures say nothing. It returns how
+// long they may take with one: several times as long.
+func soundOnce(tg target) func(*testing.T) time.Duration {
+	var once sync.Once
+	var limit time.Duration
+	outcome, by := "failed", ""
+	return func(t *testing.T) time.Duration {
+		t.Helper()
+		once.Do(func() {
+			began := time.Now()
+			outcome, by = try(t, drawn{target: tg}, 30*time.Minute)
+			took := time.Since(began)
+			limit = max(5*took, 2*time.Minute)
+			t.Logf("%s: without a change its tests take %v", tg.folder, took.Round(time.Second))
+		})
+		if outcome != survived {
+			t.Fatalf("%s without a change: %s %s", tg.folder, outcome, by)
+		}
+		return limit
+	}
 }
 
 // drawn is a place with the tests of its package.
@@ -146,9 +159,12 @@ type drawn struct {
 	target target
 }
 
-// draw returns all places in the order of a seed.
+// draw returns all places in the order of a seed. The order depends on the code
+// of each place alone: what else changes leaves the others where they are.
 func draw(t *testing.T, seed uint64) []drawn {
 	t.Helper()
+	type key [sha256.Size]byte
+	keys := make(map[string]key)
 	var all []drawn
 	for _, tg := range targets {
 		files, err := filepath.Glob(filepath.Join(root, tg.folder, "*.go"))
@@ -165,83 +181,18 @@ func draw(t *testing.T, seed uint64) []drawn {
 			}
 			for _, p := range found {
 				all = append(all, drawn{p, tg})
+				keys[p.String()] = sha256.Sum256(fmt.Appendf(nil, "%d %v", seed, p))
 			}
 		}
 	}
-	if len(all) == 0 {
-		t.Fatal("there is no place")
+	if len(all) == 0 || len(all) != len(keys) {
+		t.Fatalf("there are %d places of %d names", len(all), len(keys))
 	}
-	r := rand.New(rand.NewPCG(seed, 0))
-	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	slices.SortFunc(all, func(a, b drawn) int {
+		x, y := keys[a.String()], keys[b.String()]
+		return slices.Compare(x[:], y[:])
+	})
 	return all
-}
-
-// limit is how long the tests of a change may take. A change that makes them hang
-// is found.
-const limit = 15 * time.Minute
-
-// try makes a change and runs tests until one fails. It returns what that one
-// wrote too.
-func try(t *testing.T, d drawn) (outcome, out string) {
-	t.Helper()
-	overlay := overlay(t, d.place)
-	folder := "./" + d.target.folder
-	if out, err := command(t, "build", "-overlay="+overlay, folder); err != nil {
-		if !strings.Contains(out, d.file) {
-			t.Fatalf("%v: %v\n%s", d, err, out)
-		}
-		return invalid, out
-	}
-	for _, tests := range d.target.tests {
-		args := append([]string{"test", "-overlay=" + overlay, "-count=1", "-vet=off", "-short", "-failfast", "-timeout=" + limit.String()}, tests...)
-		if out, err := command(t, args...); err != nil {
-			if strings.Contains(out, "[setup failed]") {
-				t.Fatalf("%v: %v\n%s", d, err, out)
-			}
-			if strings.Contains(out, "test timed out") {
-				return hangs, out
-			}
-			return killed, out
-		}
-	}
-	return survived, ""
-}
-
-func overlay(t *testing.T, p place) string {
-	t.Helper()
-	file, err := filepath.Abs(filepath.Join(root, p.file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	to := filepath.Join(dir, filepath.Base(p.file))
-	if err := os.WriteFile(to, []byte(p.mutated(string(text))), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b, err := json.Marshal(map[string]any{"Replace": map[string]string{file: to}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(name, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
-func command(t *testing.T, args ...string) (string, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*limit)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = root
-	cmd.WaitDelay = 10 * time.Second
-	out, err := cmd.CombinedOutput()
-	return string(out), err
 }
 
 func TestPlaces(t *testing.T) {
@@ -280,13 +231,13 @@ func f(n int) (ok bool) {
 		if p.mutated(code) == code {
 			t.Errorf("%v changes nothing", p)
 		}
-		got = append(got, p.String())
+		got = append(got, p.String()[:strings.Index(p.String(), " in ")])
 	}
 	want := []string{
-		"a.go:6: n < 2 && !ok → !(n < 2 && !ok)", "a.go:6: && → ||", "a.go:6: < → <=", "a.go:6: 2 → (2 + 1)", "a.go:6: ! → nothing",
-		"a.go:7: ++ → --", "a.go:10: defer x.Close() → {}", "a.go:11: n = 7 → {}", "a.go:11: 7 → (7 + 1)", "a.go:12: break → continue",
-		"a.go:15: n -= 1 return true → nothing", "a.go:15: > → >=", "a.go:15: 0 → (0 + 1)", "a.go:16: -= → +=", "a.go:16: n -= 1 → {}",
-		"a.go:16: 1 → (1 + 1)", "a.go:17: true → false", "a.go:19: false → true",
+		"a.go: n < 2 && !ok → !(n < 2 && !ok)", "a.go: && → ||", "a.go: < → <=", "a.go: 2 → (2 + 1)", "a.go: ! → nothing",
+		"a.go: ++ → --", "a.go: defer x.Close() → {}", "a.go: n = 7 → {}", "a.go: 7 → (7 + 1)", "a.go: break → continue",
+		"a.go: n -= 1 return true → nothing", "a.go: > → >=", "a.go: 0 → (0 + 1)", "a.go: -= → +=", "a.go: n -= 1 → {}",
+		"a.go: 1 → (1 + 1)", "a.go: true → false", "a.go: false → true",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
@@ -310,4 +261,40 @@ func TestDraw(t *testing.T) {
 		t.Errorf("the first places are in %v", folders)
 	}
 	t.Logf("%d places", len(a))
+}
+
+// TestPlaceNames: the name of a place says where it is, stays when lines move,
+// and is that of no other place.
+func TestPlaceNames(t *testing.T) {
+	t.Parallel()
+	const code = "if n == 1 && m == 1 {\n\t}\n"
+	names := func(before string) (all []string) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "a.go"), []byte("package a\n"+before+"func f(n, m int) {\n\t"+code+"}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		found, err := places(dir, "a.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range found {
+			all = append(all, p.String())
+		}
+		return all
+	}
+	got := names("")
+	want := []string{
+		"a.go: n == 1 && m == 1 → !(n == 1 && m == 1) in if n == 1 && m == 1 {",
+		"a.go: && → || in if n == 1 && m == 1 {",
+		"a.go: == → != in if n == 1 && m == 1 {",
+		"a.go: 1 → (1 + 1) in if n == 1 && m == 1 {",
+		"a.go: == → != in if n == 1 && m == 1 { (2)",
+		"a.go: 1 → (1 + 1) in if n == 1 && m == 1 { (2)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(got, names("\n// moved\n\n")); diff != "" {
+		t.Errorf("names after lines moved (-before +after):\n%s", diff)
+	}
 }

@@ -16,10 +16,17 @@ type place struct {
 	line       int
 	start, end int // bytes of the file that are replaced
 	from, to   string
+	at         string // the line of code
+	nth        int    // of the places of the file that look the same, from 1
 }
 
+// String names the place, for good: not by the number of a line, which changes.
 func (p place) String() string {
-	return fmt.Sprintf("%s:%d: %s → %s", p.file, p.line, oneLine(p.from), oneLine(p.to))
+	nth := ""
+	if p.nth > 1 {
+		nth = fmt.Sprintf(" (%d)", p.nth)
+	}
+	return fmt.Sprintf("%s: %s → %s in %s%s", p.file, oneLine(p.from), oneLine(p.to), oneLine(p.at), nth)
 }
 
 // oneLine shortens the text of a change to what fits a line.
@@ -54,7 +61,7 @@ func places(root, file string) ([]place, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &mutator{file: file, text: string(text), fset: fset}
+	m := &mutator{file: file, text: string(text), fset: fset, lines: strings.Split(string(text), "\n"), same: make(map[string]int)}
 	ast.Inspect(parsed, m.visit)
 	return m.all, nil
 }
@@ -62,13 +69,18 @@ func places(root, file string) ([]place, error) {
 type mutator struct {
 	file, text string
 	fset       *token.FileSet
+	lines      []string
+	same       map[string]int // places by name
 	all        []place
 }
 
 func (m *mutator) add(from, to token.Pos, text string) {
 	at := m.fset.Position(from)
 	start, end := at.Offset, m.fset.Position(to).Offset
-	m.all = append(m.all, place{m.file, at.Line, start, end, m.text[start:end], text})
+	p := place{m.file, at.Line, start, end, m.text[start:end], text, m.lines[at.Line-1], 0}
+	m.same[p.String()]++
+	p.nth = m.same[p.String()]
+	m.all = append(m.all, p)
 }
 
 func (m *mutator) source(n ast.Node) string {
