@@ -153,11 +153,13 @@ load: ## put CALLERS (64,256,1000) on the engines on SQLite and PostgreSQL for L
 		-load.callers=$(CALLERS) -load.for=$(LOAD_FOR) | grep -v '^ *\(===\|--- PASS\)'
 
 SAMPLE ?= 300
+LANES  ?= 1
 
 .PHONY: mutation
-mutation: ## change the code at SAMPLE (300) places, one after another; add what no test finds to docs/reliability/mutations.txt
-	GOMAXPROCS=1 nice -n 19 go test ./internal/mutation -count=1 -run='^TestSample$$' -timeout=0 -v \
-		-mutation.sample=$(SAMPLE) -mutation.file=$(CURDIR)/docs/reliability/mutations.txt | grep -v '^ *\(===\|--- PASS\)'
+mutation: ## change the code at SAMPLE (300) places, LANES (1) at a time; add the outcomes to docs/reliability/mutations.txt; AGAIN=text makes those again
+	GOMAXPROCS=1 nice -n 19 go test ./internal/mutation -count=1 -run='^TestSample$$' -parallel=$(LANES) -timeout=0 -v \
+		-mutation.sample=$(SAMPLE) -mutation.lanes=$(LANES) -mutation.again='$(AGAIN)' \
+		-mutation.file=$(CURDIR)/docs/reliability/mutations.txt | grep -v '^ *\(===\|--- PASS\)'
 
 .PHONY: test-vanguard
 test-vanguard: ## test the handler of all protocols, and the requests of docs/http.md by curl

@@ -34,28 +34,33 @@ type target struct {
 	tests  []tests
 }
 
-// tests are a package and the arguments of its test binary.
+// tests are a package and what its test binary runs.
 type tests struct {
 	pkg  string
+	skip string
 	args []string
 }
 
+var (
+	engine     = []string{"-test.run=^TestEngine$"}
+	simulation = []string{"-test.run=^TestSimulation$", "-simulation.seeds=1-150", "-simulation.first"}
+)
+
 var targets = []target{
-	{".", []tests{{".", nil}, {"lrotest", nil}, {"lrohttp", nil}, {"lrogax", nil}, {"lroext", nil}, {"server", nil}}},
+	{".", []tests{{pkg: "."}, {pkg: "lrotest"}, {pkg: "lrohttp"}, {pkg: "lrogax"}, {pkg: "lroext"}, {pkg: "server"}}},
 	{"server", []tests{
-		{"server", nil},
-		{"server/engine/sqlite", []string{"-test.run=^TestEngine$"}},
-		{"server/engine/sqlite", []string{"-test.run=^TestSimulation$", "-simulation.seeds=1-150", "-simulation.first"}},
-		{"server/servertest", nil}, {"server/serverotel", nil}, {"lrohttp", nil},
+		{pkg: "server"},
+		{pkg: "server/engine/sqlite", args: engine}, {pkg: "server/engine/sqlite", args: simulation},
+		{pkg: "server/servertest"}, {pkg: "server/serverotel"}, {pkg: "lrohttp"},
 	}},
 	{"server/engine/sqlite", []tests{
-		{"server/engine/sqlite", []string{"-test.skip=^TestSimulation$"}},
-		{"server/engine/sqlite", []string{"-test.run=^TestSimulation$", "-simulation.seeds=1-150", "-simulation.first"}},
+		{pkg: "server/engine/sqlite", skip: "^TestSimulation$"},
+		{pkg: "server/engine/sqlite", args: simulation},
 	}},
 	{"server/engine/postgres", []tests{
-		{"server/engine/postgres", []string{"-test.run=^TestEngine$"}},
-		{"server/engine/postgres", []string{"-test.skip=^TestEngine$"}},
-		{"server/engine/postgres/internal/faulttest", []string{"-fault-rounds=1"}},
+		{pkg: "server/engine/postgres", args: engine},
+		{pkg: "server/engine/postgres", skip: "^TestEngine$"},
+		{pkg: "server/engine/postgres/internal/faulttest", args: []string{"-fault-rounds=1"}},
 	}},
 }
 
@@ -71,17 +76,14 @@ func TestSample(t *testing.T) {
 	}
 	all := draw(t, *seedFlag)
 	t.Cleanup(func() { t.Log(file.summary(all, *sampleFlag)) })
-	s := &sample{began: time.Now(), left: all, file: file, sound: make(map[string]func(*testing.T) time.Duration)}
-	for _, tg := range targets {
-		s.sound[tg.folder] = soundOnce(tg)
-	}
+	s := &sample{began: time.Now(), left: all, file: file}
+	sound := &binaries{dir: t.TempDir(), built: make(map[string]string)}
 	for lane := range *lanesFlag {
 		t.Run(fmt.Sprint(lane), func(t *testing.T) {
 			t.Parallel()
 			for d, ok := s.next(); ok; d, ok = s.next() {
 				began := time.Now()
-				limit := s.sound[d.target.folder](t)
-				outcome, by := try(t, d, limit)
+				outcome, by := try(t, d, sound)
 				t.Logf("%s\t%v\t%s\t(%s:%d, %v)", outcome, d, by, d.file, d.line, time.Since(began).Round(time.Second))
 				if err := s.made(d, outcome, by); err != nil {
 					t.Fatal(err)
@@ -94,7 +96,6 @@ func TestSample(t *testing.T) {
 // sample hands the places out, each once.
 type sample struct {
 	began time.Time
-	sound map[string]func(*testing.T) time.Duration // by folder; how long its tests may take
 
 	mu    sync.Mutex
 	left  []drawn // in the order of the seed
@@ -128,29 +129,6 @@ func (s *sample) made(d drawn, outcome, by string) error {
 	}
 	s.file.set(line{outcome, d.String(), by})
 	return s.file.write(*fileFlag)
-}
-
-// soundOnce returns a function that runs the tests of a package without a change,
-// the first time. They must pass, or their failures say nothing. It returns how
-// long they may take with one: several times as long.
-func soundOnce(tg target) func(*testing.T) time.Duration {
-	var once sync.Once
-	var limit time.Duration
-	outcome, by := "failed", ""
-	return func(t *testing.T) time.Duration {
-		t.Helper()
-		once.Do(func() {
-			began := time.Now()
-			outcome, by = try(t, drawn{target: tg}, 30*time.Minute)
-			took := time.Since(began)
-			limit = max(5*took, 2*time.Minute)
-			t.Logf("%s: without a change its tests take %v", tg.folder, took.Round(time.Second))
-		})
-		if outcome != survived {
-			t.Fatalf("%s without a change: %s %s", tg.folder, outcome, by)
-		}
-		return limit
-	}
 }
 
 // drawn is a place with the tests of its package.

@@ -134,6 +134,10 @@ func (m *mutator) visit(n ast.Node) bool {
 		m.empty(n.Colon+1, n.Body)
 	case *ast.CommClause:
 		m.empty(n.Colon+1, n.Body)
+		for _, s := range n.Body { // the communication itself cannot be left out
+			ast.Inspect(s, m.visit)
+		}
+		return false
 	}
 	return true
 }

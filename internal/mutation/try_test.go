@@ -4,19 +4,59 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
-// try makes a change and runs tests until one fails, within a limit. It returns
-// the name of that one too. Without a file, it runs the tests of the target alone.
-func try(t *testing.T, d drawn, limit time.Duration) (outcome, by string) {
+// silence is how long tests may write nothing. A change that makes them hang is
+// found. Those that do not hang write a line in seconds.
+const silence = 3 * time.Minute
+
+// binaries are test binaries by package.
+type binaries struct {
+	dir string
+
+	mu    sync.Mutex
+	built map[string]string
+}
+
+// get builds the test binary of a package, the first time. It returns "" if the
+// changed file does not compile.
+func (b *binaries) get(t *testing.T, pkg string, p *place) string {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if binary, ok := b.built[pkg]; ok {
+		return binary
+	}
+	binary := filepath.Join(b.dir, strings.ReplaceAll(pkg, "/", "_")+".test")
+	args := []string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-o", binary}
+	if p != nil {
+		args = append(args, "-overlay="+overlay(t, *p, b.dir))
+	}
+	cmd := exec.CommandContext(t.Context(), "go", append(args, "./"+pkg)...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		if p == nil || !strings.Contains(string(out), filepath.Base(p.file)) {
+			t.Fatalf("build tests of %s: %v\n%s", pkg, err, out)
+		}
+		binary = ""
+	}
+	b.built[pkg] = binary
+	return binary
+}
+
+// try makes a change and runs tests until one fails, once more when it runs alone
+// while it passes without the change. It returns the name of that test too.
+func try(t *testing.T, d drawn, sound *binaries) (outcome, by string) {
 	t.Helper()
 	// Not of testing: another user, as whom PostgreSQL runs, must be able to enter.
 	dir, err := os.MkdirTemp("", "lro-mutation-")
@@ -27,90 +67,113 @@ func try(t *testing.T, d drawn, limit time.Duration) (outcome, by string) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	build := []string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-o"}
-	built := make(map[string]string)
+	changed := &binaries{dir: dir, built: make(map[string]string)}
 	for _, tests := range d.target.tests {
-		binary := built[tests.pkg]
+		binary := changed.get(t, tests.pkg, &d.place)
 		if binary == "" {
-			binary = filepath.Join(dir, strings.ReplaceAll(tests.pkg, "/", "_")+".test")
-			built[tests.pkg] = binary
-			args := append(build, binary)
-			if d.file != "" {
-				args = append(args, "-overlay="+overlay(t, d.place, dir))
-			}
-			cmd := exec.CommandContext(t.Context(), "go", append(args, "./"+tests.pkg)...)
-			cmd.Dir = root
-			if out, err := cmd.CombinedOutput(); err != nil {
-				if d.file == "" || !strings.Contains(string(out), filepath.Base(d.file)) {
-					t.Fatalf("%v: %v\n%s", d, err, out)
-				}
-				return invalid, ""
-			}
+			return invalid, ""
 		}
-		by, err := run(ctx, dir, binary, tests)
-		switch {
-		case ctx.Err() != nil:
-			return hangs, tests.pkg
-		case err != nil:
+		r := runner{dir, filepath.Join(root, tests.pkg)}
+		var skip []string
+		if tests.skip != "" {
+			skip = append(skip, tests.skip)
+		}
+		for {
+			args := slices.Concat(tests.args, []string{"-test.skip=" + strings.Join(skip, "|")})
+			by, test := r.run(t, binary, args)
+			if by == "" {
+				break
+			}
+			if by == hangs {
+				return hangs, tests.pkg
+			}
+			if test {
+				only := pattern(by)
+				alone := slices.Concat(tests.args, []string{"-test.run=" + only})
+				if again, _ := r.run(t, binary, alone); again == "" {
+					skip = append(skip, only)
+					continue
+				}
+				if before, _ := r.run(t, sound.get(t, tests.pkg, nil), alone); before != "" {
+					t.Logf("%s fails without a change: %s", by, before)
+					skip = append(skip, only)
+					continue
+				}
+			}
 			return killed, tests.pkg + " " + by
 		}
 	}
 	return survived, ""
 }
 
+// pattern matches the name of a test alone.
+func pattern(name string) string {
+	parts := strings.Split(name, "/")
+	for i, p := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
+	}
+	return strings.Join(parts, "/")
+}
+
+// runner runs test binaries in a folder.
+type runner struct{ tmp, folder string }
+
 // run runs a test binary until a test fails. It returns the name of that test, or
 // what ended the binary otherwise.
-func run(ctx context.Context, dir, binary string, tests tests) (by string, err error) {
-	ctx, cancel := context.WithCancel(ctx)
+func (r runner) run(t *testing.T, binary string, args []string) (by string, test bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	binary, err = filepath.Abs(binary)
-	if err != nil {
-		return "", err
-	}
 	// Most tests of the slow packages wait: more of them run at a time than there
 	// are processors.
-	args := append([]string{"-test.v", "-test.short", "-test.parallel=8", "-test.timeout=0"}, tests.args...)
+	args = append([]string{"-test.v", "-test.short", "-test.parallel=8", "-test.timeout=0"}, args...)
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Dir = filepath.Join(root, tests.pkg)
-	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+	cmd.Dir = r.folder
+	cmd.Env = append(os.Environ(), "TMPDIR="+r.tmp)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", err
+		t.Fatal(err)
 	}
 	cmd.Stderr = cmd.Stdout
 	if err := cmd.Start(); err != nil {
-		return "", err
+		t.Fatal(err)
 	}
-	failed := firstFailure(out)
-	if failed != "" {
+	silent := time.AfterFunc(silence, cancel)
+	by, test = firstFailure(out, func() { silent.Reset(silence) })
+	hung := !silent.Stop()
+	if by != "" {
 		cancel() // the rest of the tests would find nothing new
 	}
-	_, copyErr := io.Copy(io.Discard, out)
-	if err := cmd.Wait(); err != nil || failed != "" {
-		return failed, errors.Join(errors.New("tests fail"), err, copyErr)
+	_, _ = io.Copy(io.Discard, out)
+	err = cmd.Wait()
+	switch {
+	case by != "" || err == nil:
+		return by, test
+	case hung:
+		return hangs, false
+	default:
+		return err.Error(), false
 	}
-	return "", nil
 }
 
 // firstFailure reads what a test binary writes until a test fails or it panics.
-func firstFailure(out io.Reader) string {
+func firstFailure(out io.Reader, read func()) (by string, test bool) {
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadString('\n')
+		read()
 		line = strings.TrimSpace(line)
 		if name, ok := strings.CutPrefix(line, "--- FAIL: "); ok {
 			name, _, _ = strings.Cut(name, " ")
-			return name
+			return name, true
 		}
 		for _, end := range []string{"panic: ", "fatal error: ", "leak: "} {
 			if strings.HasPrefix(line, end) {
-				return oneLine(line)
+				return oneLine(line), false
 			}
 		}
 		if err != nil {
-			return ""
+			return "", false
 		}
 	}
 }
