@@ -94,53 +94,55 @@ func TestWaitWithoutWaitOperation(t *testing.T) {
 
 func TestRoutingHeaderOnce(t *testing.T) {
 	t.Parallel()
-	server := &operations{
-		get:  func(context.Context, int) (*longrunningpb.Operation, error) { return running(""), nil },
-		wait: func(context.Context, int) (*longrunningpb.Operation, error) { return succeeded(""), nil },
-		list: func(*longrunningpb.ListOperationsRequest) (*longrunningpb.ListOperationsResponse, error) {
-			return &longrunningpb.ListOperationsResponse{}, nil
-		},
-	}
-	const name = "projects/p/locations/l/operations/a+b=c d"
-	client := lro.NewClient(New(server.serve(t)), lro.WithMetadata(metadata.Pairs("x-test", "1")))
-	op, err := Strings.Wrap(client, &longrunningpb.Operation{Name: name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	_, _ = op.Wait(ctx) // WaitOperation and GetOperation contradict each other
-	for _, call := range []func() error{
-		func() error { return client.Cancel(t.Context(), name) },
-		func() error { return client.Delete(t.Context(), name) },
-		func() error {
-			for _, err := range client.List(t.Context(), &longrunningpb.ListOperationsRequest{Name: name}) {
-				return err
+	synctest.Test(t, func(t *testing.T) {
+		server := &operations{
+			get:  func(context.Context, int) (*longrunningpb.Operation, error) { return running(""), nil },
+			wait: func(context.Context, int) (*longrunningpb.Operation, error) { return succeeded(""), nil },
+			list: func(*longrunningpb.ListOperationsRequest) (*longrunningpb.ListOperationsResponse, error) {
+				return &longrunningpb.ListOperationsResponse{}, nil
+			},
+		}
+		const name = "projects/p/locations/l/operations/a+b=c d"
+		client := lro.NewClient(New(server.serve(t)), lro.WithMetadata(metadata.Pairs("x-test", "1")))
+		op, err := Strings.Wrap(client, &longrunningpb.Operation{Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, _ = op.Wait(ctx) // WaitOperation and GetOperation contradict each other
+		for _, call := range []func() error{
+			func() error { return client.Cancel(t.Context(), name) },
+			func() error { return client.Delete(t.Context(), name) },
+			func() error {
+				for _, err := range client.List(t.Context(), &longrunningpb.ListOperationsRequest{Name: name}) {
+					return err
+				}
+				return nil
+			},
+		} {
+			if err := call(); err != nil {
+				t.Error(err)
 			}
-			return nil
-		},
-	} {
-		if err := call(); err != nil {
-			t.Error(err)
 		}
-	}
-	seen := map[string]bool{}
-	for _, r := range server.requests {
-		seen[r.method] = true
-		want := []string{"name=projects%2Fp%2Flocations%2Fl%2Foperations%2Fa%2Bb%3Dc+d"}
-		if diff := cmp.Diff(want, r.header[routingHeader]); diff != "" {
-			t.Errorf("%s of %s (-want +got):\n%s", routingHeader, r.method, diff)
+		seen := map[string]bool{}
+		for _, r := range server.requests {
+			seen[r.method] = true
+			want := []string{"name=projects%2Fp%2Flocations%2Fl%2Foperations%2Fa%2Bb%3Dc+d"}
+			if diff := cmp.Diff(want, r.header[routingHeader]); diff != "" {
+				t.Errorf("%s of %s (-want +got):\n%s", routingHeader, r.method, diff)
+			}
+			if got := r.header["x-test"]; !slices.Equal(got, []string{"1"}) {
+				t.Errorf("x-test of %s: got %q, want once 1", r.method, got)
+			}
+			if got := r.header["x-goog-api-client"]; len(got) != 1 {
+				t.Errorf("x-goog-api-client of %s: got %q, want one", r.method, got)
+			}
 		}
-		if got := r.header["x-test"]; !slices.Equal(got, []string{"1"}) {
-			t.Errorf("x-test of %s: got %q, want once 1", r.method, got)
+		if len(seen) != 5 {
+			t.Errorf("methods called: got %v, want all five", seen)
 		}
-		if got := r.header["x-goog-api-client"]; len(got) != 1 {
-			t.Errorf("x-goog-api-client of %s: got %q, want one", r.method, got)
-		}
-	}
-	if len(seen) != 5 {
-		t.Errorf("methods called: got %v, want all five", seen)
-	}
+	})
 }
 
 func TestOtherRoutingParametersStay(t *testing.T) {
