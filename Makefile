@@ -152,13 +152,13 @@ load: ## put CALLERS (64,256,1000) on the engines on SQLite and PostgreSQL for L
 	LRO_POSTGRES=1 go test ./server/engine/sqlite ./server/engine/postgres -p=1 -count=1 -run='^TestLoad$$' -timeout=0 -v \
 		-load.callers=$(CALLERS) -load.for=$(LOAD_FOR) | grep -v '^ *\(===\|--- PASS\)'
 
-SAMPLE ?= 300
-LANES  ?= 1
+SAMPLE     ?= 300
+PROCESSORS ?= 1
 
 .PHONY: mutation
-mutation: ## change the code at SAMPLE (300) places, LANES (1) at a time; add the outcomes to docs/reliability/mutations.txt; AGAIN=text makes those again
-	GOMAXPROCS=1 nice -n 19 go test ./internal/mutation -count=1 -run='^TestSample$$' -parallel=$(LANES) -timeout=0 -v \
-		-mutation.sample=$(SAMPLE) -mutation.lanes=$(LANES) -mutation.again='$(AGAIN)' \
+mutation: ## change the code at SAMPLE (300) places, one on each of PROCESSORS (1) at a time; add the outcomes to docs/reliability/mutations.txt; REDO=text makes those again
+	GOMAXPROCS=1 nice -n 19 go test ./internal/mutation -count=1 -run='^TestSample$$' -parallel=$(PROCESSORS) -timeout=0 -v \
+		-mutation.sample=$(SAMPLE) -mutation.lanes=$(PROCESSORS) -mutation.again='$(REDO)' \
 		-mutation.file=$(CURDIR)/docs/reliability/mutations.txt | grep -v '^ *\(===\|--- PASS\)'
 
 .PHONY: test-vanguard

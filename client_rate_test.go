@@ -138,6 +138,35 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// After a refusal the limit grows as the window of Cubic does (RFC 9438, section
+// 4.2): quickly at first, slowly near the rate that was reached, then quickly.
+func TestRateRecovery(t *testing.T) {
+	t.Parallel()
+	var r rate
+	now := time.Hour
+	call := func() {
+		now += max(r.wait(now), 10*time.Millisecond)
+		r.spend(now)
+	}
+	for range 1000 {
+		call()
+	}
+	r.learn(now, true)
+	begin := now
+	for _, want := range []struct {
+		after time.Duration
+		limit float64 // in relation to the rate that was reached
+	}{{0, 0.7}, {5 * time.Second, 1 - 0.3/8}, {10 * time.Second, 1}, {15 * time.Second, 1 + 0.3/8}, {20 * time.Second, 1.3}} {
+		for now-begin < want.after {
+			call()
+			r.learn(now, false)
+		}
+		if got := r.limit / r.reached; got < want.limit-0.01 || got > want.limit+0.01 {
+			t.Errorf("limit %v after a refusal is %.3f of the rate reached, want %.3f", want.after, got, want.limit)
+		}
+	}
+}
+
 // A limit that is not made use of does not grow: nothing shows that the service
 // would take more.
 func TestRateGrowsWithUse(t *testing.T) {
