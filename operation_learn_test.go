@@ -227,6 +227,36 @@ func TestResumedWaitIsResumed(t *testing.T) {
 	})
 }
 
+// TestResumedPolls: what a poll before a wait says about the age of a resumed
+// operation is no age at the begin of the wait, which comes later.
+func TestResumedPolls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &plant{}
+		c := NewClient(GetFunc(p.get))
+		started, o := p.start(10 * time.Minute)
+		o.created = true
+		op, err := Strings.Resume(c, started.GetName())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := op.Poll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		if _, err := op.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ended := float32(0)
+		for i := range bins(560, 640) {
+			ended += c.learned.of("test.Strings").ends[i]
+		}
+		if ended < 0.9 {
+			t.Errorf("%.2f operations are known to take ten minutes, want 1", ended)
+		}
+	})
+}
+
 // Progress that is right is used after some operations, and no observation is
 // left behind.
 func TestWaitReadsProgress(t *testing.T) {

@@ -243,6 +243,16 @@ func TestLostLease(t *testing.T) {
 	if err != nil || end.Crashes != 1 || end.Response.String() != text("checkpoint").String() {
 		t.Errorf("Wait() = %v, %v; want the response of a second attempt, from the checkpoint", end, err)
 	}
+	err = b.own(t.Context(), func(q querier) error {
+		dead, err := seqs(t.Context(), q, b.sql.deadProcs)
+		if len(dead) > 0 {
+			t.Errorf("processes %d are dead and still stored, want none", dead)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestLostClaim: what was claimed by a statement whose answer was lost is run, and
