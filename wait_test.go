@@ -96,6 +96,28 @@ func TestWaitUsesLongPoll(t *testing.T) {
 	})
 }
 
+// A WaitOperation carries a deadline for the service, later than its timeout by
+// the time that one call may take.
+func TestWaitOperationDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{get: endsAt(0)}
+		f.wait = func(ctx context.Context, _ int, timeout time.Duration) (*longrunningpb.Operation, error) {
+			deadline, _ := ctx.Deadline()
+			if got, want := time.Until(deadline), timeout+7*time.Second; got != want {
+				t.Errorf("the deadline is in %v, want %v: the timeout, %v, and AttemptTimeout", got, want, timeout)
+			}
+			return succeeded("done"), nil
+		}
+		op := wrap(t, f, WithPolicy(Policy{AttemptTimeout: 7 * time.Second}))
+		got, err := op.Wait(t.Context())
+		wantValue(t, got, err, "done")
+		if _, waits := f.counts(); waits == 0 {
+			t.Error("WaitOperation was not called")
+		}
+	})
+}
+
 func TestWaitFallsBackWithoutWaitOperation(t *testing.T) {
 	t.Parallel()
 	for _, code := range []codes.Code{codes.Unimplemented, codes.PermissionDenied, codes.InvalidArgument} {
