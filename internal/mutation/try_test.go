@@ -138,13 +138,15 @@ func (r runner) run(t *testing.T, binary string, args []string) (by string, test
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	silent := time.AfterFunc(silence, cancel)
+	silent := time.AfterFunc(silence, func() {
+		cancel()
+		_ = out.Close() // which children of the tests may hold, too
+	})
 	by, test = firstFailure(out, func() { silent.Reset(silence) })
 	hung := !silent.Stop()
 	if by != "" {
 		cancel() // the rest of the tests would find nothing new
 	}
-	_, _ = io.Copy(io.Discard, out)
 	err = cmd.Wait()
 	switch {
 	case by != "" || err == nil:
@@ -161,7 +163,9 @@ func firstFailure(out io.Reader, read func()) (by string, test bool) {
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadString('\n')
-		read()
+		if err == nil {
+			read()
+		}
 		line = strings.TrimSpace(line)
 		if name, ok := strings.CutPrefix(line, "--- FAIL: "); ok {
 			name, _, _ = strings.Cut(name, " ")
