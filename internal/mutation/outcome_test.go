@@ -3,8 +3,11 @@ package mutation
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // Outcomes of a change.
@@ -17,7 +20,7 @@ const (
 )
 
 // line is a line of the file: the outcome of a change, its place, and the test
-// that found it or, of a survivor, why no test can or need. Tabs are between them.
+// that found it or, of a survivor, why no caller can notice it. Tabs are between them.
 type line struct{ outcome, what, why string }
 
 func (l line) String() string { return l.outcome + "\t" + l.what + "\t" + l.why }
@@ -100,6 +103,38 @@ func (o *outcomes) summary(all []drawn, sample int) string {
 	return fmt.Sprintf("%sof %d places made of %d: %v", &survivors, made, sample, count)
 }
 
+// TestOutcomesAreKept: a change that is made again keeps its line, its reason if it
+// survives again, and that it survived if it does not.
+func TestOutcomesAreKept(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "outcomes")
+	o, err := readOutcomes(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []line{
+		{survived, "a", "no caller notices"}, {survived, "b", ""}, {killed, "c", ". TestC"},
+		{survived, "a", ""}, {killed, "b", ". TestB"}, {killed, "b", ". TestBB"}, {killed, "c", ". TestCC"},
+	} {
+		o.set(l)
+	}
+	if err := o.write(file); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "SURVIVED\ta\tno caller notices\nkilled since\tb\t. TestBB\nkilled\tc\t. TestCC\n"
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("file (-want +got):\n%s", diff)
+	}
+	if again, err := readOutcomes(file); err != nil || len(again.lines) != 3 {
+		t.Errorf("read again: %v, %v", again, err)
+	}
+}
+
+// TestOutcomes: the file has a reason for each survivor.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	o, err := readOutcomes(root + "/docs/reliability/mutations.txt")

@@ -207,3 +207,24 @@ func overlay(t *testing.T, p place, dir string) string {
 	}
 	return name
 }
+
+func TestFirstFailure(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		out, by string
+		test    bool
+	}{
+		{"=== RUN   TestA\n--- PASS: TestA (0.00s)\nPASS\n", "", false},
+		{"--- PASS: TestA (0.00s)\n    --- FAIL: TestB/it_has/parts (1.00s)\n--- FAIL: TestB (1.00s)\n", "TestB/it_has/parts", true},
+		{"=== RUN   TestA\npanic: nil map\n\ngoroutine 1\n", "panic: nil map", false},
+		{"PASS\nleak: 2 goroutines\n", "leak: 2 goroutines", false},
+	} {
+		by, isTest := firstFailure(strings.NewReader(test.out), func() {})
+		if by != test.by || isTest != test.test {
+			t.Errorf("of %q: %q, %v; want %q, %v", test.out, by, isTest, test.by, test.test)
+		}
+	}
+	if got, want := pattern("TestB/it_has(1)"), `^TestB$/^it_has\(1\)$`; got != want {
+		t.Errorf("pattern %q, want %q", got, want)
+	}
+}
