@@ -25,7 +25,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -49,11 +48,7 @@ type bench struct {
 
 func (b *bench) say(format string, args ...any) { log.Printf(format, args...) }
 
-// section is a part of a run.
-type section struct {
-	name string
-	run  func(context.Context) error
-}
+type section = report.Section[func(context.Context) error]
 
 func runMain(args []string) error {
 	if len(args) > 0 && args[0] == "serve" {
@@ -163,27 +158,18 @@ func command(set *flag.FlagSet) string {
 // sections returns those to run.
 func (b *bench) sections(only string, temporal bool) ([]section, error) {
 	all := []section{
-		{"lateness", b.lateness},
-		{"memory", b.memory},
-		{"poll", b.pollCost},
-		{"survival", b.survival},
-		{"server", b.server},
+		{Name: "lateness", Run: b.lateness},
+		{Name: "memory", Run: b.memory},
+		{Name: "poll", Run: b.pollCost},
+		{Name: "survival", Run: b.survival},
+		{Name: "server", Run: b.server},
 	}
-	if only != "" {
-		asked := strings.Split(only, ",")
-		var some []section
-		for _, s := range all {
-			if slices.Contains(asked, s.name) {
-				some = append(some, s)
-			}
-		}
-		if len(some) != len(asked) {
-			return nil, fmt.Errorf("-only is %q: the sections are lateness, memory, poll, survival and server", only)
-		}
-		all = some
+	all, err := report.Choose(all, only)
+	if err != nil {
+		return nil, err
 	}
 	if temporal {
-		all = append(all, section{"temporal", b.temporal})
+		all = append(all, section{Name: "temporal", Run: b.temporal})
 	}
 	return all, nil
 }
@@ -202,14 +188,14 @@ func (b *bench) runSections(ctx context.Context, sections []section, command str
 		if err != nil {
 			return err
 		}
-		if err := s.run(ctx); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("%s: %w", s.name, err))
+		if err := s.Run(ctx); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", s.Name, err))
 		}
 		after, err := host.ReadProcessors()
 		if err != nil {
 			return err
 		}
-		b.report.Run.Others[s.name] = after.Others(before)
+		b.report.Run.Others[s.Name] = after.Others(before)
 	}
 	b.report.Run.Took = time.Since(b.report.Run.Begin)
 	return failed

@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/go-lro/lro/bench/report"
-	"github.com/go-lro/lro/server"
 )
 
 // load is a constant rate of operations, or of jobs, on a database of its own.
@@ -69,6 +68,11 @@ func held(ctx context.Context, b *bench, p *part) (err error) {
 		running.Go(func() { l.run(loading, start, stop) })
 	}
 	sleep(loading, every/3) // caches are warm, plans are made
+	for _, l := range loads {
+		if _, err := l.pool.Exec(ctx, "VACUUM"); err != nil { // no row that died before is counted
+			return err
+		}
+	}
 	release, err := hold(ctx, loads[0].pool)
 	if err != nil {
 		return err
@@ -145,13 +149,11 @@ func (b *bench) load(ctx context.Context, l *load, database string, jobs bool) (
 		start = func(ctx context.Context) error { _, err := j.start(ctx, task{}); return err }
 		end = func() error { j.close(); return nil }
 	} else {
-		if c.URL, err = b.ours(ctx, database); err != nil {
-			return nil, cleanup, err
-		}
-		s, err := serve(ctx, c.URL, 16, nil, nil, server.Config{}, kind.Declare())
+		s, err := b.serve(ctx, database, setup{conns: 16})
 		if err != nil {
 			return nil, cleanup, err
 		}
+		c.URL = s.url
 		start = func(ctx context.Context) error { _, err := s.start(ctx, task{}); return err }
 		end = s.close
 	}

@@ -20,7 +20,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -47,21 +46,17 @@ type bench struct {
 	result result
 }
 
-// section is a part of a run.
-type section struct {
-	name string
-	run  func(context.Context, *bench, *part) error
-}
+type section = report.Section[func(context.Context, *bench, *part) error]
 
 func sections() []section {
 	return []section{
-		{"run", throughput},
-		{"get", reads},
-		{"wait", waits},
-		{"tx", transactions},
-		{"size", sizes},
-		{"takeover", takeovers},
-		{"held", held},
+		{Name: "run", Run: throughput},
+		{Name: "get", Run: reads},
+		{Name: "wait", Run: waits},
+		{Name: "tx", Run: transactions},
+		{Name: "size", Run: sizes},
+		{Name: "takeover", Run: takeovers},
+		{Name: "held", Run: held},
 	}
 }
 
@@ -72,7 +67,7 @@ func run(args []string) error {
 		return work(ctx, args[1])
 	}
 	set := flag.NewFlagSet("postgres", flag.ContinueOnError)
-	only := set.String("only", "", "run these sections alone, separated by commas: "+strings.Join(names(), ", "))
+	only := set.String("only", "", "run these sections alone, separated by commas: "+report.Names(sections()))
 	short := set.Bool("short", false, "run a bit of each section")
 	page := set.Bool("page", false, "run nothing, write the page from the JSON")
 	heldFor := set.Duration("held", 10*time.Minute, "how long the section held has its transaction open")
@@ -82,7 +77,7 @@ func run(args []string) error {
 	if err := set.Parse(args); err != nil {
 		return err
 	}
-	chosen, err := choose(*only)
+	chosen, err := report.Choose(sections(), *only)
 	if err != nil {
 		return err
 	}
@@ -132,32 +127,6 @@ func run(args []string) error {
 	return failed
 }
 
-func names() []string {
-	var all []string
-	for _, s := range sections() {
-		all = append(all, s.name)
-	}
-	return all
-}
-
-// choose returns the sections of a list; all for none.
-func choose(only string) ([]section, error) {
-	if only == "" {
-		return sections(), nil
-	}
-	var some []section
-	asked := strings.Split(only, ",")
-	for _, s := range sections() {
-		if slices.Contains(asked, s.name) {
-			some = append(some, s)
-		}
-	}
-	if len(some) != len(asked) {
-		return nil, fmt.Errorf("-only is %q: the sections are %s", only, strings.Join(names(), ", "))
-	}
-	return some, nil
-}
-
 // all runs sections on a server of its own. When one fails, the others run
 // nevertheless.
 func (b *bench) all(ctx context.Context, chosen []section) (err error) {
@@ -185,16 +154,16 @@ func (b *bench) all(ctx context.Context, chosen []section) (err error) {
 			return errors.Join(err, context.Cause(ctx))
 		}
 		begin := time.Now()
-		p := &part{Name: s.name}
-		failed := s.run(ctx, b, p)
+		p := &part{Name: s.Name}
+		failed := s.Run(ctx, b, p)
 		if failed != nil {
-			failed = fmt.Errorf("%s: %w", s.name, failed)
+			failed = fmt.Errorf("%s: %w", s.Name, failed)
 			p.note("FAILED: %v", failed)
 			err = errors.Join(err, failed)
 		}
 		p.Took = time.Since(begin)
 		b.result.Parts = append(b.result.Parts, p)
-		log.Printf("%s took %v", s.name, p.Took.Round(time.Second))
+		log.Printf("%s took %v", s.Name, p.Took.Round(time.Second))
 	}
 	return err
 }

@@ -42,16 +42,3 @@ func TestFigures(t *testing.T) {
 		t.Errorf("figures (-want +got):\n%s", diff)
 	}
 }
-
-func TestChoose(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		only string
-		want int
-	}{{"", len(sections())}, {"run", 1}, {"nonsense", -1}, {"run,nonsense", -1}} {
-		got, err := choose(tt.only)
-		if (err != nil) != (tt.want < 0) || err == nil && len(got) != tt.want {
-			t.Errorf("choose(%q) = %d, %v, want %d", tt.only, len(got), err, tt.want)
-		}
-	}
-}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,9 @@ import (
 
 // kind does what its request says.
 var kind = server.Kind[*wrapperspb.StringValue, *wrapperspb.StringValue, *wrapperspb.StringValue]{Name: "bench"}
+
+// handlerOf is a handler of kind.
+type handlerOf = server.Handler[*wrapperspb.StringValue, *wrapperspb.StringValue, *wrapperspb.StringValue]
 
 // task is what an operation or a job does. The zero value does nothing.
 type task struct {
@@ -45,31 +49,57 @@ func parseTask(text string) (t task, err error) {
 
 // service is an engine with a server.
 type service struct {
+	url  string
 	pool *pgxpool.Pool
 	eng  *postgres.Engine
 	*server.Server
 }
 
-// serve opens the engine of a database. handle registers the kind.
-func serve(ctx context.Context, url string, conns int, o *postgres.Options, tracer pgx.QueryTracer, c server.Config, handle server.Registration) (*service, error) {
-	pool, err := newPool(ctx, url, conns, tracer)
+// setup configures a service.
+type setup struct {
+	conns  int // zero for callers
+	engine postgres.Options
+	tracer pgx.QueryTracer // may be nil
+	server server.Config
+	handle handlerOf // nil for a service that runs none
+}
+
+// serve makes a database for operations and opens its engine.
+func (b *bench) serve(ctx context.Context, database string, o setup) (*service, error) {
+	url, err := b.ours(ctx, database)
 	if err != nil {
 		return nil, err
 	}
-	eng, err := postgres.Open(ctx, pool, o)
+	return serve(ctx, url, o)
+}
+
+// serve opens the engine of a database.
+func serve(ctx context.Context, url string, o setup) (*service, error) {
+	pool, err := newPool(ctx, url, cmp.Or(o.conns, callers), o.tracer)
+	if err != nil {
+		return nil, err
+	}
+	eng, err := postgres.Open(ctx, pool, &o.engine)
 	if err != nil {
 		pool.Close()
 		return nil, err
 	}
-	c.PageKey = eng.PageKey()
-	srv, err := server.New(eng, c, handle)
+	o.server.PageKey = eng.PageKey()
+	registration := kind.Declare()
+	if o.handle != nil {
+		registration = kind.Handle(o.handle)
+	}
+	srv, err := server.New(eng, o.server, registration)
 	if err != nil {
 		err = errors.Join(err, eng.Close())
 		pool.Close()
 		return nil, err
 	}
-	return &service{pool, eng, srv}, nil
+	return &service{url, pool, eng, srv}, nil
 }
+
+// closing is close for defer: what fails is added to err.
+func (s *service) closing(err *error) { *err = errors.Join(*err, s.close()) }
 
 func (s *service) close() error {
 	err := s.eng.Close()
@@ -100,7 +130,7 @@ func (s *service) wait(ctx context.Context, name string) error {
 }
 
 // handler is the handler of kind. parked is called by tasks that are parked.
-func handler(parked func(context.Context)) server.Handler[*wrapperspb.StringValue, *wrapperspb.StringValue, *wrapperspb.StringValue] {
+func handler(parked func(context.Context)) handlerOf {
 	return func(ctx context.Context, t *server.Task[*wrapperspb.StringValue], req *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
 		todo, err := parseTask(req.GetValue())
 		if err != nil {

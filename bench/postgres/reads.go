@@ -9,7 +9,6 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 
-	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
@@ -19,20 +18,16 @@ func reads(ctx context.Context, b *bench, p *part) (err error) {
 	p.Title = "Get"
 	p.Intro = fmt.Sprintf("GetOperation of one of %d operations that are done, in the process of its callers, against a SELECT of the "+
 		"same row by its key: all columns that an Operation is made of, read into variables.", stored)
-	url, err := b.ours(ctx, "get")
+	s, err := b.serve(ctx, "get", setup{handle: handler(nil)})
 	if err != nil {
 		return err
 	}
-	s, err := serve(ctx, url, callers, nil, nil, server.Config{}, kind.Handle(handler(nil)))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer s.closing(&err)
 	names, err := s.runSome(ctx, stored)
 	if err != nil {
 		return err
 	}
-	pool, err := newPool(ctx, url, callers, nil)
+	pool, err := newPool(ctx, s.url, callers, nil)
 	if err != nil {
 		return err
 	}

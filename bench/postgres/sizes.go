@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 
-	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
@@ -24,16 +22,12 @@ func sizes(ctx context.Context, b *bench, p *part) (err error) {
 	p.Title = "Many stored operations"
 	p.Intro = fmt.Sprintf("What one caller's calls take at p50, of %d each, while more and more operations are stored: of 10 kinds, one in 15 failed "+
 		"and one in 100 cancelled, the rest succeeded. A page has 50 operations. The values are those with %d over those with %d.", calls, most, steps[0])
-	url, err := b.ours(ctx, "size")
-	if err != nil {
-		return err
-	}
 	traced := &queries{}
-	s, err := serve(ctx, url, callers, nil, traced, server.Config{}, kind.Handle(handler(nil)))
+	s, err := b.serve(ctx, "size", setup{tracer: traced, handle: handler(nil)})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer s.closing(&err)
 	if _, err := s.runSome(ctx, 100); err != nil {
 		return err
 	}

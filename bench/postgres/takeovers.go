@@ -8,7 +8,6 @@ import (
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 
-	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine/postgres"
 )
 
@@ -63,16 +62,12 @@ func takeovers(ctx context.Context, b *bench, p *part) error {
 }
 
 func (b *bench) takeover(ctx context.Context, name string, lease time.Duration) (v float64, err error) {
-	url, err := b.ours(ctx, name)
+	s, err := b.serve(ctx, name, setup{conns: 4, engine: postgres.Options{Lease: lease}})
 	if err != nil {
 		return 0, err
 	}
-	s, err := serve(ctx, url, 4, &postgres.Options{Lease: lease}, nil, server.Config{}, kind.Declare())
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	c := workerConfig{URL: url, Lease: lease}
+	defer s.closing(&err)
+	c := workerConfig{URL: s.url, Lease: lease}
 	first, err := startWorker(ctx, c, func(message) {})
 	if err != nil {
 		return 0, err

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/go-lro/lro/server"
 )
 
 // settings are those that River is tuned with; the first are its defaults.
@@ -45,21 +43,17 @@ func throughput(ctx context.Context, b *bench, p *part) (err error) {
 		"them, 100 at once each. What counts is how many are known to the callers' process as done. River tells of the end of a job only in the process that has run it, so here that process "+
 		"tells the callers without a query. \"One at a time\" has each caller wait for the end before it starts the next. A bare INSERT is of the same row, into a table "+
 		"with the same indexes, with a connection for each caller.", callers, unfinished)
-	url, err := b.ours(ctx, "run")
+	s, err := b.serve(ctx, "run", setup{})
 	if err != nil {
 		return err
 	}
-	s, err := serve(ctx, url, callers, nil, nil, server.Config{}, kind.Declare())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer s.closing(&err)
 	jobURL, err := b.river(ctx, "run_river")
 	if err != nil {
 		return err
 	}
 	endToEnd := func(most int) func(context.Context) (float64, error) {
-		return func(ctx context.Context) (float64, error) { return b.endToEnd(ctx, s, url, most) }
+		return func(ctx context.Context) (float64, error) { return b.endToEnd(ctx, s, most) }
 	}
 	jobEndToEnd := func(set setting, most int) func(context.Context) (float64, error) {
 		return func(ctx context.Context) (float64, error) { return b.jobEndToEnd(ctx, jobURL, set, most) }
@@ -121,8 +115,8 @@ func subscribe(ctx context.Context, s *service) (func(), error) {
 }
 
 // endToEnd is one round of operations.
-func (b *bench) endToEnd(ctx context.Context, s *service, url string, most int) (float64, error) {
-	stop, err := startWorkers(ctx, workerConfig{URL: url}, func(message) {})
+func (b *bench) endToEnd(ctx context.Context, s *service, most int) (float64, error) {
+	stop, err := startWorkers(ctx, workerConfig{URL: s.url}, func(message) {})
 	if err != nil {
 		return 0, err
 	}

@@ -27,15 +27,11 @@ const (
 )
 
 func (b *bench) startsInside(ctx context.Context, p *part) (err error) {
-	url, err := b.ours(ctx, "tx_start")
+	s, err := b.serve(ctx, "tx_start", setup{})
 	if err != nil {
 		return err
 	}
-	s, err := serve(ctx, url, callers, nil, nil, server.Config{}, kind.Declare())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer s.closing(&err)
 	if _, err := s.pool.Exec(ctx, makeRows); err != nil {
 		return err
 	}
@@ -64,10 +60,6 @@ func (b *bench) startsInside(ctx context.Context, p *part) (err error) {
 }
 
 func (b *bench) endsInside(ctx context.Context, p *part) (err error) {
-	url, err := b.ours(ctx, "tx_end")
-	if err != nil {
-		return err
-	}
 	var s *service
 	var inside atomic.Bool
 	handle := func(ctx context.Context, t *server.Task[*wrapperspb.StringValue], _ *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
@@ -83,10 +75,10 @@ func (b *bench) endsInside(ctx context.Context, p *part) (err error) {
 			return kind.Complete(ctx, t, response)
 		})
 	}
-	if s, err = serve(ctx, url, callers, nil, nil, server.Config{Concurrency: callers}, kind.Handle(handle)); err != nil {
+	if s, err = b.serve(ctx, "tx_end", setup{server: server.Config{Concurrency: callers}, handle: handle}); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer s.closing(&err)
 	if _, err := s.pool.Exec(ctx, makeRows); err != nil {
 		return err
 	}

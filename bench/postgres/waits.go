@@ -67,17 +67,13 @@ func waits(ctx context.Context, b *bench, p *part) error {
 type waited struct{ p50, p99, queries, kib float64 }
 
 func (b *bench) waitRound(ctx context.Context, name string, mode waitMode, n, perSecond int) (found waited, err error) {
-	url, err := b.ours(ctx, name)
-	if err != nil {
-		return found, err
-	}
 	counted := &queries{}
-	s, err := serve(ctx, url, callers, &postgres.Options{PollOnly: mode.pollOnly}, counted, server.Config{}, kind.Declare())
+	s, err := b.serve(ctx, name, setup{engine: postgres.Options{PollOnly: mode.pollOnly}, tracer: counted})
 	if err != nil {
 		return found, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	w, err := startWorker(ctx, workerConfig{URL: url, Slots: n}, func(message) {})
+	defer s.closing(&err)
+	w, err := startWorker(ctx, workerConfig{URL: s.url, Slots: n}, func(message) {})
 	if err != nil {
 		return found, err
 	}

@@ -176,7 +176,10 @@ func work(ctx context.Context, text string) error {
 	}
 	p := &parking{slots: make(chan struct{})}
 	go p.run(conn)
-	s, err := serve(ctx, c.URL, callers, &postgres.Options{Lease: c.Lease}, tracer, server.Config{Concurrency: c.Slots, Drain: -1}, kind.Handle(handler(p.park)))
+	s, err := serve(ctx, c.URL, setup{
+		engine: postgres.Options{Lease: c.Lease}, tracer: tracer,
+		server: server.Config{Concurrency: c.Slots, Drain: -1}, handle: handler(p.park),
+	})
 	if err != nil {
 		return err
 	}
