@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 )
 
@@ -13,6 +14,7 @@ type retry struct {
 	policy  *Policy
 	begin   time.Time
 	failing pollState
+	late    failure // how a call counts that took too long
 }
 
 // after returns the pause after an attempt that failed, or false when another
@@ -25,6 +27,8 @@ func (r *retry) after(err error, hint time.Duration) (time.Duration, bool) {
 		return 0, false
 	case hint > 0:
 		kind = transient
+	case codeOf(err) == codes.DeadlineExceeded:
+		kind = r.late
 	}
 	count, over := r.failing.fail(kind, elapsed)
 	switch {

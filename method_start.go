@@ -66,10 +66,10 @@ func WithOnStart(f func(ctx context.Context, s Started) error) ClientOption {
 
 // Start starts one operation, even if answers are lost: it repeats call with
 // the same request ID, which is a random UUID4 unless [WithRequestID] sets it.
-// It repeats for as long as ctx lasts while the service is UNAVAILABLE or
-// returns a hint to call again. After errors that leave open whether the call
-// reached the service, including a call that takes longer than
-// [Policy.AttemptTimeout], it repeats at most as often in a row, and for as
+// It repeats for as long as ctx lasts while the service answers UNAVAILABLE or
+// RESOURCE_EXHAUSTED, or returns a hint to call again. After INTERNAL, UNKNOWN,
+// ABORTED, CANCELLED and DEADLINE_EXCEEDED, including a call that takes longer
+// than [Policy.AttemptTimeout], it repeats at most as often in a row, and for as
 // long, as [Policy.SoftErrors] and [Policy.SoftErrorTime] allow for polls. Any
 // other error ends Start. [WithoutRequestID] is for methods without a
 // request_id.
@@ -119,7 +119,7 @@ func (m Method[R, M]) Start(ctx context.Context, c *Client, call StartFunc, opts
 
 // start repeats call until it is answered, refused or not worth repeating.
 func (p *Policy) start(ctx context.Context, id string, call StartFunc) (*longrunningpb.Operation, error) {
-	r := retry{policy: p, begin: time.Now()}
+	r := retry{policy: p, begin: time.Now(), late: soft}
 	lost := false
 	for {
 		var h hints
@@ -136,7 +136,8 @@ func (p *Policy) start(ctx context.Context, id string, call StartFunc) (*longrun
 		lost = lost || lostAnswer(err)
 		failed := &StartError{RequestID: id, MayHaveStarted: lost, cause: []error{err}}
 		after, again := r.after(err, h.of(err))
-		if !again || id == "" && lost {
+		again = again && (id != "" || !lost)
+		if ctx.Err() == nil && !again {
 			return nil, failed
 		}
 		if pause.For(ctx, after) != nil {

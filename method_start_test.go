@@ -109,6 +109,43 @@ func TestStartGivesUp(t *testing.T) {
 	}
 }
 
+// A service that never answers a start is given up, as one that fails is.
+func TestStartGivesUpCallsThatHang(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		calls := 0
+		_, err := Strings.Start(ctx, NewClient(&fakeService{}), func(ctx context.Context, _ string, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
+			calls++
+			<-ctx.Done()
+			return nil, status.FromContextError(ctx.Err()).Err()
+		})
+		failed, ok := errors.AsType[*StartError](err)
+		if !ok || !failed.MayHaveStarted || ctx.Err() != nil || calls != defaultPolicy.SoftErrors+1 {
+			t.Errorf("Start: %v after %d calls, want that it may have been started after %d", err, calls, defaultPolicy.SoftErrors+1)
+		}
+	})
+}
+
+// The error of a start names the end of its ctx also where the call would not have
+// been repeated.
+func TestStartThatIsNotRepeatedEndsWithContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := Strings.Start(ctx, NewClient(&fakeService{}), func(ctx context.Context, _ string, _ ...grpc.CallOption) (*longrunningpb.Operation, error) {
+			<-ctx.Done()
+			return nil, status.FromContextError(ctx.Err()).Err()
+		}, WithoutRequestID())
+		failed, ok := errors.AsType[*StartError](err)
+		if !ok || !failed.MayHaveStarted || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Start: %v, want a *StartError with the end of ctx", err)
+		}
+	})
+}
+
 // Errors that are never in a row do not add up.
 func TestStartCountsRows(t *testing.T) {
 	t.Parallel()
