@@ -108,7 +108,7 @@ func (e *Engine) changeSeq(ctx context.Context, pool *pgxpool.Pool, seq int64, a
 
 // writes returns the statements that store what a locked operation becomes. They
 // set removed to false when it was to be removed and another transaction has: of
-// two that remove what has ended, one finds nothing.
+// two that remove an operation that is done, one finds nothing.
 func (e *Engine) writes(before, after *row, removed *bool) ([]statement, error) {
 	dropLive := statement{sql: e.sql.dropLive, args: []any{before.seq}}
 	switch {
