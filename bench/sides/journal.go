@@ -23,12 +23,12 @@ type event struct {
 type eventKind string
 
 const (
-	started    eventKind = "started"    // a start was acknowledged
-	unanswered eventKind = "unanswered" // a try of a start failed; Text is the error
-	canceling  eventKind = "canceling"  // a cancel is sent
-	cancelled  eventKind = "cancelled"  // it was acknowledged
-	hit        eventKind = "hit"        // Text is the fault, PID the process
-	resumed    eventKind = "resumed"    // a stopped process runs again
+	started    eventKind = "started"             // a start was acknowledged
+	unanswered eventKind = "unanswered"          // a try of a start failed; Text is the error
+	cancelSent eventKind = "cancel sent"         // a cancel is sent
+	cancelDone eventKind = "cancel acknowledged" // it was acknowledged
+	hit        eventKind = "hit"                 // Text is the fault, PID the process
+	resumed    eventKind = "resumed"             // a stopped process runs again
 
 	began    eventKind = "began"    // an attempt
 	effected eventKind = "effected" // an effect was written; Step is Steps+1 for that of the end

@@ -46,8 +46,9 @@ type verdict struct {
 	Heard   []float64
 	Unheard int
 
-	// Pending have not ended after the quiet minute, Failed ended with an error.
-	Pending, Failed int
+	// Pending have not ended after the quiet time, Failed ended with an error.
+	// FailedCancels are those of them of which a cancel was acknowledged.
+	Pending, Failed, FailedCancels int
 }
 
 // attemptOf is one attempt of a job, by the journal.
@@ -113,14 +114,17 @@ func judge(p program, all []event) verdict {
 	sent := make(map[string]time.Time) // by ID
 	for _, e := range all {
 		switch {
-		case e.What == canceling:
+		case e.What == cancelSent:
 			sent[e.ID] = e.At
 		case e.What == hit && e.PID != 0 && e.Text != string(stop):
 			for id, attempts := range ran {
 				v.taken(e, attempts, ends[id].Text)
 			}
-		case e.What == cancelled:
-			v.cancelled(e, sent[e.ID], ran[e.ID], all)
+		case e.What == cancelDone:
+			if ends[e.ID].Text == failed {
+				v.FailedCancels++
+			}
+			v.cancel(e, sent[e.ID], ran[e.ID], all)
 		}
 	}
 	return v
@@ -235,9 +239,9 @@ func (v *verdict) taken(e event, attempts []*attemptOf, state string) {
 	}
 }
 
-// cancelled judges what the attempt heard that ran when a cancel was sent, which was
+// cancel judges what the attempt heard that ran when a cancel was sent, which was
 // acknowledged at e.
-func (v *verdict) cancelled(e event, sent time.Time, attempts []*attemptOf, all []event) {
+func (v *verdict) cancel(e event, sent time.Time, attempts []*attemptOf, all []event) {
 	i := slices.IndexFunc(attempts, func(a *attemptOf) bool { return a.began().After(sent) })
 	if i < 0 {
 		i = len(attempts)
@@ -292,6 +296,7 @@ func (v *verdict) add(o verdict) {
 		{&v.Repeated, o.Repeated}, {&v.RepeatedEnds, o.RepeatedEnds}, {&v.Missing, o.Missing}, {&v.Overlaps, o.Overlaps}, {&v.LateEffects, o.LateEffects},
 		{&v.LateSaves, o.LateSaves}, {&v.LateEnds, o.LateEnds}, {&v.Refused, o.Refused}, {&v.NotTaken, o.NotTaken},
 		{&v.Unheard, o.Unheard}, {&v.Pending, o.Pending}, {&v.Failed, o.Failed},
+		{&v.FailedCancels, o.FailedCancels},
 	} {
 		*n.to += n.from
 	}

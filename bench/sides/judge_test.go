@@ -82,19 +82,22 @@ func TestJudge(t *testing.T) {
 			end(succeeded, "a")), func(v *verdict) {
 			v.Attempts, v.Overlaps, v.LateEffects, v.LateSaves, v.LateEnds, v.Repeated, v.RepeatedEnds = 2, 1, 1, 1, 1, 1, 1
 		}},
-		{"cancel heard", job{Steps: 1}, story(ack, a(began, 0), event{What: canceling}, event{What: cancelled}, a(heard, 0), a(returned, 0), end(canceled, "")), func(v *verdict) {
+		{"cancel heard", job{Steps: 1}, story(ack, a(began, 0), event{What: cancelSent}, event{What: cancelDone}, a(heard, 0), a(returned, 0), end(canceled, "")), func(v *verdict) {
 			v.Attempts, v.Heard = 1, []float64{1}
 		}},
-		{"cancel heard before its answer", job{Steps: 1}, story(ack, a(began, 0), event{What: canceling}, a(heard, 0), a(returned, 0), event{What: cancelled}, end(canceled, "")), func(v *verdict) {
+		{"cancel heard before its answer", job{Steps: 1}, story(ack, a(began, 0), event{What: cancelSent}, a(heard, 0), a(returned, 0), event{What: cancelDone}, end(canceled, "")), func(v *verdict) {
 			v.Attempts, v.Heard = 1, []float64{0}
 		}},
-		{"cancel not heard", job{Steps: 1}, story(ack, a(began, 0), event{What: canceling}, event{What: cancelled}, a(returned, 0), end(canceled, "")), func(v *verdict) {
+		{"cancel not heard", job{Steps: 1}, story(ack, a(began, 0), event{What: cancelSent}, event{What: cancelDone}, a(returned, 0), end(canceled, "")), func(v *verdict) {
 			v.Attempts, v.Unheard = 1, 1
 		}},
-		{"cancel of a stopped handler", job{Steps: 1}, story(ack, a(began, 0), stopA, event{What: canceling}, event{What: cancelled}, event{What: resumed, PID: 10}, a(returned, 0), end(canceled, "")), func(v *verdict) {
+		{"cancel of a stopped handler", job{Steps: 1}, story(ack, a(began, 0), stopA, event{What: cancelSent}, event{What: cancelDone}, event{What: resumed, PID: 10}, a(returned, 0), end(canceled, "")), func(v *verdict) {
 			v.Attempts, v.Stops = 1, 1
 		}},
-		{"cancel after the end", job{Steps: 1}, story(ack, a(began, 0), a(returned, 0), event{What: canceling}, event{What: cancelled}, end(canceled, "")), func(v *verdict) {
+		{"cancelled and failed", job{Steps: 1}, story(ack, a(began, 0), a(returned, 0), event{What: cancelSent}, event{What: cancelDone}, end(failed, "")), func(v *verdict) {
+			v.Attempts, v.Failed, v.FailedCancels = 1, 1, 1
+		}},
+		{"cancel after the end", job{Steps: 1}, story(ack, a(began, 0), a(returned, 0), event{What: cancelSent}, event{What: cancelDone}, end(canceled, "")), func(v *verdict) {
 			v.Attempts = 1
 		}},
 	}

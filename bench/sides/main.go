@@ -48,7 +48,7 @@ func command(ctx context.Context, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	r := newResult(ctx, arguments)
+	r := newResult(ctx, *seeds)
 	err = r.play(ctx, chosen, from, to, *lanes, *verbose)
 	fmt.Print(r.text())
 	if err != nil || *out == "" {

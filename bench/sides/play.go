@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// quietMinute is how long a play waits for jobs that have not ended, after its
-	// last fault and its last start.
-	quietMinute = time.Minute
+	// quietTime is how long a play waits for jobs that have not ended, after its last
+	// fault and its last start: River's default JobTimeout, and a retry after it.
+	quietTime = 90 * time.Second
 	// tryFor bounds one try of a call, and callFor all tries.
 	tryFor  = 5 * time.Second
 	callFor = time.Minute
@@ -212,10 +212,10 @@ func (y *play) job(ctx context.Context, j job) error {
 	}
 	pause(ctx, j.Cancel)
 	return y.call(ctx, "cancel", func(ctx context.Context) error {
-		y.journal.write(event{What: canceling, Key: j.Key, ID: id})
+		y.journal.write(event{What: cancelSent, Key: j.Key, ID: id})
 		err := y.system.cancel(ctx, j.Key, id)
 		if err == nil {
-			y.journal.write(event{What: cancelled, Key: j.Key, ID: id})
+			y.journal.write(event{What: cancelDone, Key: j.Key, ID: id})
 		}
 		return err
 	})

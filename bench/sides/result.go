@@ -80,10 +80,10 @@ func parseSeeds(text string) (from, to uint64, err error) {
 	return from, to, nil
 }
 
-func newResult(ctx context.Context, arguments []string) *result {
+func newResult(ctx context.Context, seeds string) *result {
 	r := &result{
-		Command: strings.Join(append([]string{"go run ./sides"}, arguments...), " "),
-		Begin:   time.Now(), Commit: host.Commit(ctx, ".."), Machine: host.Machine(), Load: host.Load(), Versions: []string{runtime.Version()},
+		Command: "go run ./sides -seeds=" + seeds, Seeds: seeds,
+		Begin: time.Now(), Commit: host.Commit(ctx, ".."), Machine: host.Machine(), Load: host.Load(), Versions: []string{runtime.Version()},
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
@@ -100,7 +100,6 @@ func newResult(ctx context.Context, arguments []string) *result {
 
 // play plays each seed on each contender, lanes at once.
 func (r *result) play(ctx context.Context, all []contender, from, to uint64, lanes int, verbose bool) error {
-	r.Seeds = fmt.Sprintf("%d-%d", from, to)
 	slots := make(chan struct{}, lanes)
 	var (
 		running sync.WaitGroup
@@ -116,7 +115,7 @@ func (r *result) play(ctx context.Context, all []contender, from, to uint64, lan
 			slots <- struct{}{}
 			running.Go(func() {
 				defer func() { <-slots }()
-				events, version, err := run(ctx, c, p, quietMinute)
+				events, version, err := run(ctx, c, p, quietTime)
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
@@ -227,8 +226,9 @@ func (r *result) text() string {
 		{"– not taken over", count(func(v verdict) int { return v.NotTaken })},
 		{"Cancels that reached the handler", func(s *side) string { return fmt.Sprintf("%d: %s", len(s.Total.Heard), spread(s.Total.Heard)) }},
 		{"– not before it returned", count(func(v verdict) int { return v.Unheard })},
-		{"Jobs not ended after a quiet minute", count(func(v verdict) int { return v.Pending })},
+		{fmt.Sprintf("Jobs not ended after %.0f s of quiet", quietTime.Seconds()), count(func(v verdict) int { return v.Pending })},
 		{"Jobs ended with an error", count(func(v verdict) int { return v.Failed })},
+		{"– although a cancel was acknowledged", count(func(v verdict) int { return v.FailedCancels })},
 	}
 	var b strings.Builder
 	b.WriteString("| |")

@@ -46,7 +46,7 @@ func TestSides(t *testing.T) {
 				t.Fatal(err)
 			}
 			required(t, c.needs)
-			quiet := quietMinute
+			quiet := quietTime
 			if name == "River" {
 				quiet = time.Second // what was killed is rescued after an hour
 			}
