@@ -198,7 +198,7 @@ func settle(r *row, o engine.Outcome, gap bool) *row {
 	return after
 }
 
-// crashed returns what an operation becomes whose process is not heard from.
+// crashed returns what an operation becomes when the lease of its process has ended.
 func crashed(r *row) *row {
 	at := r.at()
 	after := r.edit()

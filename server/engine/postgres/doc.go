@@ -27,7 +27,7 @@
 //
 // # Transactions of your own
 //
-// An operation can be started in the transaction that asks for it, with the ctx
+// An operation can be started in the transaction of its caller, with the ctx
 // of [WithTx] or [WithSQLTx]: it exists if and only if the transaction commits.
 // In the same way a handler can save its checkpoint (server.Task.Save) or end its
 // operation (server.Kind.Complete) in the transaction that did its work, so that

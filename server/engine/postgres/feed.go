@@ -114,7 +114,7 @@ func (p *polled) poll(ctx context.Context, e *Engine) ([]int64, error) {
 const maxFresh = 1000
 
 // pollFeed hands subscribers what other processes have changed, while LISTEN does
-// not tell.
+// not deliver it.
 func (e *Engine) pollFeed(ctx context.Context) error {
 	if !e.feed.Used() || e.news.listening() {
 		e.polled.forget()

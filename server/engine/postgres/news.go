@@ -17,8 +17,8 @@ type news struct {
 	seq     int64
 	kind    string         // has become PENDING; empty otherwise
 	deleted *engine.Record // its last state; nil otherwise
-	ended   *engine.Record // its last state, once it has ended; without a name when another process told it; nil otherwise
-	told    string         // by another process, of its end; not decoded yet
+	ended   *engine.Record // its last state, once it has ended; without a name when another process sent it; nil otherwise
+	told    string         // its end as another process sent it; not decoded yet
 	lives   bool           // has not ended
 	own     bool           // by its own attempt, which knows
 }
@@ -31,7 +31,7 @@ func startedNews(rec *engine.Record) news {
 	return news{seq: seq, kind: rec.Kind, lives: true}
 }
 
-// newsOf tells what has become of before. A nil after was removed.
+// newsOf returns how before has changed. A nil after was removed.
 func newsOf(before, after *row) news {
 	switch {
 	case after == nil || after.hidden:
@@ -53,7 +53,7 @@ const (
 	lineChanged = "c" // seq, then lineLives, or the end where that is short
 	linePending = "p" // seq kind
 	lineDeleted = "d" // seq name
-	lineMissed  = "m" // more than can be told
+	lineMissed  = "m" // more than can be sent
 	linePing    = "i" // number
 
 	lineLives = "-"

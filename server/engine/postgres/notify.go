@@ -21,8 +21,8 @@ import (
 const (
 	// maxPayload bounds a notification. PostgreSQL refuses 8000 bytes.
 	maxPayload = 7500
-	// maxQueued bounds the changes that wait to be told. Beyond, others are told
-	// that they missed some.
+	// maxQueued bounds the changes that wait to be sent. Beyond it, other processes
+	// learn only that they missed some.
 	maxQueued = 20_000
 	// sendEvery is the least time between two notifications, so that they are
 	// few: each takes a lock that all databases of the server share.
@@ -40,7 +40,7 @@ const (
 	listeningPoll = time.Second
 )
 
-// notifier tells other processes of changes, and hears of theirs. All of it only
+// notifier sends changes to other processes and receives theirs. All of it only
 // hastens what polling would find.
 type notifier struct {
 	e       *Engine
@@ -78,7 +78,7 @@ func (n *notifier) waitListening(ctx context.Context) {
 
 func (n *notifier) listening() bool { return n.live.Load() }
 
-// queue has changes told soon.
+// queue has changes sent soon.
 func (n *notifier) queue(changes []news) {
 	n.mu.Lock()
 	for _, c := range changes {
@@ -126,7 +126,7 @@ func (n *notifier) format(lines []string) []string {
 	return all
 }
 
-// send tells what is queued, until ctx ends.
+// send sends what is queued, until ctx ends.
 func (n *notifier) send(ctx context.Context) {
 	for {
 		select {
@@ -179,7 +179,7 @@ func (n *notifier) receive(ctx context.Context) {
 	}
 }
 
-// miss does what must be done when changes may not have been heard of.
+// miss does what must be done when changes may not have been received.
 func (n *notifier) miss() {
 	n.e.wakeWorkers("")
 	kick(n.e.watchKick)

@@ -15,7 +15,7 @@ import (
 	"github.com/go-lro/lro/server/engine"
 )
 
-// elsewhere is how long another process may take to hear of a change. It is for a
+// elsewhere is how long another process may take to learn of a change. It is for a
 // busy machine, and less than what polling alone takes where that matters.
 const elsewhere = 30 * time.Second
 

@@ -137,7 +137,7 @@ func (s sqlQuerier) Query(ctx context.Context, sql string, args ...any) (rows, e
 
 type sqlRows struct{ *sql.Rows }
 
-func (r sqlRows) Close() { _ = r.Rows.Close() } // Err has told
+func (r sqlRows) Close() { _ = r.Rows.Close() } // Err has returned it
 
 // statement is one of those that go to the server together.
 type statement struct {
@@ -190,7 +190,7 @@ func scanAll(r rows, scan func(rows) error) error {
 			return err
 		}
 	}
-	r.Close() // a statement that fails late tells only now
+	r.Close() // a statement that fails late returns its error only now
 	return r.Err()
 }
 

@@ -110,7 +110,7 @@ func TestPoolInUse(t *testing.T) {
 }
 
 // TestServerAway: while the database is away calls are UNAVAILABLE, and what
-// was acknowledged goes on when it is back.
+// was acknowledged continues when it is back.
 func TestServerAway(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, &pgserver.Options{Durable: true})

@@ -75,7 +75,9 @@ func (e *Engine) runGets(ctx context.Context, group []*call[int64, *row]) {
 
 // running returns the attempts of this process, by operation. A read that has
 // found an operation running shows what its attempt had reported when the read
-// began, also when the attempt has ended since.
+// began, also when the attempt has ended since, and so the map is made before.
+// Where the numbers are known by then, runningOf makes a smaller one: those of a
+// list, or of what a request ID has started, are not.
 func (e *Engine) running() map[int64]*attempt {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -116,7 +116,7 @@ func migrate(ctx context.Context, tx pgx.Tx, schema string) (from, to int, err e
 	return from, to, nil
 }
 
-// createSchema asks first: a role that owns the schema may not be able to
+// createSchema looks first: a role that owns the schema may not be able to
 // create one.
 func createSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 	var there bool

@@ -43,7 +43,7 @@ func (e *Engine) Stats(ctx context.Context) (engine.Stats, error) {
 	return stats, nil
 }
 
-// Check implements [engine.Checker]: it asks the database whether it takes
+// Check implements [engine.Checker]: it queries whether the database takes
 // changes.
 func (e *Engine) Check(ctx context.Context) error {
 	err := e.open(ctx)

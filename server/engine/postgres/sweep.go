@@ -143,7 +143,7 @@ func (e *Engine) takeOverIn(ctx context.Context, f frame, id int64) (changes []n
 	return changes, more, all(ctx, f.q, slices.Concat(statements, f.leave)...)
 }
 
-// endLease ends an external operation that was not heard from.
+// endLease ends an external operation without a report or heartbeat for the time of its lease.
 func (e *Engine) endLease(ctx context.Context, seq int64) error {
 	_, err := e.changeSeq(ctx, e.ownPool, seq, func(r *row) (*row, error) {
 		if r.rec.State != engine.Running || r.leaseUntil.IsZero() || r.now.Before(r.leaseUntil) {

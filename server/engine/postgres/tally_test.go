@@ -140,7 +140,7 @@ func (s *store) count(t *testing.T, from string) (n int) {
 
 // TestTallyMigration: a schema of version 1 has operations that are done, and a
 // program that knows no other version. What it does before, during and after the
-// migration is counted, with a role that nobody has given rights on the table.
+// migration is counted, with a role that was given no rights on the table.
 func TestTallyMigration(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, &Options{Lease: testLease})

@@ -32,7 +32,7 @@ type joinedKey struct{}
 //
 // tx must be on the database of the engine's pool. After an error it can still
 // be used, unless its connection is lost, but is best rolled back. Call
-// [Engine.Committed] after the commit, so that workers and waiters hear of it at
+// [Engine.Committed] after the commit, so that workers and waiters learn of it at
 // once and not at their next poll.
 func WithTx(ctx context.Context, tx pgx.Tx) context.Context {
 	return context.WithValue(ctx, joinedKey{}, &joined{q: pgxQuerier{q: tx}})

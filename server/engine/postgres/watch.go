@@ -7,8 +7,8 @@ import (
 	"github.com/go-lro/lro/server/engine"
 )
 
-// runWatch finds what waits are for and what attempts must know, where LISTEN has
-// not told: ends, cancels and lost operations.
+// runWatch finds what waits are for and what attempts must know, while LISTEN does
+// not deliver it: ends, cancels and lost operations.
 func (e *Engine) runWatch(ctx context.Context) {
 	for {
 		waited := e.waits.Keys()
@@ -74,7 +74,7 @@ func (e *Engine) watch(ctx context.Context) error {
 	return nil
 }
 
-// watchAttempts tells attempts that cancel was requested, or that they have lost
+// watchAttempts notifies attempts that cancel was requested, or that they have lost
 // their operation.
 func (e *Engine) watchAttempts(ctx context.Context, owner int64, attempts []*attempt) error {
 	numbers := make([]int64, len(attempts))

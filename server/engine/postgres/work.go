@@ -29,7 +29,7 @@ type worker struct {
 }
 
 // Work implements [engine.Engine]. The attempts' contexts have the values of
-// ctx. An attempt that has not returned 10 s after it was told that the worker
+// ctx. An attempt that has not returned 10 s after its ctx says that the worker
 // is draining loses its operation, and Work returns without it.
 func (e *Engine) Work(ctx context.Context, w engine.Worker) error {
 	if w.Run == nil {
@@ -151,7 +151,7 @@ func (e *Engine) wakeWorkers(kind string) {
 	}
 }
 
-// pollEvery is how often to look for what LISTEN would have told of.
+// pollEvery is how often to look for what LISTEN would have delivered.
 func (e *Engine) pollEvery() time.Duration {
 	if e.news.listening() {
 		return max(e.opts.Poll, listeningPoll)
