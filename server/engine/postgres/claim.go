@@ -139,18 +139,20 @@ func (e *Engine) claim(ctx context.Context, w *worker, want int, kinds []string,
 	begin := time.Now()
 	err = e.keyed(ctx, e.pool, func(q querier) error {
 		claimed = nil
-		err := each(ctx, q, e.sql.claim, func(s rows) error {
+		return each(ctx, q, e.sql.claim, func(s rows) error {
 			r, err := scanRow(s)
 			if err == nil {
 				claimed = append(claimed, r)
 			}
 			return err
 		}, owner, kinds, marks, limits, want)
-		if err != nil || len(claimed) > 0 {
-			return err
-		}
-		return each(ctx, q, e.sql.claimInfo, func(r rows) error { return r.Scan(&last, &due) })
 	})
+	if err == nil && len(claimed) == 0 {
+		// Not by its key: a sequence is read as a whole.
+		err = e.planned(ctx, func(q querier) error {
+			return each(ctx, q, e.sql.claimInfo, func(r rows) error { return r.Scan(&last, &due) })
+		})
+	}
 	if err != nil {
 		e.claimLost = owner // the answer may be, and not the claim
 		return 0, 0, err
