@@ -118,6 +118,34 @@ func TestGroupWaitsForConfirmation(t *testing.T) {
 	})
 }
 
+// When the ctx of a loop ends, an outcome that WaitOperation has returned and
+// GetOperation could not confirm is yielded, once.
+func TestGroupYieldsOutcomeThatCouldNotBeConfirmed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{
+			get: func(_ context.Context, n int) (*longrunningpb.Operation, error) { return nil, unavailable(n) },
+			wait: func(context.Context, int, time.Duration) (*longrunningpb.Operation, error) {
+				return succeeded("done"), nil
+			},
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		g := GroupOf(wrap(t, f))
+		yielded := 0
+		for op, err := range g.Completed(ctx) {
+			yielded++
+			got, resultErr := op.Result()
+			if err != nil || resultErr != nil || got.GetValue() != "done" {
+				t.Errorf("Completed yields %v, with the result %v, %v, want done", err, got, resultErr)
+			}
+		}
+		if yielded != 1 || g.Len() != 0 {
+			t.Errorf("Completed yielded %d operations, and %d are left, want 1 and 0", yielded, g.Len())
+		}
+	})
+}
+
 func TestGroupPollsALastTimeBeforeTheDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

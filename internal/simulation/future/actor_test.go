@@ -20,8 +20,10 @@ type visit struct {
 	ctxEnd   time.Duration // when its ctx ends; 0 for not before the program does
 	end      end           // of what waits for one operation; of WaitAll and WaitAny, the error
 	yields   []yield
-	left     bool // it left the loop
-	accepted bool // of Cancel
+	left     bool   // it left the loop
+	over     bool   // the loop has ended
+	added    moment // when one more was added to the group
+	accepted bool   // of Cancel
 }
 
 func (v *visit) String() string {
@@ -48,6 +50,7 @@ type end struct {
 	code    codes.Code
 	polls   int
 	took    time.Duration
+	lost    bool // of a start: it may have been done
 }
 
 func (e end) String() string {
@@ -72,12 +75,19 @@ func endOf(r *wrapperspb.StringValue, err error) end {
 	case *lro.WaitError:
 		ctx := errors.Is(e, context.DeadlineExceeded) || errors.Is(e, context.Canceled)
 		return end{err: e, ctx: ctx, code: status.Code(e), polls: e.Polls, took: e.Elapsed}
+	case *lro.StartError:
+		ctx := errors.Is(e, context.DeadlineExceeded) || errors.Is(e, context.Canceled)
+		return end{err: e, ctx: ctx, code: status.Code(e), lost: e.MayHaveStarted}
 	}
 	return end{err: err, code: status.Code(err)}
 }
 
 // act begins a step of a caller.
 func (w *world) act(ctx context.Context, s step) {
+	op := w.handleOf(s.Handles[0])
+	if op == nil && s.Do != doStart {
+		return // it was not started
+	}
 	v := &visit{step: s}
 	var stop []func()
 	ctx = context.WithValue(ctx, visitKey{}, v)
@@ -105,7 +115,6 @@ func (w *world) act(ctx context.Context, s step) {
 			f()
 		}
 	}
-	op := w.handles[s.Handles[0]]
 	var opts []lro.WaitOption
 	if s.Grace > 0 {
 		opts = append(opts, lro.CancelOnEnd(s.Grace))
@@ -135,7 +144,7 @@ func (w *world) act(ctx context.Context, s step) {
 func (w *world) block(ctx context.Context, v *visit, op *operation, opts []lro.WaitOption) {
 	var handles []*operation
 	for _, h := range v.Handles {
-		handles = append(handles, w.handles[h])
+		handles = append(handles, w.handleOf(h))
 	}
 	switch v.Do {
 	case doWait:
@@ -156,6 +165,12 @@ func (w *world) block(ctx context.Context, v *visit, op *operation, opts []lro.W
 		if v.accepted, err = op.Cancel(ctx); err != nil {
 			v.end = endOf(nil, err)
 		}
+	case doDelete:
+		v.end = endOf(nil, op.Delete(ctx))
+	case doStart:
+		w.start(ctx, v)
+	case doLearn:
+		w.learn(v)
 	case doWaitAll:
 		v.end.err = lro.WaitAll(ctx, handles...)
 	case doWaitAny:
@@ -165,22 +180,34 @@ func (w *world) block(ctx context.Context, v *visit, op *operation, opts []lro.W
 			w.yielded(v, first, nil)
 		}
 	case doGroup:
-		g := lro.GroupOf(handles...)
-		g.InFlight, g.QPS = v.InFlight, v.QPS
-		for v.left = true; v.left; {
-			v.left = false
-			for op, err := range g.Completed(ctx) {
-				w.yielded(v, op, err)
-				if v.After > 0 && len(v.yields) == v.After && ctx.Err() == nil {
-					v.left = true
-					w.restarts(v)
-					break
-				}
+		w.group(ctx, v, handles)
+	}
+}
+
+func (w *world) group(ctx context.Context, v *visit, handles []*operation) {
+	g := lro.GroupOf(handles...)
+	g.InFlight, g.QPS = v.InFlight, v.QPS
+	if v.Later > 0 {
+		timer := time.AfterFunc(v.Later, func() { w.addLater(ctx, v, g) })
+		defer timer.Stop()
+	}
+	for again := true; again; {
+		again, v.left = false, false
+		for op, err := range g.Completed(ctx) {
+			w.yielded(v, op, err)
+			if v.After > 0 && len(v.yields) == v.After && ctx.Err() == nil {
+				v.left = true
+				w.restarts(v)
+				break
 			}
 		}
-		if n := g.Len(); n > 0 && ctx.Err() == nil {
-			w.complain("%v: %d are left in the group", v, n)
-		}
+		w.mu.Lock()
+		again = v.left || ctx.Err() == nil && g.Len() > 0 && v.added.at == time.Since(w.begin) // it came as the loop ended
+		v.over = !again
+		w.mu.Unlock()
+	}
+	if n := g.Len(); n > 0 && ctx.Err() == nil {
+		w.complain("%v: %d are left in the group", v, n)
 	}
 }
 
@@ -205,12 +232,15 @@ func (w *world) progress(ctx context.Context, v *visit, op *operation, opts []lr
 
 // yielded takes down an operation that a group showed.
 func (w *world) yielded(v *visit, op *operation, err error) {
-	y := yield{moment: w.now(), handle: -1, done: op.Done()}
+	y := yield{handle: -1, done: op.Done()}
+	w.mu.Lock()
+	y.moment = w.nowLocked()
 	for _, h := range v.Handles {
 		if w.handles[h] == op {
 			y.handle = h
 		}
 	}
+	w.mu.Unlock()
 	if err != nil {
 		y.end = endOf(nil, err)
 	} else {

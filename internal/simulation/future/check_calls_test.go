@@ -95,7 +95,7 @@ func (s *handleState) lastPoll(m moment) bool {
 // knows is old.
 func (s *handleState) askedLast(v *visit, m moment) {
 	if d := v.At + v.Deadline; v.Deadline == 0 || m.at != d || v.loose() || s.done.known() || s.slack() > 0 || v.Do == doGroup && (v.InFlight > 0 || v.QPS > 0) ||
-		m.at-v.from.at < 3*lastPoll || s.heard >= d-2*lastPoll || s.over >= d-2*lastPoll || s.notBefore > d-lastPoll || m.at < s.client.quotaEnd {
+		m.at-v.fromOf(s.i).at < 3*lastPoll || s.heard >= d-2*lastPoll || s.over >= d-2*lastPoll || s.notBefore > d-lastPoll || m.at < s.client.quotaEnd {
 		return
 	}
 	if s.open == nil || s.open.from.at == m.at {

@@ -27,7 +27,11 @@ func (c *checker) ends() {
 			c.any(v)
 		case v.Do == doGroup:
 			c.group(v)
-		case v.Do != doCancel:
+		case v.Do == doStart:
+			c.starting(v)
+		case v.Do == doDelete:
+			c.deleting(v)
+		case v.Do != doCancel && v.Do != doLearn:
 			c.single(v, v.Handles[0], v.end, v.to)
 		}
 		if v.Do == doProgress {
@@ -46,7 +50,7 @@ func (c *checker) single(v *visit, handle int, e end, to moment) {
 		} else if e.outcome != s.outcome {
 			c.complain(to, "%v: %v, and it ended as %s", v, e, s.outcome)
 		}
-		if late := max(s.done.at, v.from.at); to.at > late && !v.loose() && s.done.known() && v.Do != doPoll {
+		if late := max(s.done.at, v.fromOf(handle).at); to.at > late && !v.loose() && s.done.known() && v.Do != doPoll {
 			c.complain(to, "%v ended at %v, and it was done at %v", v, to.at, late)
 		}
 		return
@@ -140,7 +144,7 @@ func (c *checker) inTime(v *visit) {
 			at = min(at, s.done.at)
 		}
 		for _, f := range c.handles[h].failures {
-			if f.at >= v.from.at && (f.of == nil || f.of == v) {
+			if f.at >= v.fromOf(h).at && (f.of == nil || f.of == v) {
 				at = min(at, f.at)
 			}
 		}
@@ -154,7 +158,7 @@ func (c *checker) inTime(v *visit) {
 // failedFor reports whether waiting for it ended with an error for a visit.
 func (s *handleState) failedFor(v *visit) bool {
 	return slices.ContainsFunc(s.failures, func(f failure) bool {
-		return f.at >= v.from.at && f.at < s.done.at && (f.of == nil || f.of == v)
+		return f.at >= v.fromOf(s.i).at && f.at < s.done.at && (f.of == nil || f.of == v)
 	})
 }
 

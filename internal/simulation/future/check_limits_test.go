@@ -1,9 +1,50 @@
 package future
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // burst is how much unused time QPS may make up for.
 const burst = 10 * time.Millisecond
+
+// Limits of the calls of a client.
+const (
+	mostCalls = 128                    // that begin in a moment, and again in the next
+	aMoment   = 250 * time.Millisecond // after which a call does not count
+)
+
+// crowded is how late calls may be because a client has so many operations.
+func (c *clientState) crowded() time.Duration {
+	if c.handles <= mostCalls {
+		return 0
+	}
+	return time.Duration(c.handles/mostCalls+1) * aMoment
+}
+
+// crowds checks that clients keep to theirs.
+func (c *checker) crowds() {
+	for i, client := range c.clients {
+		if client.crowded() == 0 {
+			continue
+		}
+		var open []*rpc
+		for _, k := range c.w.calls {
+			if k.client != i || k.what != callGet {
+				continue
+			}
+			open = slices.DeleteFunc(open, func(o *rpc) bool {
+				return o.from.at < k.from.at-aMoment || o.to.known() && o.to.before(k.from)
+			})
+			open = append(open, k)
+			now := len(open) - 1 - slices.IndexFunc(open, func(o *rpc) bool { return o.from.at == k.from.at })
+			if now >= mostCalls || len(open) > 2*mostCalls {
+				c.complain(k.from, "client %d has %d calls open, and %d began at once: %v", i, len(open), now+1, k)
+				return
+			}
+		}
+	}
+}
 
 // limits checks that groups keep to theirs: a wait that only groups share is
 // moved by the one whose values its calls carry.

@@ -20,7 +20,11 @@ func check(w *world) []string {
 		r := c.clients[h.client].rules
 		s := &handleState{c: c, i: i, client: c.clients[h.client], spec: h, rules: r, begun: -1, heard: -1}
 		s.fastest.part, s.plain.part = max(0.01, 1-r.Jitter), 1
-		if !h.resumed {
+		switch {
+		case h.started:
+			s.begun = w.startOf(i)
+			s.heard = s.begun
+		case !h.resumed:
 			s.begun, s.heard = h.at, h.at
 		}
 		s.idle()
@@ -30,10 +34,21 @@ func check(w *world) []string {
 	c.pass()
 	c.ends()
 	c.limits()
+	c.crowds()
 	c.observed()
 	slices.Sort(w.wrong)
 	w.wrong = slices.Compact(w.wrong)
 	return w.wrong
+}
+
+// startOf returns when a start has returned a handle; -1 for never.
+func (w *world) startOf(handle int) time.Duration {
+	for _, v := range w.visits {
+		if v.Do == doStart && v.Handles[0] == handle && v.end.err == nil {
+			return v.to.at
+		}
+	}
+	return -1
 }
 
 type checker struct {
@@ -80,6 +95,7 @@ func (c *checker) pass() {
 		case s == nil:
 			c.complain(k.from, "a call for no caller: %v", k)
 			continue
+		case k.what == callStart || k.what == callDelete: // judged by themselves
 		case k.what == callCancel:
 			add(k.from, func(m moment) { s.client.cancels++ })
 			add(k.to, func(m moment) { s.cancelEnds(k, m) })
@@ -133,7 +149,15 @@ func (c *checker) present(v *visit, handle int) (from, to moment) {
 			to = y.moment
 		}
 	}
-	return v.from, to
+	return v.fromOf(handle), to
+}
+
+// fromOf returns from when a visit waits for a handle.
+func (v *visit) fromOf(handle int) moment {
+	if v.added.known() && handle == v.Adds {
+		return v.added
+	}
+	return v.from
 }
 
 // mustEnd reports whether a visit is over as soon as its operation is.
@@ -250,13 +274,13 @@ func (s *handleState) late(m moment) {
 // slack is how late the limits of groups may make a call. A wait that only groups
 // share has those of one of them.
 func (s *handleState) slack() time.Duration {
-	slack := time.Duration(0)
+	slack := s.client.crowded()
 	for _, v := range s.present {
 		if v.loose() && !v.Do.many() {
 			continue
 		}
 		if !v.Do.many() {
-			return 0
+			return s.client.crowded()
 		}
 		qps := v.QPS
 		if v.Do != doGroup || qps == 0 {
@@ -342,7 +366,7 @@ func (s *handleState) leave(v *visit, m moment) {
 	}
 	s.present = slices.DeleteFunc(s.present, func(o *visit) bool { return o == v })
 	s.lastGone = v
-	if s.first == v && m.at == v.from.at {
+	if s.first == v && m.at == v.fromOf(s.i).at {
 		s.begun = -1 // it left before anything began
 	}
 	if s.held != nil && s.row.n > 0 {

@@ -86,6 +86,7 @@ const (
 type handleSpec struct {
 	client, op int
 	resumed    bool
+	started    bool // by a step, and not there before
 	named      bool // by a Method with a name
 	at         time.Duration
 }
@@ -105,16 +106,19 @@ const (
 	doWaitAny
 	doGroup
 	doFault
+	doDelete
+	doStart
+	doLearn
 )
 
-var doNames = []string{"Wait", "Await", "OnDone", "Progress", "Poll", "Cancel", "CancelAndWait", "WaitAll", "WaitAny", "Group", "fault"}
+var doNames = []string{"Wait", "Await", "OnDone", "Progress", "Poll", "Cancel", "CancelAndWait", "WaitAll", "WaitAny", "Group", "fault", "Delete", "Start", "SetLearned"}
 
 func (d do) String() string { return doNames[d] }
 
 func (d do) many() bool { return d == doWaitAll || d == doWaitAny || d == doGroup }
 
 // waits reports whether it keeps a wait alive.
-func (d do) waits() bool { return d != doPoll && d != doCancel && d != doFault }
+func (d do) waits() bool { return d < doFault && d != doPoll && d != doCancel }
 
 type step struct {
 	Index int
@@ -128,9 +132,22 @@ type step struct {
 	After    int           // states or operations after which the loop is left; 0 for never
 	InFlight int           // of the group
 	QPS      float64
+	Later    time.Duration // of a group: when one more is added, after At; 0 for none
+	Adds     int           // which handle
+	ID       requestID     // of a start
 
 	fault
 }
+
+// requestID is the one that a start is given.
+type requestID int
+
+const (
+	randomID requestID = iota
+	givenID
+	noID
+	requestIDs
+)
 
 func (s step) String() string {
 	if s.Do == doFault {
@@ -152,6 +169,12 @@ func (s step) String() string {
 	if s.Do.many() && s.Do == doGroup {
 		text += fmt.Sprintf(", %d in flight, %v a second", s.InFlight, s.QPS)
 	}
+	if s.Later > 0 {
+		text += fmt.Sprintf(", adds %d in %v", s.Adds, s.Later)
+	}
+	if s.Do == doStart {
+		text += fmt.Sprintf(", request ID %d", s.ID)
+	}
 	return text
 }
 
@@ -171,7 +194,10 @@ func oneIn(r *rand.Rand, n int) bool { return r.IntN(n) == 0 }
 func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 
 func generate(seed uint64) *program {
-	r := random(seed, 0)
+	r, more := random(seed, 0), random(seed, 1)
+	if oneIn(more, 40) {
+		return crowd(seed, more)
+	}
 	p := &program{seed: seed}
 	span := pick(r, 3*time.Second, 30*time.Second, 5*time.Minute, time.Hour)
 	for range 1 + r.IntN(3)/2 {
@@ -206,6 +232,7 @@ func generate(seed uint64) *program {
 		}
 	}
 	p.end = span + between(r, time.Second, span)
+	p.more(more, span)
 	return p
 }
 
@@ -367,11 +394,13 @@ const (
 	callGet call = 1 << iota
 	callWait
 	callCancel
+	callDelete
+	callStart
 )
 
 func (c call) String() string {
 	var names []string
-	for i, name := range []string{"Get", "Wait", "Cancel"} {
+	for i, name := range []string{"Get", "Wait", "Cancel", "Delete", "Start"} {
 		if c&(1<<i) != 0 {
 			names = append(names, name)
 		}
@@ -402,11 +431,13 @@ const (
 	overstay // WaitOperation waits Arg longer than asked
 	overtime // WaitOperation answers with Code at the end of its time
 	faultKinds
+
+	replyLost = faultKinds // of a start: UNAVAILABLE, and it is done
 )
 
 var faultNames = []string{
 	"slow", "slow and stale", "hangs", "deaf", "last word", "refuses", "refuses slowly", "refuses with a hint", "permanent", "hint",
-	"nothing", "other name", "other metadata", "done early", "other result", "stale", "wait at once", "wait overstays", "wait fails at its end",
+	"nothing", "other name", "other metadata", "done early", "other result", "stale", "wait at once", "wait overstays", "wait fails at its end", "reply lost",
 }
 
 func (k faultKind) String() string { return faultNames[k] }

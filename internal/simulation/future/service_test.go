@@ -35,6 +35,8 @@ type rpc struct {
 	limit      time.Duration // of its ctx, by its deadline; 0 for none
 	timeout    time.Duration // that WaitOperation was asked for
 	gaveUp     moment        // when its ctx ended, if that was before it did
+	id         string        // request ID
+	created    bool          // a start that was done
 	answer
 }
 
@@ -83,6 +85,7 @@ type op struct {
 	i    int
 	spec opSpec
 
+	deleted   bool
 	cancelled time.Duration // when it ends because of a cancel; 0 for no
 	changed   chan struct{} // is closed then
 }
@@ -197,9 +200,9 @@ type (
 	everything struct{ cancelOnly }
 )
 
-func (w *world) service(client int) lro.Service {
-	s := &service{w: w, client: client, met: make(map[int]int)}
-	switch w.p.clients[client].offers {
+// offered is the service with what it offers.
+func (s *service) offered() lro.Service {
+	switch s.w.p.clients[s.client].offers {
 	case offersNothing:
 		return getOnly{s}
 	case offersCancel:
@@ -226,6 +229,19 @@ func (s cancelOnly) CancelOperation(ctx context.Context, req *longrunningpb.Canc
 	c := s.begin(ctx, callCancel, req.GetName(), 0)
 	_, err := s.answer(ctx, c, opts)
 	return &emptypb.Empty{}, err
+}
+
+func (s cancelOnly) DeleteOperation(ctx context.Context, req *longrunningpb.DeleteOperationRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
+	c := s.begin(ctx, callDelete, req.GetName(), 0)
+	_, err := s.answer(ctx, c, opts)
+	return &emptypb.Empty{}, err
+}
+
+// start is the method that starts operations: one for each request ID.
+func (s *service) start(ctx context.Context, op int, id string, opts []grpc.CallOption) (*longrunningpb.Operation, error) {
+	c := s.begin(ctx, callStart, nameOf(op), 0)
+	c.id = id
+	return s.answer(ctx, c, opts)
 }
 
 func (s *service) begin(ctx context.Context, what call, name string, timeout time.Duration) *rpc {
@@ -313,7 +329,7 @@ func (s *service) answer(ctx context.Context, c *rpc, opts []grpc.CallOption) (*
 	switch {
 	case err != nil:
 		c.failed, c.code = true, status.Code(err)
-	case msg == nil && c.what != callCancel:
+	case msg == nil && c.what != callCancel && c.what != callDelete:
 		c.failed, c.code = true, codes.Unknown
 	default:
 		c.done, c.state, c.wire = msg.GetDone(), described(msg), msg.String()
@@ -358,17 +374,28 @@ func (s *service) reply(ctx context.Context, c *rpc, f fault) (*longrunningpb.Op
 		if f.Kind == refuseSlow {
 			return nil, refusal.Err()
 		}
-		if f.Kind == staleSlow && c.what != callCancel {
+		if f.Kind == staleSlow && c.what&(callGet|callWait) != 0 {
 			return before, nil
 		}
 	}
-	if c.what == callCancel {
+	switch c.what {
+	case callCancel:
 		return nil, op.cancel(time.Since(s.w.begin))
+	case callDelete:
+		return nil, op.delete()
+	case callStart:
+		if c.created = true; f.Kind == replyLost {
+			return nil, status.Error(codes.Unavailable, "connection reset")
+		}
+		return op.state(0), nil
 	}
 	if c.what == callWait && f.Kind != lastWord {
 		if err := op.wait(ctx, c.timeout, f); err != nil {
 			return nil, err
 		}
+	}
+	if op.gone() {
+		return nil, status.Error(codes.NotFound, "it was deleted")
 	}
 	now := time.Since(s.w.begin)
 	msg := op.state(now)
@@ -426,8 +453,27 @@ func (o *op) wait(ctx context.Context, timeout time.Duration, f fault) error {
 	return nil
 }
 
+func (o *op) gone() bool {
+	o.w.mu.Lock()
+	defer o.w.mu.Unlock()
+	return o.deleted
+}
+
+func (o *op) delete() error {
+	o.w.mu.Lock()
+	defer o.w.mu.Unlock()
+	if o.deleted {
+		return status.Error(codes.NotFound, "it was deleted")
+	}
+	o.deleted = true
+	return nil
+}
+
 // cancel takes a request to cancel at a time.
 func (o *op) cancel(now time.Duration) error {
+	if o.gone() {
+		return status.Error(codes.NotFound, "it was deleted")
+	}
 	if o.doneAt(now) {
 		if o.spec.cancel == refusesCancel {
 			return status.Error(codes.FailedPrecondition, "it is done")

@@ -25,20 +25,21 @@ type operation = lro.Operation[*wrapperspb.StringValue, *lropb.OperationMetadata
 
 // world runs a program, and keeps its history.
 type world struct {
-	p       *program
-	begin   time.Time
-	clients []*lro.Client
-	handles []*operation
+	p        *program
+	begin    time.Time
+	services []*service
+	clients  []*lro.Client
 
-	mu     sync.Mutex
-	order  int
-	calls  []*rpc
-	visits []*visit
-	events []event
-	ops    []*op
-	left   []restart
-	wrong  []string
-	faults map[string]int
+	mu      sync.Mutex
+	handles []*operation // nil for one that is not started
+	order   int
+	calls   []*rpc
+	visits  []*visit
+	events  []event
+	ops     []*op
+	left    []restart
+	wrong   []string
+	faults  map[string]int
 }
 
 // moment is a time, and the place in the order of all that happens.
@@ -152,7 +153,9 @@ func (w *world) run(t *testing.T) {
 		} else if c.observed == allHooks {
 			opts = append(opts, lro.WithObserver(o))
 		}
-		w.clients = append(w.clients, lro.NewClient(w.service(i), opts...))
+		s := &service{w: w, client: i, met: make(map[int]int)}
+		w.services = append(w.services, s)
+		w.clients = append(w.clients, lro.NewClient(s.offered(), opts...))
 	}
 	w.handles = make([]*operation, len(w.p.handles))
 
@@ -167,6 +170,9 @@ func (w *world) run(t *testing.T) {
 	defer end()
 	var timeline []entry
 	for i, h := range w.p.handles {
+		if h.started {
+			continue
+		}
 		timeline = append(timeline, entry{h.at, func() { w.handle(i, h) }})
 	}
 	for _, s := range w.p.steps {
@@ -184,20 +190,37 @@ func (w *world) run(t *testing.T) {
 	w.leaks(t)
 }
 
-func (w *world) handle(i int, h handleSpec) {
-	m := lro.Method[*wrapperspb.StringValue, *lropb.OperationMetadata]{}
+func (h handleSpec) method() (m lro.Method[*wrapperspb.StringValue, *lropb.OperationMetadata]) {
 	if h.named {
 		m.Name = "sim.Work"
 	}
+	return m
+}
+
+func (w *world) handle(i int, h handleSpec) {
+	var op *operation
 	var err error
 	if h.resumed {
-		w.handles[i], err = m.Resume(w.clients[h.client], nameOf(h.op))
+		op, err = h.method().Resume(w.clients[h.client], nameOf(h.op))
 	} else {
-		w.handles[i], err = m.Wrap(w.clients[h.client], w.ops[h.op].state(0))
+		op, err = h.method().Wrap(w.clients[h.client], w.ops[h.op].state(0))
 	}
 	if err != nil {
 		panic(err)
 	}
+	w.setHandle(i, op)
+}
+
+func (w *world) setHandle(i int, op *operation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.handles[i] = op
+}
+
+func (w *world) handleOf(i int) *operation {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.handles[i]
 }
 
 // leaks complains about callers without an end, and goroutines that are left.
