@@ -42,6 +42,9 @@ const (
 	Wrong    = "wrong: "   // and what: an answer that is never right
 )
 
+// Killed, as [Event.Arg] of [Die], is for a process that can do nothing any more.
+const Killed = "process killed"
+
 // What a handler returns, in [Event.Arg], when it returns no result.
 const (
 	Retry   = "retry"   // an error that is followed by another attempt

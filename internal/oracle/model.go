@@ -334,7 +334,7 @@ func (r Rules) stopped(s state, e *Event) []state {
 	switch {
 	case s.lived != 0 && e.Lived != 0 && s.lived != e.Lived:
 		return []state{s}
-	case e.Do == Die && r.EndsFirst && s.claimed && s.stage == engine.Running && !r.External:
+	case e.Do == Die && r.EndsFirst && e.Arg != Killed && s.claimed && s.stage == engine.Running && !r.External:
 		ended := s
 		ended.lost = true
 		return append(r.died(s), ended)

@@ -89,6 +89,8 @@ func TestModel(t *testing.T) {
 		{"lost on its way, and to run once", Rules{Undelivered: true, AtMostOnce: true}, []Event{start, again}, false},
 		{"shown when its process has ended its attempt", Rules{}, []Event{start, claim, {Do: Die}, refused, sees(Get, "RUNNING", 1, ""), again}, false},
 		{"shown when its process has ended its attempt first", Rules{EndsFirst: true}, []Event{start, claim, {Do: Die}, refused, sees(Get, "RUNNING", 1, ""), again}, true},
+		{"handed back by a process that ended its attempt", Rules{EndsFirst: true, CrashLimit: 1}, []Event{start, claim, {Do: Die}, again}, true},
+		{"handed back by a process that was killed", Rules{EndsFirst: true, CrashLimit: 1}, []Event{start, claim, {Do: Die, Arg: Killed}, again}, false},
 		{"its attempt was ended, and ends it", Rules{EndsFirst: true}, []Event{start, claim, {Do: Die}, refused, finish, sees(Get, "SUCCEEDED", 1, "ok:1")}, false},
 		{"deleted while it runs, where that is refused", Rules{DeleteNeedsEnd: true}, []Event{start, {Do: Delete, Name: "a"}}, false},
 		{"delete is refused", Rules{DeleteNeedsEnd: true}, []Event{start, {Do: Delete, Name: "a", Out: NotEnded}, claim}, true},

@@ -275,8 +275,8 @@ func (c *cluster) loses(r *remote, why string) (over func()) {
 // kill ends a process at once, and starts another a while later.
 func (c *cluster) kill(i int, away time.Duration) error {
 	r := c.member(i)
-	c.count("process killed")
-	c.loses(r, "process killed")
+	c.count(oracle.Killed)
+	c.loses(r, oracle.Killed)
 	r.child.Kill()
 	c.gone(i, r)
 	c.w.clock.sleep(context.Background(), away)
