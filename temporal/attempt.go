@@ -63,7 +63,7 @@ func newAttempt(w *worker, k *kindSlots, d *described, token []byte, began time.
 		sending:    make(chan struct{}, 1),
 		kick:       make(chan struct{}, 1),
 	}
-	if d.crashes() >= int(d.input.GetCrashLimit()) {
+	if d.doomed() {
 		a.doomed = func(ctx context.Context) error { return w.e.doom(ctx, d) }
 	}
 	a.progress = &statepb.Progress{

@@ -137,6 +137,37 @@ func TestLostEndsNothing(t *testing.T) {
 	}
 }
 
+// TestDoomedIsNoAttempt: an operation that has crashed too often, and is given to a
+// worker then, has no further attempt.
+func TestDoomedIsNoAttempt(t *testing.T) {
+	t.Parallel()
+	l := newLive(t, testserver.Options{})
+	running := make(chan struct{})
+	l.work(l.engs[0], engine.Worker{Kinds: map[string]int{"k": 0}, Run: func(ctx context.Context, _ engine.Attempt) engine.Outcome {
+		close(running)
+		<-ctx.Done()
+		return engine.Outcome{Release: true}
+	}})
+	name := l.start(engine.Spec{CrashLimit: 1}).Name
+	<-running
+	l.work(l.engs[1], engine.Worker{Kinds: map[string]int{"k": 0}, Run: func(context.Context, engine.Attempt) engine.Outcome {
+		t.Error("it runs again")
+		return engine.Outcome{Release: true}
+	}})
+	l.stores[0].cut()
+	eng := l.engs[1].(*Engine)
+	d, err := eng.describe(t.Context(), name)
+	for err == nil && d.stage() != over {
+		d, err = eng.untilOver(t.Context(), d) // no reader ends it before the worker does
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := eng.record(d); got.Attempt != 1 || got.Crashes != 1 || got.Error.GetCode() != int32(code.Code_ABORTED) {
+		t.Errorf("ended by attempt %d after %d crashes with %v, want 1, 1 and ABORTED", got.Attempt, got.Crashes, got.Error)
+	}
+}
+
 // TestLeaseElsewhere: by the lease of an operation that an attempt runs in
 // another process, that attempt is shut out.
 func TestLeaseElsewhere(t *testing.T) {

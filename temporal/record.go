@@ -77,6 +77,10 @@ func (d *described) begun() int {
 	if d.info.GetLastStartedTime() == nil {
 		return 0
 	}
+	if d.doomed() || d.info.GetStatus() == enumspb.ACTIVITY_EXECUTION_STATUS_TERMINATED && d.crashedOut() {
+		// Temporal may have given it to a worker since, which did not run it.
+		return int(d.input.GetCrashLimit() + d.progress.GetReleases() + d.progress.GetRetries())
+	}
 	switch d.stage() {
 	case waiting:
 		return n - 1
@@ -124,9 +128,15 @@ func (d *described) crashes() int {
 	return max(n, 0)
 }
 
-// doomed reports whether the operation has crashed too often to run again.
+// doomed reports whether the operation has crashed too often to run again: no
+// attempt of it begins, also when Temporal has given it to a worker.
 func (d *described) doomed() bool {
-	return d.stage() == waiting && d.crashes() >= int(d.input.GetCrashLimit())
+	return d.stage() != over && !d.input.GetExternal() && d.crashedOut()
+}
+
+func (d *described) crashedOut() bool {
+	limit := int(d.input.GetCrashLimit())
+	return limit > 0 && d.crashes() >= limit
 }
 
 // changes counts what the attempt that runs has changed.
