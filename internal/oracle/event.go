@@ -42,7 +42,7 @@ const (
 	Wrong    = "wrong: "   // and what: an answer that is never right
 )
 
-// Killed, as [Event.Arg] of [Die], is for a process that can do nothing any more.
+// Killed is the [Event.Arg] of [Die] for a process that can do nothing any more.
 const Killed = "process killed"
 
 // What a handler returns, in [Event.Arg], when it returns no result.
