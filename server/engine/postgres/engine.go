@@ -122,7 +122,7 @@ func open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Engine, error
 	e.process = newProcess(e)
 	e.news = newNotifier(e)
 	// What died before is there to be run when Open returns.
-	if err := e.sweep(apart(ctx)); err != nil {
+	if err := e.sweep(apart(ctx), time.Time{}); err != nil {
 		e.stop()
 		e.ownPool.Close()
 		return nil, storeError(ctx, pool, err)

@@ -211,16 +211,18 @@ RETURNING l.seq, l.revision`,
 		expireProc: `UPDATE {proc} SET until = '-infinity' WHERE id = $1::bigint`,
 		leave:      `DELETE FROM {proc} WHERE id = $1::bigint AND NOT EXISTS (SELECT 1 FROM {live} WHERE owner = $1::bigint)`,
 
-		deadProcs:   `SELECT id FROM {proc} WHERE until < statement_timestamp() ORDER BY id`,
-		lockDead:    `SELECT id FROM {proc} WHERE id = $1::bigint AND until < statement_timestamp() FOR UPDATE SKIP LOCKED`,
-		owned:       `SELECT seq FROM {live} WHERE owner = $1::bigint ORDER BY seq LIMIT $2::integer FOR UPDATE SKIP LOCKED`,
-		endedLeases: `SELECT seq FROM {live} WHERE lease_until <= statement_timestamp() ORDER BY lease_until LIMIT 100`,
+		deadProcs: `SELECT id FROM {proc} WHERE until < statement_timestamp() ORDER BY id`,
+		lockDead:  `SELECT id FROM {proc} WHERE id = $1::bigint AND until < statement_timestamp() FOR UPDATE SKIP LOCKED`,
+		owned:     `SELECT seq FROM {live} WHERE owner = $1::bigint ORDER BY seq LIMIT $2::integer FOR UPDATE SKIP LOCKED`,
+		// The statements of a sweep are given a time before which they need not look.
+		endedLeases: `SELECT seq FROM {live} WHERE lease_until >= $1::timestamptz AND lease_until <= statement_timestamp() ORDER BY lease_until LIMIT 100`,
 		// How long until the next lease of an external operation ends, or an operation
 		// expires.
-		nextEvents: `SELECT least(coalesce((SELECT extract(epoch FROM min(lease_until) - clock_timestamp()) FROM {live} WHERE lease_until IS NOT NULL), 3600),
-			coalesce((SELECT extract(epoch FROM min(expire_time) - clock_timestamp()) FROM {op} WHERE expire_time IS NOT NULL), 3600))::float8`,
+		nextEvents: `SELECT least(coalesce((SELECT extract(epoch FROM min(lease_until) - statement_timestamp()) FROM {live} WHERE lease_until >= $1::timestamptz), 3600),
+			coalesce((SELECT extract(epoch FROM min(expire_time) - statement_timestamp()) FROM {op} WHERE expire_time >= $1::timestamptz), 3600))::float8,
+			statement_timestamp()`,
 		expire: `WITH o AS (
-				DELETE FROM {op} WHERE seq = ANY(ARRAY(SELECT seq FROM {op} WHERE expire_time <= statement_timestamp()
+				DELETE FROM {op} WHERE seq = ANY(ARRAY(SELECT seq FROM {op} WHERE expire_time >= $2::timestamptz AND expire_time <= statement_timestamp()
 					ORDER BY expire_time LIMIT $1::integer FOR UPDATE SKIP LOCKED)) RETURNING *
 			) SELECT ` + rowColumns + ` FROM o LEFT JOIN {live} l ON l.seq = o.seq`,
 		counts: `SELECT kind, CASE WHEN owner IS NULL THEN 1 ELSE 2 END, count(*) FROM {live} WHERE NOT hidden GROUP BY 1, 2

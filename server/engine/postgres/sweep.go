@@ -16,6 +16,9 @@ const (
 	sweepEvery = time.Second
 	// minSweep is the least pause before the next.
 	minSweep = 20 * time.Millisecond
+	// sweepSlack is how much older than the last sweep what the next one looks for
+	// may be: its transaction committed late. Each sweepBelow looks for all.
+	sweepSlack = 10 * time.Second
 	// compactEvery is how often each process sums up the counts, when they have more
 	// than maxTally rows: some 20 ms to read. Each sum leaves as many dead rows.
 	compactEvery = time.Minute
@@ -26,9 +29,12 @@ const (
 	maxExpire = 200
 )
 
-// runSweep sweeps until ctx ends.
+// runSweep sweeps until ctx ends. It begins where the last sweep has found nothing
+// more: below are the dead rows of what was removed, as many as were since a
+// transaction that is held open began.
 func (e *Engine) runSweep(ctx context.Context) {
-	compacted := time.Now()
+	compacted, below := time.Now(), time.Now()
+	var from time.Time // by the database's clock
 	for wait := sweepEvery; pause(ctx, wait, nil); {
 		// Not all processes at once.
 		wait = sweepEvery - rand.N(sweepEvery/10)
@@ -38,25 +44,32 @@ func (e *Engine) runSweep(ctx context.Context) {
 				e.opts.Logger.Warn("counts could not be summed up, will try again", "error", err)
 			}
 		}
-		if err := e.sweep(ctx); err != nil {
+		if time.Since(below) >= sweepBelow {
+			below, from = time.Now(), time.Time{}
+		}
+		if err := e.sweep(ctx, from); err != nil {
 			if ctx.Err() == nil {
 				e.opts.Logger.Warn("dead processes and ended leases could not be looked for, will try again", "error", err)
 			}
 			continue
 		}
 		var next float64
+		var now time.Time
 		err := e.own(ctx, func(q querier) error {
-			return each(ctx, q, e.sql.nextEvents, func(r rows) error { return r.Scan(&next) })
+			return each(ctx, q, e.sql.nextEvents, func(r rows) error { return r.Scan(&next, &now) }, from)
 		})
 		if err == nil {
 			wait = max(min(wait, time.Duration(next*float64(time.Second))), minSweep)
+			if next > 0 {
+				from = now.Add(-sweepSlack)
+			}
 		}
 	}
 }
 
 // sweep takes over the operations of dead processes, ends leases that are over,
-// and removes what has expired.
-func (e *Engine) sweep(ctx context.Context) error {
+// and removes what has expired, except what was over before from.
+func (e *Engine) sweep(ctx context.Context, from time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	var dead, ended []int64
@@ -64,7 +77,7 @@ func (e *Engine) sweep(ctx context.Context) error {
 		if dead, err = seqs(ctx, q, e.sql.deadProcs); err != nil {
 			return err
 		}
-		ended, err = seqs(ctx, q, e.sql.endedLeases)
+		ended, err = seqs(ctx, q, e.sql.endedLeases, from)
 		return err
 	})
 	if err != nil {
@@ -83,7 +96,7 @@ func (e *Engine) sweep(ctx context.Context) error {
 		}
 	}
 	for more := true; more; {
-		if more, err = e.expire(ctx); err != nil {
+		if from, more, err = e.expire(ctx, from); err != nil {
 			return err
 		}
 	}
@@ -169,8 +182,9 @@ func (e *Engine) compact(ctx context.Context, most int) error {
 	})
 }
 
-// expire removes operations whose time is over.
-func (e *Engine) expire(ctx context.Context) (more bool, err error) {
+// expire removes operations whose time was over at from or later, and returns
+// from when on there may be more.
+func (e *Engine) expire(ctx context.Context, from time.Time) (next time.Time, more bool, err error) {
 	var changes []news
 	err = e.own(ctx, func(q querier) error {
 		changes = nil
@@ -180,11 +194,16 @@ func (e *Engine) expire(ctx context.Context) (more bool, err error) {
 				changes = append(changes, news{seq: r.seq, deleted: r.rec})
 			}
 			return err
-		}, maxExpire)
+		}, maxExpire, from)
 	})
 	if err != nil {
-		return false, err
+		return from, false, err
+	}
+	for _, n := range changes {
+		if from.Before(n.deleted.ExpireTime) {
+			from = n.deleted.ExpireTime
+		}
 	}
 	e.changed(ctx, changes...)
-	return len(changes) == maxExpire, nil
+	return from, len(changes) == maxExpire, nil
 }

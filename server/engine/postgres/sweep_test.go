@@ -1,0 +1,106 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/go-lro/lro/internal/cutproxy"
+)
+
+// sweepTracer notes from when on the sweeps of an engine have looked.
+type sweepTracer struct {
+	mu   sync.Mutex
+	from time.Time
+}
+
+func (s *sweepTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(data.SQL, "min(expire_time)") {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.from = data.Args[len(data.Args)-1].(time.Time)
+	}
+	return ctx
+}
+
+func (s *sweepTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (s *sweepTracer) last() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.from
+}
+
+// TestSweepBesideHeldTransaction: operations that have expired are removed while a
+// transaction keeps their rows, and what looks for more does not read those again.
+// What has expired before and was committed late is found nevertheless.
+func TestSweepBesideHeldTransaction(t *testing.T) {
+	t.Parallel()
+	const expired = 3000
+	s := newStore(t, &Options{Lease: testLease})
+	schema := pgx.Identifier{s.opts.Schema}.Sanitize()
+	pool := s.pool(t, new(cutproxy.Dialer))
+	held, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Rollback(t.Context())
+	if _, err := held.Exec(t.Context(), "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class"); err != nil {
+		t.Fatal(err)
+	}
+	insert := func(n int) {
+		s.exec(t, fmt.Sprintf(`INSERT INTO %[1]s.op (seq, tail, parent, kind, state, flags, create_time, crash_limit, retention, lease_for,
+				attempt, crashes, releases, fence, revision, update_time, end_time, expire_time, history, result)
+			SELECT nextval('%[2]s.op_seq'), 'abcdefgh', '', 'k', 3, 0, now(), 5, 1, 0, 1, 0, 0, 1, 3, now(), now(), now() - i * interval '1 minute', '[]', ''
+			FROM generate_series(1, %[3]d) i`, schema, strings.ReplaceAll(schema, "'", "''"), n))
+	}
+	until := func(what string, ok func() bool) {
+		t.Helper()
+		for begin := time.Now(); !ok(); time.Sleep(20 * time.Millisecond) { // sleep: PostgreSQL has its own time
+			if time.Since(begin) > elsewhere {
+				t.Fatal(what)
+			}
+		}
+	}
+	insert(expired)
+	trace := &sweepTracer{}
+	config := pool.Config().Copy()
+	config.ConnConfig.Tracer = trace
+	traced, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(traced.Close)
+	e := s.openOn(t, traced)
+	until("not all were removed", func() bool { return s.count(t, "op") == 0 })
+	until("sweeps look for all", func() bool { return time.Since(trace.last()) < time.Hour })
+	buffers := func(from time.Time) int {
+		t.Helper()
+		var text string
+		err := pool.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+e.sql.nextEvents, pgx.QueryExecModeExec, from).Scan(&text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var plans []struct {
+			Plan struct {
+				Hit int `json:"Shared Hit Blocks"`
+			}
+		}
+		if err := json.Unmarshal([]byte(text), &plans); err != nil {
+			t.Fatal(err)
+		}
+		return plans[0].Plan.Hit
+	}
+	if all, some := buffers(time.Time{}), buffers(trace.last()); some > 20 || all < 40 {
+		t.Errorf("the look for the next reads %d buffers, and %d for all; want few, and many", some, all)
+	}
+	insert(1) // expired a minute ago
+	until("what was committed late was not removed", func() bool { return s.count(t, "op") == 0 })
+}
