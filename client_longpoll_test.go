@@ -30,3 +30,28 @@ func TestWaitConfirmsOnce(t *testing.T) {
 		}
 	})
 }
+
+// A done answer of WaitOperation that GetOperation denies earns the service no
+// belief in its next.
+func TestWaitBelievesNoDeniedAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeService{get: endsAt(time.Minute)}
+		f.wait = func(context.Context, int, time.Duration) (*longrunningpb.Operation, error) { return succeeded("lie"), nil }
+		c := NewClient(f)
+		for range 2 {
+			op, err := Strings.Wrap(c, running(""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			if got, err := op.Wait(ctx); err == nil {
+				t.Errorf("Wait returned %v, want an error: the operation still runs", got)
+			}
+		}
+		if _, waits := f.counts(); waits < 2 {
+			t.Errorf("WaitOperation was called %d times, want at least once for each operation", waits)
+		}
+	})
+}
