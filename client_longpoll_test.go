@@ -2,6 +2,7 @@ package lro
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,27 +32,37 @@ func TestWaitConfirmsOnce(t *testing.T) {
 	})
 }
 
-// A done answer of WaitOperation that GetOperation denies earns the service no
-// belief in its next.
-func TestWaitBelievesNoDeniedAnswer(t *testing.T) {
+// An answer of WaitOperation that GetOperation has yet to confirm earns the service
+// no belief in the next.
+func TestWaitBelievesNoUnconfirmedAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fakeService{get: endsAt(time.Minute)}
-		f.wait = func(context.Context, int, time.Duration) (*longrunningpb.Operation, error) { return succeeded("lie"), nil }
+		f := &fakeService{get: func(context.Context, int) (*longrunningpb.Operation, error) {
+			time.Sleep(time.Second)
+			return running(""), nil
+		}}
+		f.wait = func(_ context.Context, n int, _ time.Duration) (*longrunningpb.Operation, error) {
+			time.Sleep(time.Duration(n) * 100 * time.Millisecond) // all before the first answer of GetOperation
+			return succeeded("lie"), nil
+		}
 		c := NewClient(f)
-		for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		for range 3 {
 			op, err := Strings.Wrap(c, running(""))
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			defer cancel()
-			if got, err := op.Wait(ctx); err == nil {
-				t.Errorf("Wait returned %v, want an error: the operation still runs", got)
-			}
+			wg.Go(func() {
+				if got, err := op.Wait(ctx); err == nil {
+					t.Errorf("Wait returned %v, want an error: the operation still runs", got)
+				}
+			})
 		}
-		if _, waits := f.counts(); waits < 2 {
-			t.Errorf("WaitOperation was called %d times, want at least once for each operation", waits)
+		wg.Wait()
+		if _, waits := f.counts(); waits != 3 {
+			t.Errorf("WaitOperation was called %d times, want once for each operation", waits)
 		}
 	})
 }
