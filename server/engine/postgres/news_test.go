@@ -29,6 +29,21 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestHearEnd: an end that is heard of ends the waits for it at once, before the
+// database is polled.
+func TestHearEnd(t *testing.T) {
+	t.Parallel()
+	e := newStore(t, &Options{Lease: testLease}).open(t)
+	w := e.waits.Join(7)
+	defer w.Leave()
+	other := e.waits.Join(8)
+	defer other.Leave()
+	e.hear([]news{{seq: 7, ended: &engine.Record{State: engine.Succeeded}}})
+	if !enginekit.IsClosed(w.Done()) || enginekit.IsClosed(other.Done()) {
+		t.Error("hearing of an end did not end the wait for that operation alone")
+	}
+}
+
 // TestPayloads: notifications are no longer than PostgreSQL takes, and lose
 // nothing.
 func TestPayloads(t *testing.T) {
