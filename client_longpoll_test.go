@@ -16,7 +16,9 @@ func TestWaitConfirmsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeService{get: endsAt(0)}
-		f.wait = func(context.Context, int, time.Duration) (*longrunningpb.Operation, error) { return succeeded("done"), nil }
+		f.wait = func(context.Context, int, time.Duration) (*longrunningpb.Operation, error) {
+			return succeeded("done"), nil
+		}
 		c := NewClient(f)
 		for n := range 3 {
 			op, err := Strings.Wrap(c, running(""))
