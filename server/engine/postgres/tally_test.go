@@ -131,7 +131,9 @@ func (s *store) settled(t *testing.T) {
 
 func (s *store) count(t *testing.T, from string) (n int) {
 	t.Helper()
-	err := s.pool(t, new(cutproxy.Dialer)).QueryRow(t.Context(), "SELECT count(*) FROM "+pgx.Identifier{s.opts.Schema}.Sanitize()+"."+from).Scan(&n)
+	pool := s.pool(t, new(cutproxy.Dialer))
+	defer pool.Close() // it is called again and again
+	err := pool.QueryRow(t.Context(), "SELECT count(*) FROM "+pgx.Identifier{s.opts.Schema}.Sanitize()+"."+from).Scan(&n)
 	if err != nil {
 		t.Fatal(err)
 	}
