@@ -60,7 +60,7 @@ func run(ctx context.Context, c contender, p program, quiet time.Duration) (_ []
 	}
 	defer func() { err = errors.Join(err, y.journal.close()) }()
 	if y.system, err = c.open(ctx, dir, c.Setting); err != nil {
-		return nil, "", fmt.Errorf("open %s: %w", c.Name, err)
+		return nil, "", fmt.Errorf("open %s: %w: %w", c.Name, errNotServed, err)
 	}
 	defer func() { err = errors.Join(err, y.system.close()) }()
 	defer func() {
@@ -302,8 +302,13 @@ func (y *play) fault(ctx context.Context, f fault) error {
 	y.seams.Lock()
 	defer y.seams.Unlock()
 	hitting(nil)
-	return y.system.restart(ctx)
+	if err := y.system.restart(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errNotServed, err)
+	}
+	return nil
 }
+
+var errNotServed = errors.New("the store does not serve")
 
 // settle waits until all jobs have ended, at most for the quiet time, and notes their states.
 func (y *play) settle(ctx context.Context) error {

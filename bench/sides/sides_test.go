@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,5 +105,26 @@ func TestProgram(t *testing.T) {
 		if kinds[k] < 20 {
 			t.Errorf("newProgram of 60 seeds: %d faults are a %s, want at least 20", kinds[k], k)
 		}
+	}
+}
+
+// TestPage has the page show the outcome that is kept beside it.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	docs := filepath.Join("..", "..", "docs")
+	data, err := os.ReadFile(filepath.Join(docs, "reliability", resultFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r result
+	if err := json.Unmarshal(data, &r); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(docs, "reliability.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), r.text()) {
+		t.Errorf("docs/reliability.md does not have the table of docs/reliability/%s:\n%s", resultFile, r.text())
 	}
 }
