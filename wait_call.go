@@ -82,7 +82,7 @@ func (k *call) make() {
 	limits := c.client.limitsHere()
 	limits.add(&k.limited, k.limit())
 	obs, a := c.observeCall(k)
-	if k.nextPoll != nil && a.err == nil && !a.view.done {
+	if k.nextPoll != nil && k.timeout == 0 && a.err == nil && !a.view.done {
 		obs.aim = k.nextPoll(Raw{c.name, a.view})
 	}
 	limits.drop(&k.limited)

@@ -619,3 +619,22 @@ func TestLongPollsPausedForGood(t *testing.T) {
 		}
 	})
 }
+
+// NextPoll is not called for what WaitOperation answers, and so does not put off the
+// poll that follows when long polls are given up.
+func TestNextPollFollowsGetOperationAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		called := 0
+		f := &fakeService{get: endsAt(time.Hour), wait: waitsUntil(100 * time.Second)}
+		op := wrap(t, f, WithPolicy(Policy{NextPoll: func(Policy) func(Raw, time.Duration) time.Duration {
+			return func(Raw, time.Duration) time.Duration { called++; return 0 }
+		}}))
+		ctx, cancel := context.WithTimeout(t.Context(), 99*time.Second)
+		defer cancel()
+		_, _ = op.Wait(ctx)
+		if gets, waits := f.counts(); called != gets || waits < 3 {
+			t.Errorf("NextPoll was called %d times, after %d calls of GetOperation and %d of WaitOperation", called, gets, waits)
+		}
+	})
+}
