@@ -62,11 +62,16 @@ func (p *pageQuery) addStored(active, ended []int16) {
 }
 
 // addUnsuccessful finds operations that have ended with some states, which have an
-// index.
+// index. It knows parents and kinds too; for one kind, but not for several, an
+// operation of another one need not be read.
 func (p *pageQuery) addUnsuccessful(ended []int16) {
 	where := slices.Concat(p.times(), p.parent())
-	if len(p.Where.Kinds) > 0 {
-		where = append(where, "o.kind = ANY("+p.arg(p.Where.Kinds, "text[]")+")")
+	switch kinds := p.Where.Kinds; len(kinds) {
+	case 0:
+	case 1:
+		where = append(where, "o.kind = "+p.arg(kinds[0], "text"))
+	default:
+		where = append(where, "o.kind = ANY("+p.arg(kinds, "text[]")+")")
 	}
 	where = append(where, "o.state > 3") // as the index has it
 	p.walk("o.state", p.arg(ended, "smallint[]"), where)

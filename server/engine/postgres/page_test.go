@@ -68,6 +68,8 @@ func TestPages(t *testing.T) {
 		"kinds":                  {all(engine.Where{Kinds: []string{"old-0", "old-1", "old-0"}}), limit, 2 * limit},
 		"no such kind":           {all(engine.Where{Kinds: []string{"none"}}), 0, 0},
 		"kind and state":         {all(engine.Where{Kinds: []string{"old-0"}, States: []engine.State{failed}}), limit, ofState},
+		"kind without failed":    {all(engine.Where{Kinds: []string{"new"}, States: []engine.State{failed}}), 0, limit},
+		"parent without failed":  {under("parents/new", states(failed)), 0, limit},
 		"kind and not done":      {all(engine.Where{Kinds: []string{"new"}, Done: new(false)}), limit, 200},
 		"succeeded":              {all(states(succeeded)), limit, limit + 100},
 		"failed":                 {all(states(failed)), limit, 0},
