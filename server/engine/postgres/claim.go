@@ -34,6 +34,15 @@ type mark struct {
 	next    int64     // seen by moved
 	moved   time.Time // when next became what it is
 	highest int64     // seen since
+	swept   time.Time // when nothing fresh was left below
+}
+
+// begin returns the number to look from: each sweepBelow from the first.
+func (m *mark) begin(now time.Time) int64 {
+	if now.Sub(m.swept) >= sweepBelow {
+		return 0
+	}
+	return m.from
 }
 
 // see notes that nothing fresh is left up to seq.
@@ -46,7 +55,6 @@ func (m *mark) see(seq int64, now time.Time) {
 
 // claimLoop claims operations for a worker until it is stopped.
 func (e *Engine) claimLoop(ctx context.Context, w *worker) {
-	swept := time.Now()
 	looks := 0
 	for {
 		want, kinds, limits := e.free(w)
@@ -56,10 +64,6 @@ func (e *Engine) claimLoop(ctx context.Context, w *worker) {
 		if want == 0 {
 			pause(ctx, time.Hour, w.wake)
 			continue
-		}
-		if time.Since(swept) >= sweepBelow {
-			swept = time.Now()
-			clear(w.marks)
 		}
 		got, wait, err := e.claim(ctx, w, want, kinds, limits)
 		switch {
@@ -126,17 +130,17 @@ func (e *Engine) claim(ctx context.Context, w *worker, want int, kinds []string,
 	if err != nil {
 		return 0, 0, err
 	}
+	begin := time.Now()
 	marks := make([]int64, len(kinds))
 	for i, kind := range kinds {
 		if w.marks[kind] == nil {
-			w.marks[kind] = &mark{moved: time.Now()}
+			w.marks[kind] = &mark{moved: begin, swept: begin}
 		}
-		marks[i] = w.marks[kind].from
+		marks[i] = w.marks[kind].begin(begin)
 	}
 	var claimed []*row
 	var last int64
 	var due float64
-	begin := time.Now()
 	err = e.keyed(ctx, e.pool, func(q querier) error {
 		claimed = nil
 		return each(ctx, q, e.sql.claim, func(s rows) error {
@@ -159,6 +163,17 @@ func (e *Engine) claim(ctx context.Context, w *worker, want int, kinds []string,
 	}
 	now := time.Now()
 	e.measured.claimed(now.Sub(begin))
+	below := make(map[string]bool) // kinds of which there may be more below
+	for _, r := range claimed {
+		if r.rec.Attempt == 1 && r.seq < w.marks[r.rec.Kind].from {
+			below[r.rec.Kind] = true
+		}
+	}
+	for i, kind := range kinds {
+		if marks[i] == 0 && !below[kind] {
+			w.marks[kind].swept = begin
+		}
+	}
 	changes := make([]news, len(claimed))
 	for i, r := range claimed {
 		changes[i] = news{seq: r.seq, lives: true, own: true}
