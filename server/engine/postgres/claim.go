@@ -141,15 +141,15 @@ func (e *Engine) claim(ctx context.Context, w *worker, want int, kinds []string,
 	var claimed []*row
 	var last int64
 	var due float64
-	err = e.keyed(ctx, e.pool, func(q querier) error {
+	err = e.keyed(ctx, e.pool, func() statement {
 		claimed = nil
-		return each(ctx, q, e.sql.claim, func(s rows) error {
+		return statement{sql: e.sql.claim, args: []any{owner, kinds, marks, limits, want}, scan: func(s rows) error {
 			r, err := scanRow(s)
 			if err == nil {
 				claimed = append(claimed, r)
 			}
 			return err
-		}, owner, kinds, marks, limits, want)
+		}}
 	})
 	if err == nil && len(claimed) == 0 {
 		// Not by its key: a sequence is read as a whole.
@@ -226,9 +226,9 @@ func (e *Engine) handBackLost(ctx context.Context) error {
 		return nil
 	}
 	var owned []int64
-	err := e.keyed(ctx, e.pool, func(q querier) (err error) {
-		owned, err = seqs(ctx, q, e.sql.owned, e.claimLost, math.MaxInt32)
-		return err
+	err := e.keyed(ctx, e.pool, func() statement {
+		owned = nil
+		return statement{sql: e.sql.owned, args: []any{e.claimLost, math.MaxInt32}, scan: scanSeqs(&owned)}
 	})
 	if err != nil {
 		return err

@@ -92,9 +92,9 @@ func (e *Engine) runEnds(ctx context.Context, group []*call[endCall, bool]) {
 		sql, args = e.sql.end, all[0].args()
 	}
 	var changes []news
-	err := e.keyed(ctx, e.pool, func(q querier) error {
+	err := e.keyed(ctx, e.pool, func() statement {
 		changes = nil
-		return each(ctx, q, sql, func(r rows) error {
+		return statement{sql: sql, args: args, scan: func(r rows) error {
 			n, err := scanEnd(r, func(seq int64) *endCall { return &calls[seq].query })
 			if err != nil {
 				return err
@@ -102,7 +102,7 @@ func (e *Engine) runEnds(ctx context.Context, group []*call[endCall, bool]) {
 			calls[n.seq].result = true
 			changes = append(changes, n)
 			return nil
-		}, args...)
+		}}
 	})
 	if err != nil {
 		fail(group, err)

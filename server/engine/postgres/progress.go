@@ -65,14 +65,14 @@ func (e *Engine) storeProgress(ctx context.Context) error {
 		metadata, revisions, times = append(metadata, r.metadata), append(revisions, r.revision), append(times, r.at)
 	}
 	stored := make(map[int64]int64)
-	err := e.keyed(ctx, e.ownPool, func(q querier) error {
+	err := e.keyed(ctx, e.ownPool, func() statement {
 		clear(stored)
-		return each(ctx, q, e.sql.progress, func(r rows) error {
+		return statement{sql: e.sql.progress, args: []any{numbers, fences, metadata, revisions, times}, scan: func(r rows) error {
 			var seq, revision int64
 			err := r.Scan(&seq, &revision)
 			stored[seq] = revision
 			return err
-		}, numbers, fences, metadata, revisions, times)
+		}}
 	})
 	var changes []news
 	again := false

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -73,29 +72,6 @@ func (p pgxQuerier) Query(ctx context.Context, sql string, args ...any) (rows, e
 	return p.q.Query(ctx, sql, args...)
 }
 
-// configured runs each query in a transaction of its own, for which it sets what
-// set says. Both go to the server at once.
-type configured struct {
-	conn *pgx.Conn
-	set  string
-	args []any
-}
-
-func (c configured) Query(ctx context.Context, sql string, args ...any) (rows, error) {
-	var batch pgx.Batch
-	batch.Queue(c.set, c.args...)
-	batch.Queue(sql, args...)
-	results := c.conn.SendBatch(ctx, &batch)
-	if _, err := results.Exec(); err != nil {
-		return nil, errors.Join(err, results.Close())
-	}
-	r, err := results.Query()
-	if err != nil {
-		return nil, errors.Join(err, results.Close())
-	}
-	return &batchRows{Rows: r, results: results}, nil
-}
-
 // What these set lasts as long as the transaction.
 const (
 	setLockTimeout = "SELECT set_config('lock_timeout', $1::text, true)"
@@ -107,22 +83,6 @@ const (
 
 	noWholeTable = "set_config('enable_seqscan', 'off', true)"
 )
-
-// batchRows are those of the last query of a batch.
-type batchRows struct {
-	pgx.Rows
-	results pgx.BatchResults
-	err     error
-}
-
-func (b *batchRows) Close() {
-	b.Rows.Close()
-	if err := b.results.Close(); b.err == nil {
-		b.err = err // the commit's, too
-	}
-}
-
-func (b *batchRows) Err() error { return cmp.Or(b.Rows.Err(), b.err) }
 
 // sqlQuerier is a transaction of database/sql.
 type sqlQuerier struct{ tx *sql.Tx }
@@ -153,7 +113,7 @@ func all(ctx context.Context, q querier, statements ...statement) error {
 	sender, ok := p.q.(interface {
 		SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
 	})
-	if !ok {
+	if !ok || len(statements) == 1 {
 		for _, s := range statements {
 			if err := each(ctx, q, s.sql, s.scan, s.args...); err != nil {
 				return err
@@ -213,11 +173,18 @@ func exec(ctx context.Context, q querier, sql string, args ...any) (int, error) 
 // seqs runs a query that returns numbers.
 func seqs(ctx context.Context, q querier, sql string, args ...any) ([]int64, error) {
 	var out []int64
-	err := each(ctx, q, sql, func(r rows) error {
-		out = append(out, 0)
-		return r.Scan(&out[len(out)-1])
-	}, args...)
+	err := each(ctx, q, sql, scanSeqs(&out), args...)
 	return out, err
+}
+
+// scanSeqs appends the number of each row to out.
+func scanSeqs(out *[]int64) func(rows) error {
+	return func(r rows) error {
+		var seq int64
+		err := r.Scan(&seq)
+		*out = append(*out, seq)
+		return err
+	}
 }
 
 // with is repeat for what the engine does itself: errors are of one line.
@@ -258,9 +225,12 @@ func (e *Engine) query(ctx context.Context, f func(querier) error) error {
 	return e.with(ctx, e.pool, func(c *pgx.Conn) error { return f(pgxQuerier{q: c}) })
 }
 
-// keyed is query for statements that find their rows by their keys.
-func (e *Engine) keyed(ctx context.Context, pool *pgxpool.Pool, f func(querier) error) error {
-	return e.with(ctx, pool, func(c *pgx.Conn) error { return f(configured{c, setKeyed, nil}) })
+// keyed runs a statement that finds its rows by their keys. make makes it, for each
+// try.
+func (e *Engine) keyed(ctx context.Context, pool *pgxpool.Pool, make func() statement) error {
+	return e.with(ctx, pool, func(c *pgx.Conn) error {
+		return all(ctx, pgxQuerier{q: c}, statement{sql: setKeyed}, make())
+	})
 }
 
 // planned is query for statements that are planned anew each time, for the values

@@ -109,26 +109,25 @@ func (r *row) ranBy(here map[int64]*attempt) {
 	}
 }
 
-// readMany is loadMany for a read of its own.
-func (e *Engine) readMany(ctx context.Context, wanted []int64) (found map[int64]*row, err error) {
-	err = e.keyed(ctx, e.pool, func(q querier) (err error) {
-		found, err = e.loadMany(ctx, q, wanted)
-		return err
+// readMany returns the operations that are there.
+func (e *Engine) readMany(ctx context.Context, wanted []int64) (map[int64]*row, error) {
+	found := make(map[int64]*row, len(wanted))
+	err := e.keyed(ctx, e.pool, func() statement {
+		clear(found)
+		return e.getMany(wanted, found)
 	})
 	return found, err
 }
 
-// loadMany returns the operations that are there.
-func (e *Engine) loadMany(ctx context.Context, q querier, wanted []int64) (map[int64]*row, error) {
-	found := make(map[int64]*row, len(wanted))
-	err := each(ctx, q, e.sql.getMany, func(s rows) error {
+// getMany is the statement that reads operations into found.
+func (e *Engine) getMany(wanted []int64, found map[int64]*row) statement {
+	return statement{sql: e.sql.getMany, args: []any{wanted}, scan: func(s rows) error {
 		r, err := scanRow(s)
 		if err == nil {
 			found[r.seq] = r
 		}
 		return err
-	}, wanted)
-	return found, err
+	}}
 }
 
 // shown returns the record of r with progress that is not stored yet, where the

@@ -154,26 +154,23 @@ func (e *Engine) runStarts(ctx context.Context, group []*call[startCall, *engine
 		calls[c.query.tail] = c
 		keyed = keyed || c.query.key != nil
 	}
-	scan := func(r rows) error {
+	start := statement{sql: e.sql.startGroup, scan: func(r rows) error {
 		rec, err := scanStart(r, func(tail string) *startCall { return &calls[tail].query })
 		if err == nil {
 			calls[rec.tail].result = rec.rec
 		}
 		return err
-	}
-	sql, args := e.sql.startGroup, []any(nil)
+	}}
 	if len(group) == 1 {
-		sql, args = e.sql.start, group[0].query.args()
+		start.sql, start.args = e.sql.start, group[0].query.args()
 	} else {
-		args = groupArgs(group)
+		start.args = groupArgs(group)
 	}
-	err := e.with(ctx, e.pool, func(c *pgx.Conn) error {
-		q := querier(pgxQuerier{q: c})
-		if keyed {
-			q = configured{c, setLockTimeout, []any{milliseconds(groupLockTimeout)}}
-		}
-		return each(ctx, q, sql, scan, args...)
-	})
+	statements := []statement{start}
+	if keyed {
+		statements = []statement{{sql: setLockTimeout, args: []any{milliseconds(groupLockTimeout)}}, start}
+	}
+	err := e.with(ctx, e.pool, func(c *pgx.Conn) error { return all(ctx, pgxQuerier{q: c}, statements...) })
 	if err != nil {
 		for _, c := range group {
 			c.result = nil

@@ -131,8 +131,8 @@ func (e *Engine) takeOverIn(ctx context.Context, f frame, id int64) (changes []n
 	if err != nil {
 		return nil, false, err
 	}
-	found, err := e.loadMany(ctx, f.q, owned)
-	if err != nil {
+	found := make(map[int64]*row, len(owned))
+	if err := all(ctx, f.q, e.getMany(owned, found)); err != nil {
 		return nil, false, err
 	}
 	var statements []statement

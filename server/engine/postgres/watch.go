@@ -36,15 +36,15 @@ func (e *Engine) watch(ctx context.Context) error {
 	defer cancel()
 	if waited := e.waits.Keys(); len(waited) > 0 {
 		var found []*row
-		err := e.keyed(ctx, e.ownPool, func(q querier) error {
+		err := e.keyed(ctx, e.ownPool, func() statement {
 			found = nil
-			return each(ctx, q, e.sql.watch, func(s rows) error {
+			return statement{sql: e.sql.watch, args: []any{waited}, scan: func(s rows) error {
 				r, err := scanRow(s)
 				if err == nil {
 					found = append(found, r)
 				}
 				return err
-			}, waited)
+			}}
 		})
 		if err != nil {
 			return err
@@ -83,15 +83,15 @@ func (e *Engine) watchAttempts(ctx context.Context, owner int64, attempts []*att
 	}
 	type lease struct{ seq, fence int64 }
 	cancelled := make(map[lease]bool)
-	err := e.keyed(ctx, e.ownPool, func(q querier) error {
+	err := e.keyed(ctx, e.ownPool, func() statement {
 		clear(cancelled)
-		return each(ctx, q, e.sql.mine, func(r rows) error {
+		return statement{sql: e.sql.mine, args: []any{numbers, owner}, scan: func(r rows) error {
 			var l lease
 			var cancel bool
 			err := r.Scan(&l.seq, &l.fence, &cancel)
 			cancelled[l] = cancel
 			return err
-		}, numbers, owner)
+		}}
 	})
 	if err != nil {
 		return err
