@@ -15,7 +15,7 @@ import (
 // It is kept small, since a group may hold a million; fields that few need are in
 // extra. core.mu guards all of it, and the scheduler's mu guards at and index too.
 type wait struct {
-	begun    time.Duration // when the schedule of polls began, by clock; 0 before
+	begun    time.Duration // when the operation was started, or first waited for, by clock; 0 before
 	startAge time.Duration // age of the operation when it began
 	lane     *lane         // nil while no caller waits
 	members  *member       // of the callers that wait; groups come last
@@ -130,9 +130,6 @@ func (c *core) assignLocked() *ending {
 // beginLocked decides what a new wait does first.
 func (c *core) beginLocked() *ending {
 	w, now := &c.wait, clock()
-	if w.begun == 0 {
-		w.begun = now
-	}
 	if c.policy.NextPoll != nil {
 		w.ensureExtra().nextPoll = c.policy.nextPoll(now)
 	}

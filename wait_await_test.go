@@ -75,3 +75,23 @@ func labelled(t *testing.T, test string) (n int) {
 	}
 	return n
 }
+
+// If ctx has ended, the goroutine of OnDone's function may leave before OnDone has
+// joined. This test is for the race detector.
+func TestOnDoneLeavesBeforeItJoins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		op := wrap(t, (&fakeService{}).pollOnly())
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		k := newCaller(ctx, op.untyped())
+		k.then, k.stop = func() {}, func() bool { return false }
+		left := make(chan error, 1)
+		go func() { left <- k.leave() }()
+		time.Sleep(time.Second) // sleep: in a bubble, and orders nothing for the race detector
+		k.join(&k.only)
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Errorf("leave: %v, want the end of ctx", err)
+		}
+	})
+}

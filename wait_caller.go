@@ -113,6 +113,9 @@ func (k *caller) joinLocked(m *member) *ending {
 			c.cutLocked()
 		}
 		w.link(m)
+		if w.begun == 0 && k.ctx.Err() == nil {
+			w.begun = clock() // not at the scheduler's visit: the caller may leave before it
+		}
 		c.assignLocked()
 		if k.group == nil && k.deadline > 0 {
 			w.lane.scheduler.addDeadline(k)
@@ -126,16 +129,11 @@ func (k *caller) joinLocked(m *member) *ending {
 
 // leave removes the caller from the wait for its only operation. It returns nil if
 // the operation is done, else a [*WaitError].
-func (k *caller) leave() error {
-	e := k.only.leave(k.ctx)
-	if k.ending != nil {
-		e = k.ending
-	}
-	return e.waitError(k.began)
-}
+func (k *caller) leave() error { return k.only.leave(k.ctx).waitError(k.began) }
 
 // leave removes a member from its wait, if it is still in it. It returns how waiting
-// ended for a caller that leaves now, with the context ctx.
+// ended for a caller with the context ctx: as it did before, or because it leaves
+// now. A caller whose ctx had ended may leave before it joins.
 func (m *member) leave(ctx context.Context) *ending {
 	c := m.core
 	c.mu.Lock()
@@ -148,6 +146,9 @@ func (m *member) leave(ctx context.Context) *ending {
 	left := c.endingLocked(nil)
 	if !left.last.done && ctx.Err() != nil {
 		left.err = contextCauses(ctx)
+	}
+	if m.by != nil && m.by.ending != nil {
+		left = m.by.ending
 	}
 	e := c.assignLocked()
 	c.mu.Unlock()

@@ -208,3 +208,48 @@ func TestDoubtsAreInARow(t *testing.T) {
 		}
 	})
 }
+
+// The schedule begins when an operation is first waited for, even if that caller
+// leaves before anything was decided. A group whose ctx has ended does not wait.
+func TestScheduleBeginsWithTheFirstCaller(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		limit time.Duration // of the first caller's ctx
+		want  time.Duration // the first interval of the wait a minute later
+	}{
+		{"left", time.Second, 100*time.Millisecond + 3*time.Minute/10},
+		{"ended", 0, 100 * time.Millisecond},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				begin := time.Now()
+				slow := &Observer{WaitStart: func(ctx context.Context, _ WaitStart) context.Context {
+					if time.Since(begin) < time.Minute {
+						time.Sleep(2 * tt.limit) // sleep: in a bubble
+					}
+					return ctx
+				}}
+				f := &fakeService{get: endsAt(time.Minute + time.Millisecond)}
+				op := resume(t, f.pollOnly(), WithPolicy(Policy{Jitter: -1, PlainSchedule: true}), WithObserver(slow))
+				ctx, cancel := context.WithTimeout(t.Context(), tt.limit)
+				defer cancel()
+				wait := func() error { _, err := op.Wait(ctx); return err }
+				if tt.limit == 0 {
+					wait = func() error { return WaitAll(ctx, op) }
+				}
+				if err := wait(); !errors.Is(err, context.DeadlineExceeded) || len(f.calls) > 0 {
+					t.Fatalf("the first wait: %v after %d calls, want the end of ctx before any", err, len(f.calls))
+				}
+				time.Sleep(time.Minute - time.Since(begin)) // sleep: in a bubble
+				if _, err := op.Wait(t.Context()); err != nil || len(f.calls) != 2 {
+					t.Fatalf("the wait a minute later: %v after %d calls, want 2", err, len(f.calls))
+				}
+				if got := f.calls[1].Sub(f.calls[0]); got != tt.want {
+					t.Errorf("its first interval is %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}

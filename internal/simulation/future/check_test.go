@@ -204,7 +204,6 @@ type handleState struct {
 	begun     time.Duration   // when its schedule began; -1 before
 	heard     time.Duration   // when its state was last heard; -1 for never
 	unsure    bool            // of begun, by what a request to cancel took
-	first     *visit          // with which it began
 	over      time.Duration   // when a call of its waits ended last
 	seen      bool
 	row       row
@@ -330,7 +329,7 @@ func (s *handleState) begin(m moment) {
 		return
 	}
 	if s.begun < 0 {
-		s.begun, s.unsure, s.first = m.at, s.present[0].Do == doCancelAndWait || s.present[0].Grace > 0, s.present[0]
+		s.begun, s.unsure = m.at, s.present[0].Do == doCancelAndWait || s.present[0].Grace > 0
 	}
 	if s.heard < 0 {
 		s.extra++
@@ -366,9 +365,6 @@ func (s *handleState) leave(v *visit, m moment) {
 	}
 	s.present = slices.DeleteFunc(s.present, func(o *visit) bool { return o == v })
 	s.lastGone = v
-	if s.first == v && m.at == v.fromOf(s.i).at {
-		s.begun = -1 // it left before anything began
-	}
 	if s.held != nil && s.row.n > 0 {
 		s.end(s.held.state, m) // it is known, and only the confirmation could not be had
 	}
