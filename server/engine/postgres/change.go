@@ -31,10 +31,7 @@ func replaceNUL(text string) string { return strings.ReplaceAll(text, `\u0000`, 
 // load returns an operation, or nil.
 func (e *Engine) load(ctx context.Context, q querier, seq int64) (*row, error) {
 	var found *row
-	err := each(ctx, q, e.sql.get, func(s rows) (err error) {
-		found, err = scanRow(s)
-		return err
-	}, seq)
+	err := each(ctx, q, e.sql.get, scanRows(func(r *row) { found = r }), seq)
 	return found, err
 }
 
@@ -73,10 +70,7 @@ func (e *Engine) changeSeq(ctx context.Context, pool *pgxpool.Pool, seq int64, a
 		before, after, removed = nil, nil, true
 		// While an operation is live, no other transaction can change it once it is
 		// locked. A statement of its own reads it: it sees what the lock waited for.
-		read := []statement{{sql: e.sql.lock, args: []any{seq}}, {sql: e.sql.get, args: []any{seq}, scan: func(s rows) (err error) {
-			before, err = scanRow(s)
-			return err
-		}}}
+		read := []statement{{sql: e.sql.lock, args: []any{seq}}, {sql: e.sql.get, args: []any{seq}, scan: scanRows(func(r *row) { before = r })}}
 		return f.runTwo(ctx, read, func() (_ []statement, err error) {
 			if before == nil {
 				return nil, engine.ErrNotFound

@@ -143,13 +143,7 @@ func (e *Engine) claim(ctx context.Context, w *worker, want int, kinds []string,
 	var due float64
 	err = e.keyed(ctx, e.pool, func() statement {
 		claimed = nil
-		return statement{sql: e.sql.claim, args: []any{owner, kinds, marks, limits, want}, scan: func(s rows) error {
-			r, err := scanRow(s)
-			if err == nil {
-				claimed = append(claimed, r)
-			}
-			return err
-		}}
+		return statement{sql: e.sql.claim, args: []any{owner, kinds, marks, limits, want}, scan: scanRows(func(r *row) { claimed = append(claimed, r) })}
 	})
 	if err == nil && len(claimed) == 0 {
 		// Not by its key: a sequence is read as a whole.

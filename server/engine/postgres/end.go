@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
@@ -57,7 +59,7 @@ func scanEnd(r rows, find func(seq int64) *endCall) (news, error) {
 	var (
 		seq, revision      int64
 		at                 time.Time
-		cancel, expire     *time.Time
+		cancel, expire     pgtype.Timestamptz
 		stored, checkpoint []byte
 	)
 	if err := r.Scan(&seq, &revision, &at, &cancel, &expire, &stored, &checkpoint); err != nil {

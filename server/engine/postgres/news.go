@@ -218,7 +218,7 @@ func (e *Engine) fetchNow(ctx context.Context, batch []news) error {
 	found := make(map[int64]*row)
 	for len(wanted) > 0 {
 		n := min(len(wanted), maxGets)
-		part, err := e.readMany(ctx, wanted[:n])
+		part, err := e.readMany(ctx, wanted[:n], e.endWaits)
 		if err != nil {
 			return err
 		}
@@ -237,15 +237,12 @@ func (e *Engine) fetchNow(ctx context.Context, batch []news) error {
 	return nil
 }
 
-// publish hands the state of an operation to all that depend on it; nil when it
-// is not there.
+// publish hands the state of an operation to all that depend on it, but those for
+// which endWaits has done it; nil when it is not there.
 func (e *Engine) publish(n news, r *row) {
 	gone := r == nil || r.hidden
-	switch {
-	case gone:
+	if r == nil {
 		e.waits.End(n.seq, nil, engine.ErrNotFound)
-	case r.rec.State.Terminal():
-		e.waits.End(n.seq, r.rec, nil)
 	}
 	e.mu.Lock()
 	a := e.attempts[n.seq]

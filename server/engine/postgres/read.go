@@ -62,7 +62,7 @@ func (e *Engine) runGets(ctx context.Context, group []*call[int64, *row]) {
 		group[0].result.ranBy(here)
 		return
 	}
-	found, err := e.readMany(ctx, wanted)
+	found, err := e.readMany(ctx, wanted, nil)
 	if err != nil {
 		fail(group, err)
 		return
@@ -109,25 +109,25 @@ func (r *row) ranBy(here map[int64]*attempt) {
 	}
 }
 
-// readMany returns the operations that are there.
-func (e *Engine) readMany(ctx context.Context, wanted []int64) (map[int64]*row, error) {
+// readMany returns the operations that are there. seen gets each one as it comes,
+// and once more when the read was repeated; nil to leave that out.
+func (e *Engine) readMany(ctx context.Context, wanted []int64, seen func(*row)) (map[int64]*row, error) {
 	found := make(map[int64]*row, len(wanted))
 	err := e.keyed(ctx, e.pool, func() statement {
 		clear(found)
-		return e.getMany(wanted, found)
+		return e.getMany(wanted, func(r *row) {
+			found[r.seq] = r
+			if seen != nil {
+				seen(r)
+			}
+		})
 	})
 	return found, err
 }
 
-// getMany is the statement that reads operations into found.
-func (e *Engine) getMany(wanted []int64, found map[int64]*row) statement {
-	return statement{sql: e.sql.getMany, args: []any{wanted}, scan: func(s rows) error {
-		r, err := scanRow(s)
-		if err == nil {
-			found[r.seq] = r
-		}
-		return err
-	}}
+// getMany is the statement that reads operations.
+func (e *Engine) getMany(wanted []int64, seen func(*row)) statement {
+	return statement{sql: e.sql.getMany, args: []any{wanted}, scan: scanRows(seen)}
 }
 
 // shown returns the record of r with progress that is not stored yet, where the

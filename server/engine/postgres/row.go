@@ -3,6 +3,8 @@ package postgres
 import (
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
@@ -64,81 +66,95 @@ func (r *row) addEvent(typ engine.EventType, text string) {
 	r.history = enginekit.AddEvent(r.history, engine.Event{Time: r.at(), Type: typ, Attempt: r.rec.Attempt, Text: text})
 }
 
+// columns are those of rowColumns that scanRow converts. The types of pgtype take
+// NULL without an allocation for each value.
+type columns struct {
+	state                                  pgtype.Int2
+	owner                                  pgtype.Int8
+	trace, history                         pgtype.Text
+	request, result, metadata              []byte
+	create, update, now                    pgtype.Timestamptz
+	end, expire, due, lease, start, cancel pgtype.Timestamptz
+	flags, crashLimit                      int32
+	attempt, crashes, releases             int32
+	retention, leaseFor                    int64
+}
+
 // scanRow decodes a row of rowColumns.
 func scanRow(s rows) (*row, error) {
-	var (
-		rec                                    engine.Record
-		r                                      = &row{rec: &rec}
-		state                                  *int16
-		owner                                  *int64
-		trace, history                         *string
-		request, result, metadata              []byte
-		end, expire, due, lease, start, cancel *time.Time
-		flags, crashLimit                      int32
-		retention, leaseFor                    int64
-		attempt, crashes, releases             int32
-		create, update, now                    time.Time
-	)
-	err := s.Scan(&r.seq, &r.tail, &rec.Parent, &rec.Kind, &state, &flags, &create,
-		&crashLimit, &retention, &leaseFor, &rec.RequestID, &r.caller, &trace,
-		&request, &result, &end, &expire,
-		&r.live, &owner, &r.hidden, &due, &lease,
-		&attempt, &crashes, &releases,
+	var c columns
+	rec := new(engine.Record)
+	r := &row{rec: rec}
+	err := s.Scan(&r.seq, &r.tail, &rec.Parent, &rec.Kind, &c.state, &c.flags, &c.create,
+		&c.crashLimit, &c.retention, &c.leaseFor, &rec.RequestID, &r.caller, &c.trace,
+		&c.request, &c.result, &c.end, &c.expire,
+		&r.live, &c.owner, &r.hidden, &c.due, &c.lease,
+		&c.attempt, &c.crashes, &c.releases,
 		&rec.Fence, &rec.Revision,
-		&start, &update, &cancel, &history,
-		&metadata, &rec.Checkpoint, &now)
+		&c.start, &c.update, &c.cancel, &c.history,
+		&c.metadata, &rec.Checkpoint, &c.now)
 	if err != nil {
 		return nil, err
 	}
 	rec.Name = enginekit.FormatName(rec.Parent, enginekit.FormatSeqID(r.seq, r.tail))
-	rec.CreateTime, rec.UpdateTime, r.now = create.UTC(), update.UTC(), now.UTC()
-	rec.StartTime, rec.EndTime, rec.ExpireTime = utc(start), utc(end), utc(expire)
-	rec.CancelTime, r.due, r.leaseUntil = utc(cancel), utc(due), utc(lease)
-	rec.Attempt, rec.Crashes, rec.Releases = int(attempt), int(crashes), int(releases)
-	r.flags, r.crashLimit = int(flags), int(crashLimit)
-	r.retention, r.leaseFor = time.Duration(retention), time.Duration(leaseFor)
+	rec.CreateTime, rec.UpdateTime, r.now = utc(c.create), utc(c.update), utc(c.now)
+	rec.StartTime, rec.EndTime, rec.ExpireTime = utc(c.start), utc(c.end), utc(c.expire)
+	rec.CancelTime, r.due, r.leaseUntil = utc(c.cancel), utc(c.due), utc(c.lease)
+	rec.Attempt, rec.Crashes, rec.Releases = int(c.attempt), int(c.crashes), int(c.releases)
+	r.flags, r.crashLimit = int(c.flags), int(c.crashLimit)
+	r.retention, r.leaseFor = time.Duration(c.retention), time.Duration(c.leaseFor)
 	rec.External = r.flags&flagExternal != 0
 	switch {
-	case state != nil && engine.State(*state).Terminal() && !r.live:
-		rec.State = engine.State(*state)
-	case state == nil && r.live && owner == nil:
+	case c.state.Valid && engine.State(c.state.Int16).Terminal() && !r.live:
+		rec.State = engine.State(c.state.Int16)
+	case !c.state.Valid && r.live && !c.owner.Valid:
 		rec.State = engine.Pending
-	case state == nil && r.live:
-		rec.State, r.owner = engine.Running, *owner
+	case !c.state.Valid && r.live:
+		rec.State, r.owner = engine.Running, c.owner.Int64
 	default:
-		enginekit.Damage(&rec, "state", enginekit.ErrMissing)
+		enginekit.Damage(rec, "state", enginekit.ErrMissing)
 	}
-	r.decode(trace, history, request, metadata, result)
+	r.decode(&c)
 	return r, nil
+}
+
+// scanRows calls f with each row.
+func scanRows(f func(*row)) func(rows) error {
+	return func(s rows) error {
+		r, err := scanRow(s)
+		if err == nil {
+			f(r)
+		}
+		return err
+	}
 }
 
 // decode reads the payloads. What cannot be read is damage of this operation
 // alone.
-func (r *row) decode(trace, history *string, request, metadata, result []byte) {
+func (r *row) decode(c *columns) {
 	var err error
-	if trace != nil {
-		enginekit.DecodeTrace(r.rec, []byte(*trace))
-	}
-	if history != nil {
-		if r.history, err = enginekit.DecodeHistory([]byte(*history)); err != nil {
+	enginekit.DecodeTrace(r.rec, []byte(c.trace.String))
+	if c.history.String != noHistory {
+		if r.history, err = enginekit.DecodeHistory([]byte(c.history.String)); err != nil {
 			enginekit.Damage(r.rec, "history", err)
 		}
 	}
-	if r.rec.Metadata, err = enginekit.DecodeAny(metadata); err != nil {
+	if r.rec.Metadata, err = enginekit.DecodeAny(c.metadata); err != nil {
 		enginekit.Damage(r.rec, "metadata", err)
 	}
-	if r.rec.Request, err = enginekit.DecodeAny(request); err != nil {
+	if r.rec.Request, err = enginekit.DecodeAny(c.request); err != nil {
 		enginekit.Damage(r.rec, "request", err)
 		r.unrunnable = true
 	}
-	enginekit.DecodeResult(r.rec, result)
+	enginekit.DecodeResult(r.rec, c.result)
 }
 
-func utc(t *time.Time) time.Time {
-	if t == nil {
+// utc returns the zero time for NULL.
+func utc(t pgtype.Timestamptz) time.Time {
+	if !t.Valid {
 		return time.Time{}
 	}
-	return t.UTC()
+	return t.Time.UTC()
 }
 
 // optional returns nil for the zero time, which is stored as NULL.
@@ -149,11 +165,14 @@ func optional(t time.Time) *time.Time {
 	return &t
 }
 
+// noHistory is a history without events.
+const noHistory = "[]"
+
 // historyArg is a row's history as jsonb, which takes no character 0.
 func (r *row) historyArg() (string, error) {
 	text, err := enginekit.EncodeHistory(r.history)
 	if err != nil || text == nil {
-		return "[]", err
+		return noHistory, err
 	}
 	return replaceNUL(string(text)), nil
 }

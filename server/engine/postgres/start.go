@@ -241,10 +241,7 @@ func (e *Engine) startedBy(ctx context.Context, c startCall) (*engine.Record, er
 	var r *row
 	here := e.running()
 	find := func(q querier) error {
-		return each(ctx, q, e.sql.byRequestKey, func(s rows) (err error) {
-			r, err = scanRow(s)
-			return err
-		}, c.key)
+		return each(ctx, q, e.sql.byRequestKey, scanRows(func(found *row) { r = found }), c.key)
 	}
 	var err error
 	if j := joinedBy(ctx); j != nil {

@@ -132,7 +132,7 @@ func (e *Engine) takeOverIn(ctx context.Context, f frame, id int64) (changes []n
 		return nil, false, err
 	}
 	found := make(map[int64]*row, len(owned))
-	if err := all(ctx, f.q, e.getMany(owned, found)); err != nil {
+	if err := all(ctx, f.q, e.getMany(owned, func(r *row) { found[r.seq] = r })); err != nil {
 		return nil, false, err
 	}
 	var statements []statement
@@ -188,13 +188,7 @@ func (e *Engine) expire(ctx context.Context, from time.Time) (next time.Time, mo
 	var changes []news
 	err = e.own(ctx, func(q querier) error {
 		changes = nil
-		return each(ctx, q, e.sql.expire, func(s rows) error {
-			r, err := scanRow(s)
-			if err == nil {
-				changes = append(changes, news{seq: r.seq, deleted: r.rec})
-			}
-			return err
-		}, maxExpire, from)
+		return each(ctx, q, e.sql.expire, scanRows(func(r *row) { changes = append(changes, news{seq: r.seq, deleted: r.rec}) }), maxExpire, from)
 	})
 	if err != nil {
 		return from, false, err

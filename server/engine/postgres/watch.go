@@ -10,6 +10,7 @@ import (
 // runWatch finds what waits are for and what attempts must know, while LISTEN does
 // not deliver it: ends, cancels and lost operations.
 func (e *Engine) runWatch(ctx context.Context) {
+	var began time.Time
 	for {
 		waited := e.waits.Keys()
 		e.mu.Lock()
@@ -22,9 +23,12 @@ func (e *Engine) runWatch(ctx context.Context) {
 			}
 			continue
 		}
-		if !pause(ctx, e.pollEvery(), nil) {
+		// From begin to begin: a watch of much that is waited for takes its time.
+		every := e.pollEvery()
+		if !pause(ctx, max(every-time.Since(began), every/4), nil) {
 			return
 		}
+		began = time.Now()
 		if err := e.watch(ctx); err != nil && ctx.Err() == nil {
 			e.opts.Logger.Warn("operations could not be watched, will try again", "error", err)
 		}
@@ -35,26 +39,11 @@ func (e *Engine) watch(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
 	if waited := e.waits.Keys(); len(waited) > 0 {
-		var found []*row
 		err := e.keyed(ctx, e.ownPool, func() statement {
-			found = nil
-			return statement{sql: e.sql.watch, args: []any{waited}, scan: func(s rows) error {
-				r, err := scanRow(s)
-				if err == nil {
-					found = append(found, r)
-				}
-				return err
-			}}
+			return statement{sql: e.sql.watch, args: []any{waited}, scan: scanRows(e.endWaits)}
 		})
 		if err != nil {
 			return err
-		}
-		for _, r := range found {
-			if r.rec.Kind == "" || r.hidden {
-				e.waits.End(r.seq, nil, engine.ErrNotFound)
-			} else if r.rec.State.Terminal() {
-				e.waits.End(r.seq, r.rec, nil)
-			}
 		}
 	}
 	if err := e.pollFeed(ctx); err != nil {
@@ -72,6 +61,16 @@ func (e *Engine) watch(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// endWaits wakes those that wait for an operation that has ended or is gone.
+func (e *Engine) endWaits(r *row) {
+	switch {
+	case r.rec.Kind == "" || r.hidden:
+		e.waits.End(r.seq, nil, engine.ErrNotFound)
+	case r.rec.State.Terminal():
+		e.waits.End(r.seq, r.rec, nil)
+	}
 }
 
 // watchAttempts notifies attempts that cancel was requested, or that they have lost
