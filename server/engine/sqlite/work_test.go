@@ -153,3 +153,45 @@ func TestCacheForgets(t *testing.T) {
 		t.Errorf("cache has %d bytes, %d entries and a list of %d, want nothing", e.cache.size, len(e.cache.entries), n)
 	}
 }
+
+// TestClaimAfterFullDisk: what a claim has taken that could not be committed runs
+// once there is room.
+func TestClaimAfterFullDisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		fs := newFaultFS(t, 1)
+		e := mustOpen(t, filepath.Join(dir, "operations.db"), &Options{vfs: fs.name, syncDir: fs.syncDir})
+		rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
+		if err != nil {
+			t.Fatalf("Start() = %v", err)
+		}
+		refused := 0
+		fs.mu.Lock()
+		fs.plan = func(int, string) fault { refused++; return failTorn }
+		fs.mu.Unlock()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- e.Work(ctx, engine.Worker{Kinds: map[string]int{"k": 1}, Run: func(context.Context, engine.Attempt) engine.Outcome {
+				return engine.Outcome{Response: textAny("response")}
+			}})
+		}()
+		time.Sleep(time.Second)
+		fs.mu.Lock()
+		if refused == 0 {
+			t.Error("no claim was refused")
+		}
+		fs.mu.Unlock()
+		fs.revive()
+		wait, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		if got, err := e.Wait(wait, rec.Name); err != nil || got.State != engine.Succeeded {
+			t.Errorf("Wait() = %v, %v; want it to run once there is room", got, err)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Work() = %v", err)
+		}
+	})
+}
