@@ -17,7 +17,9 @@ func reads(ctx context.Context, b *bench, p *part) (err error) {
 	const stored = 1000
 	p.Title = "Get"
 	p.Intro = fmt.Sprintf("GetOperation of one of %d operations that are done, in the process of its callers, against a SELECT of the "+
-		"same row by its key: all columns that an Operation is made of, read into variables.", stored)
+		"same row by its key: the ten columns that an Operation is made of, read into variables. GetOperation reads all that its engine and the "+
+		"console know of an operation, 34 columns of two tables, checks the caller and makes the answer; calls that come at the same time share "+
+		"a statement.", stored)
 	s, err := b.serve(ctx, "get", setup{handle: handler(nil)})
 	if err != nil {
 		return err
