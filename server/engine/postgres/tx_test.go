@@ -398,3 +398,33 @@ func TestProgressBesideTransaction(t *testing.T) {
 		}
 	}
 }
+
+// TestCommittedIsTold: what a committed transaction has started begins at once, and
+// not at the next poll.
+func TestCommittedIsTold(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{Lease: testLease, Poll: time.Hour})
+	for _, e := range []*Engine{s.open(t), s.open(t)} {
+		work(t, e, func(context.Context, engine.Attempt) engine.Outcome { return engine.Outcome{Response: text("ran")} })
+	}
+	e := s.open(t)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	for range 3 {
+		first := mustStart(t, e, engine.Spec{Kind: "k"}) // its end shows that the workers wait for the next
+		if _, err := e.Wait(ctx, first.Name); err != nil {
+			t.Fatal(err)
+		}
+		var rec *engine.Record
+		err := e.InTx(ctx, func(ctx context.Context, _ pgx.Tx) (err error) {
+			rec, err = e.Start(ctx, engine.Spec{Kind: "k"})
+			return err
+		})
+		if err != nil {
+			t.Fatalf("InTx() = %v", err)
+		}
+		if end, err := e.Wait(ctx, rec.Name); err != nil || end.State != engine.Succeeded {
+			t.Fatalf("Wait() = %v, %v; want it to have run", end, err)
+		}
+	}
+}
