@@ -39,6 +39,7 @@ const (
 	NotEnded = "not ended" // what the engine refuses to do to an operation that runs
 	Invalid  = "invalid"   // the request ID had started something else
 	Undone   = "undone"    // the transaction of the call was rolled back
+	Written  = "written"   // no answer to the commit of its transaction, which was committed: its row is there
 	Wrong    = "wrong: "   // and what: an answer that is never right
 )
 
@@ -61,6 +62,7 @@ type Event struct {
 	Variant bool   `json:",omitempty"`
 	Attempt int    `json:",omitempty"`
 	Arg     string `json:",omitempty"` // checkpoint, result, filter
+	Row     string `json:",omitempty"` // that the transaction of the call writes besides; empty for no transaction
 	Out     string `json:",omitempty"`
 	Seen    *View  `json:",omitempty"` // what a call returned
 
@@ -114,6 +116,9 @@ func (e *Event) String() string {
 	}
 	if e.Arg != "" {
 		fmt.Fprintf(&b, " %q", e.Arg)
+	}
+	if e.Row != "" {
+		b.WriteString(" in a transaction")
 	}
 	if e.Out != "" {
 		fmt.Fprintf(&b, " -> %s", e.Out)

@@ -125,6 +125,12 @@ func (r Rules) step(s state, e *Event) (next []state) {
 }
 
 func (r Rules) after(s state, e *Event) []state {
+	if e.Out == Undone {
+		// Until it was rolled back, it had succeeded.
+		done := *e
+		done.Out = Written
+		return when(len(r.after(s, &done)) > 0, s)
+	}
 	switch e.Do {
 	case Start:
 		return r.started(s, e)
@@ -147,16 +153,13 @@ func (r Rules) after(s state, e *Event) []state {
 }
 
 func (r Rules) started(s state, e *Event) []state {
-	if e.Out == Undone {
-		return []state{s}
-	}
 	if s.exists() && s.variant != e.Variant {
 		return when(e.Out == Invalid, s)
 	}
 	if !s.exists() {
 		s = r.create(s, e.Variant)
 	}
-	if e.Out == Unknown {
+	if e.Out == Unknown || e.Out == Written {
 		return []state{s}
 	}
 	return r.shows(s, e)
@@ -280,16 +283,16 @@ func (r Rules) wrote(s state, e *Event) []state {
 
 func (r Rules) finished(s state, e *Event) []state {
 	switch {
-	case s.hides(e.Name) && e.Do == Finish:
+	case s.hides(e.Name) && e.Attempt > 0:
 		return []state{s}
-	case s.hides(e.Name) && e.Out != OK && e.Out != Unknown:
+	case s.hides(e.Name) && (e.Out == Lost || e.Out == NotFound):
 		return when(r.Leased, s) // it had ended before
 	case s.hides(e.Name):
 		s.hidden = strings.ReplaceAll(s.hidden, e.Name+",", "")
 		return []state{s}
 	case e.Out == Lost || e.Out == NotFound:
 		return when(!r.owns(s, e), s)
-	case e.Do == Complete && s.name == e.Name && s.stage == engine.Succeeded:
+	case e.Do == Complete && e.Attempt == 0 && s.name == e.Name && s.stage == engine.Succeeded:
 		return r.answers(s, e) // to complete again changes nothing
 	case e.Do == Fail && s.name == e.Name && (s.stage == engine.Failed || s.stage == engine.Cancelled):
 		return r.answers(s, e)

@@ -37,6 +37,8 @@ func TestModel(t *testing.T) {
 	refused := Event{Do: Save, Name: "a", Attempt: 1, Arg: "half", Out: Lost}
 	gone := Event{Do: Get, Name: "a", Out: NotFound}
 	died := Event{Do: Die}
+	complete := Event{Do: Complete, Name: "a", Attempt: 1, Arg: "x"}
+	with := func(e Event, out string) Event { e.Out = out; return e }
 	for _, tt := range []struct {
 		name   string
 		rules  Rules
@@ -81,6 +83,22 @@ func TestModel(t *testing.T) {
 		{"lease lost later", Rules{}, []Event{start, claim, {Do: Die, Out: Unknown}, sees(Get, "RUNNING", 1, ""), again}, true},
 		{"rolled back and there", Rules{}, []Event{{Do: Start, Out: Undone}, sees(Get, "PENDING", 0, "")}, false},
 		{"rolled back, then started", Rules{}, []Event{{Do: Start, Out: Undone}, start}, true},
+		{"start without an answer to its commit", Rules{}, []Event{{Do: Start, Out: Written}, claim}, true},
+		{"ends in a transaction", Rules{}, []Event{start, claim, complete, finish, sees(Get, "SUCCEEDED", 1, "ok:x")}, true},
+		{"ends in a transaction, and its handler's response counts", Rules{}, []Event{start, claim, complete, finish, sees(Get, "SUCCEEDED", 1, "ok:1")}, false},
+		{"ends in a transaction that is rolled back", Rules{}, []Event{start, claim, with(complete, Undone), sees(Get, "SUCCEEDED", 1, "ok:x")}, false},
+		{"its end is rolled back, and it returns", Rules{}, []Event{start, claim, with(complete, Undone), finish, sees(Get, "SUCCEEDED", 1, "ok:1")}, true},
+		{"its end is committed without an answer", Rules{}, []Event{start, claim, with(complete, Written), sees(Get, "RUNNING", 1, "")}, false},
+		{"its end is refused, and it is the latest attempt", Rules{}, []Event{start, claim, with(complete, Lost)}, false},
+		{"an older attempt ends in a transaction", Rules{}, []Event{start, claim, died, again, complete}, false},
+		{"an older attempt ends in one that is rolled back", Rules{}, []Event{start, claim, died, again, with(complete, Undone)}, false},
+		{"the end of an older attempt is refused", Rules{}, []Event{start, claim, died, again, with(complete, Lost)}, true},
+		{"an attempt ends in two transactions", Rules{}, []Event{start, claim, complete, complete}, false},
+		{"deleted while it ran, and ends in a transaction", Rules{}, []Event{start, claim, {Do: Delete, Name: "a"}, complete, finish, gone}, true},
+		{"a checkpoint is rolled back", Rules{}, []Event{start, claim, with(saved, Undone), died, again}, true},
+		{"a checkpoint is rolled back and there", Rules{}, []Event{start, claim, with(saved, Undone), died, {Do: Claim, Name: "a", Attempt: 2, Arg: "half"}}, false},
+		{"completed from outside, and rolled back", Rules{External: true}, []Event{external, {Do: Complete, Name: "a", Arg: "x", Out: Undone}, sees(Get, "RUNNING", 1, "")}, true},
+		{"completed again from outside, and rolled back", Rules{External: true}, []Event{external, {Do: Complete, Name: "a", Arg: "x"}, {Do: Complete, Name: "a", Arg: "y", Out: Undone}}, true},
 		{"lost on its way to a process", Rules{}, []Event{start, again}, false},
 		{"lost on its way, where that happens", Rules{Undelivered: true}, []Event{start, again}, true},
 		{"lost while it runs, where attempts are lost on their way", Rules{Undelivered: true}, []Event{start, claim, again}, false},

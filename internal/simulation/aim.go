@@ -5,10 +5,12 @@ package simulation
 import (
 	"context"
 	"fmt"
+	"sync"
 	"syscall"
 	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/go-lro/lro/internal/oracle"
 	"github.com/go-lro/lro/internal/pause"
@@ -27,6 +29,12 @@ func (c *cluster) aim(s step) error {
 	name, err := c.prey(ctx, l, s)
 	if err != nil {
 		return err
+	}
+	switch s.Do {
+	case doElsewhere:
+		return c.cancelElsewhere(ctx, l, s, name)
+	case doCommit:
+		return c.commit(ctx, l, s, name)
 	}
 	for last, n := 0, 0; n < s.Size; n++ {
 		claim := c.attempt(ctx, name, last)
@@ -79,7 +87,7 @@ func (c *cluster) attempt(ctx context.Context, name string, last int) *oracle.Ev
 	for {
 		// Before the claims: one that is noted meanwhile is found.
 		op, err := c.server.Operations().GetOperation(ctx, &longrunningpb.GetOperationRequest{Name: name})
-		if claim := c.w.history.claimOf(name, last); claim != nil {
+		if claim := c.w.history.find(oracle.Claim, name, last); claim != nil {
 			return claim
 		}
 		if err == nil && op.GetDone() || pause.For(ctx, 20*time.Millisecond) != nil {
@@ -88,14 +96,14 @@ func (c *cluster) attempt(ctx context.Context, name string, last int) *oracle.Ev
 	}
 }
 
-// claimOf returns the claim of an attempt after the last one, nil for none.
-func (h *history) claimOf(name string, last int) *oracle.Event {
+// find returns what an attempt after the last one has done, nil for nothing.
+func (h *history) find(do, name string, last int) *oracle.Event {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, e := range h.events {
-		if e.Do == oracle.Claim && e.Name == name && e.Attempt > last {
-			claim := *e
-			return &claim
+		if e.Do == do && e.Name == name && e.Attempt > last {
+			found := *e
+			return &found
 		}
 	}
 	return nil
@@ -121,4 +129,85 @@ func (c *cluster) stopUntil(r *remote, f func(), longer time.Duration) error {
 	f()
 	_ = pause.For(context.Background(), longer)
 	return r.child.Signal(syscall.SIGCONT)
+}
+
+// cancelElsewhere cancels an operation through another process than that of its
+// attempt, which has to hear of it: also when its connections are reset just before,
+// or the other process is killed just after.
+func (c *cluster) cancelElsewhere(ctx context.Context, l *link, s step, name string) error {
+	claim := c.attempt(ctx, name, 0)
+	if claim == nil {
+		return nil
+	}
+	i, r := c.runs(claim)
+	if r == nil {
+		return nil
+	}
+	c.count("cancel through another process")
+	other := (i + 1) % ClusterSize
+	l.pinned = other + 1
+	if s.Fault == 1 {
+		for _, f := range c.store.Faults() {
+			if f.Loses {
+				continue
+			}
+			c.count(f.Name)
+			if err := f.Do(i, 0); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	for {
+		_, err := l.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name})
+		if err == nil {
+			break
+		}
+		if pause.For(ctx, 100*time.Millisecond) != nil {
+			return fmt.Errorf("cancel %s: %w", name, err)
+		}
+	}
+	if s.Fault == 2 {
+		return c.kill(other, s.For)
+	}
+	return nil
+}
+
+// commit has a fault happen to an attempt that ends in a transaction, while a caller
+// waits for the end through the other process.
+func (c *cluster) commit(ctx context.Context, l *link, s step, name string) error {
+	claim := c.attempt(ctx, name, 0)
+	if claim == nil {
+		return nil
+	}
+	i, r := c.runs(claim)
+	if r == nil {
+		return nil
+	}
+	waiter := &link{w: c.w, caller: -1, steady: true, pinned: (i+1)%ClusterSize + 1}
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	waiting.Go(func() {
+		_, _ = waiter.WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(aimTime / 2)})
+	})
+	c.count("fault while an attempt ends in a transaction")
+	if s.Fault == commitLate {
+		return c.stopUntil(r, func() { c.attempt(ctx, name, claim.Attempt) }, s.For)
+	}
+	for c.w.history.find(oracle.Complete, name, 0) == nil {
+		if pause.For(ctx, 5*time.Millisecond) != nil {
+			return nil
+		}
+	}
+	_ = pause.For(ctx, s.For)
+	switch s.Fault {
+	case commitStop:
+		return c.stopUntil(r, func() { c.attempt(ctx, name, claim.Attempt) }, 0)
+	case commitKill:
+		return c.kill(i, s.For)
+	case commitStore:
+		s.Fault = i + ClusterSize*(s.Nth%len(c.store.Faults()))
+		return c.harm(i, s)
+	}
+	return nil
 }

@@ -52,6 +52,7 @@ func check(r *result) verdict {
 		}
 	}
 	c.gather()
+	c.written()
 	c.order()
 	for name := range maps.Keys(c.names) {
 		c.operation(name)
@@ -66,6 +67,7 @@ type checker struct {
 	verdict
 	r     *result
 	names map[string]int // slots of all that is known
+	rows  map[string]int // how often each is there
 	of    map[string]*facts
 }
 
@@ -167,6 +169,14 @@ func (c *checker) order() {
 		if c.givenUp(e) {
 			continue // its end may not be stored yet, or never
 		}
+		if e.Row != "" && e.Out == oracle.Unknown {
+			if c.rows[e.Row] == 0 {
+				continue // it was rolled back
+			}
+			committed := *e
+			committed.Out = oracle.Written
+			op.Input = &committed
+		}
 		switch e.Do {
 		case oracle.Die, oracle.Drain, oracle.Close:
 			all = append(all, op)
@@ -206,7 +216,7 @@ func (c *checker) order() {
 // givenUp reports whether a checkpoint was refused by its own process, which had
 // given up the attempt because of its deadline.
 func (c *checker) givenUp(e *oracle.Event) bool {
-	if !c.r.Shared || e.Do != oracle.Save || e.Out != oracle.Lost || c.kind(e.Key) != kindTimed {
+	if !c.r.Shared || e.Do != oracle.Save && e.Do != oracle.Complete || e.Out != oracle.Lost || c.kind(e.Key) != kindTimed {
 		return false
 	}
 	return slices.ContainsFunc(c.of[e.Name].claims, func(a *oracle.Event) bool {
@@ -412,7 +422,8 @@ func (c *checker) reports(name string, f *facts) {
 	}
 }
 
-// told: an attempt's context ends soon after a cancel.
+// told: an attempt's context ends soon after a cancel, through whichever process
+// it was made.
 func (c *checker) told(name string, f *facts, end time.Duration) {
 	for _, a := range f.claims {
 		i := slices.IndexFunc(f.ends, func(e *oracle.Event) bool { return e.Attempt == a.Attempt })
@@ -421,7 +432,7 @@ func (c *checker) told(name string, f *facts, end time.Duration) {
 		}
 		over := f.ends[i]
 		for _, e := range f.cancels {
-			if e.Out != oracle.OK || e.Lived != a.Lived || e.To < a.From || e.To+c.slack() > over.From {
+			if e.Out != oracle.OK || c.r.Shared && c.disturbed(a, over) || e.To < a.From || e.To+c.slack() > over.From {
 				continue
 			}
 			if end > 0 && end < e.To {
@@ -432,6 +443,14 @@ func (c *checker) told(name string, f *facts, end time.Duration) {
 			}
 		}
 	}
+}
+
+// disturbed reports whether something happened to the process of an attempt, from
+// its claim to its end, by which it may hear of a cancel late.
+func (c *checker) disturbed(claim, over *oracle.Event) bool {
+	return slices.ContainsFunc(c.r.Events, func(e *oracle.Event) bool {
+		return (e.Do == oracle.Die || e.Do == oracle.Close) && (e.Lived == 0 || e.Lived == claim.Lived) && e.From >= claim.From && e.From <= over.From
+	})
 }
 
 // expiry: an operation stays as long as it must, and goes then.

@@ -34,11 +34,9 @@ type Cluster interface {
 	// Config is what [Member] opens the engine of one of the processes with,
 	// numbered from 0. A process that replaces another one has its number.
 	Config(process int) string
-	// Engine is of this process. No fault of a single process reaches it.
+	// Engine is of this process. No fault of a single process reaches it. It is a
+	// [Transactor], like those of the other processes, where there are transactions.
 	Engine() engine.Engine
-	// InTx calls f with a ctx whose starts are part of a transaction, which is
-	// committed when f returns nil. Nil for a store that has none.
-	InTx() func(ctx context.Context, f func(context.Context) error) error
 	// Faults are what can happen to it.
 	Faults() []Fault
 }
@@ -97,7 +95,8 @@ type remote struct {
 // runCluster executes a program in real time.
 func runCluster(t *testing.T, traits Traits, store Cluster, p *program) *result {
 	t.Helper()
-	w := newWorld(p.share())
+	_, transacts := store.Engine().(Transactor)
+	w := newWorld(p.share(transacts))
 	w.traits = traits
 	c := &cluster{w: w, store: store, here: &process{number: -1, dead: make(chan struct{})}, counts: make(map[string]int)}
 	w.fleet = c
@@ -137,7 +136,7 @@ func (c *cluster) start(i int, missing string) error {
 	c.book.mu.Unlock()
 	text, err := json.Marshal(member{
 		Store: c.store.Config(i), Book: c.book.socket.Addr().String(), Begin: c.w.history.begin,
-		Number: r.number, Missing: missing, Pace: c.w.program.pace,
+		Number: r.number, Missing: missing, Pace: c.w.program.pace, Seed: c.w.program.seed,
 	})
 	if err != nil {
 		return err
@@ -179,11 +178,19 @@ func (c *cluster) process(n int) *process {
 
 func (c *cluster) inside(int) (*process, *server.Server) { return c.here, c.server }
 
-func (c *cluster) tx() *tx {
-	if in := c.store.InTx(); in != nil {
-		return &tx{c.server, in}
+func (c *cluster) tx() (Transactor, *server.Server) {
+	t, _ := c.store.Engine().(Transactor)
+	return t, c.server
+}
+
+func (c *cluster) rows() ([]string, error) {
+	t, _ := c.tx()
+	if t == nil {
+		return nil, nil
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return t.Rows(ctx)
 }
 
 func (c *cluster) count(fault string) {
@@ -213,7 +220,7 @@ func (c *cluster) disturb(s step) {
 			c.w.clock.sleep(context.Background(), s.For)
 			err = c.restart(i, "", 0)
 		}
-	case doStop, doKill, doCancel:
+	case doStop, doKill, doCancel, doElsewhere, doCommit:
 		err = c.aim(s)
 	}
 	if err != nil {

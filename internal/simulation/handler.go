@@ -38,6 +38,7 @@ const (
 	timedGrace     = time.Second
 	laterDelay     = 3 * time.Second
 	deafFor        = 15 * time.Second // longer than a server waits that stops
+	heedFor        = 5 * time.Minute  // longer than a cancel may take to be heard of
 	narrowCrashes  = 2
 )
 
@@ -47,14 +48,18 @@ const (
 	wordSave   = "save"
 	wordOK     = "ok"
 	wordFail   = "fail"
-	wordRetry  = "retry" // twice, then ok
-	wordLater  = "later" // the same, each time after a while
-	wordDeaf   = "deaf"  // ok, after deafFor and a last checkpoint, whether its ctx ends or not
+	wordRetry  = "retry"  // twice, then ok
+	wordLater  = "later"  // the same, each time after a while
+	wordDeaf   = "deaf"   // ok, after deafFor and a last checkpoint, whether its ctx ends or not
+	wordHeed   = "heed"   // waits for the end of its ctx, for heedFor at most
+	wordCommit = "commit" // ends in a transaction that stays open for openFor
+	wordLate   = "late"   // the same, after deafFor, whether its ctx ends or not
 )
 
 type (
 	text    = *wrapperspb.StringValue
 	details = *lropb.OperationMetadata
+	kind    = server.Kind[text, text, details]
 )
 
 // pace divides all times of a program: 1 in virtual time, where none is too long.
@@ -62,9 +67,9 @@ type pace int
 
 func (p pace) of(d time.Duration) time.Duration { return d / time.Duration(max(p, 1)) }
 
-func (p pace) kind(name string) server.Kind[text, text, details] {
+func (p pace) kind(name string) kind {
 	// A retry has no jitter when its wait is too short to have any.
-	k := server.Kind[text, text, details]{Name: name, Retry: server.Retry{MaxAttempts: -1, Backoff: 1, MaxBackoff: 1}}
+	k := kind{Name: name, Retry: server.Retry{MaxAttempts: -1, Backoff: 1, MaxBackoff: 1}}
 	switch name {
 	case kindOnce:
 		k.AtMostOnce = true
@@ -106,6 +111,8 @@ type actor struct {
 	alive  func() bool // no event counts once it is not
 	sleep  func(ctx context.Context, d time.Duration)
 	pace   pace
+	seed   uint64     // of the program
+	tx     Transactor // nil where there are no transactions
 }
 
 // registrations are the kinds of the process, without the one that is missing.
@@ -116,8 +123,9 @@ func (a *actor) registrations(missing string) []server.Registration {
 			all = append(all, a.pace.kind(name).Declare())
 			continue
 		}
-		all = append(all, a.pace.kind(name).Handle(func(ctx context.Context, task *server.Task[details], req text) (text, error) {
-			return a.handle(ctx, task, req.GetValue())
+		k := a.pace.kind(name)
+		all = append(all, k.Handle(func(ctx context.Context, task *server.Task[details], req text) (text, error) {
+			return a.handle(ctx, k, task, req.GetValue())
 		}))
 	}
 	return all
@@ -146,6 +154,12 @@ func longest(script string) (all time.Duration) {
 			all += laterDelay
 		case wordDeaf:
 			all += deafFor
+		case wordHeed:
+			all += heedFor
+		case wordCommit:
+			all += openFor
+		case wordLate:
+			all += deafFor + openFor
 		default:
 			pause, _ := time.ParseDuration(word) // other words take no time
 			all += pause
@@ -167,7 +181,7 @@ func parseRequest(s string) (slot int, script []string) {
 
 // handle is the handler of all kinds: it follows its script, and notes what it
 // sees.
-func (a *actor) handle(ctx context.Context, task *server.Task[details], req string) (text, error) {
+func (a *actor) handle(ctx context.Context, k kind, task *server.Task[details], req string) (text, error) {
 	slot, script := parseRequest(req)
 	base := oracle.Event{Key: slot, By: "handler", Name: task.Name(), Attempt: task.Attempt(), Lived: a.number}
 	claim := base
@@ -178,7 +192,7 @@ func (a *actor) handle(ctx context.Context, task *server.Task[details], req stri
 
 	told := make(chan time.Duration, 1)
 	stop := context.AfterFunc(ctx, func() { told <- a.now() })
-	result, err := a.follow(ctx, task, base, script)
+	result, err := a.follow(ctx, k, task, base, script)
 	stop()
 	finish := base
 	finish.Do, finish.Arg = oracle.Finish, a.outcome(ctx, result, err)
@@ -200,8 +214,9 @@ func (a *actor) handle(ctx context.Context, task *server.Task[details], req stri
 }
 
 // follow returns the response of an attempt, or its error.
-func (a *actor) follow(ctx context.Context, task *server.Task[details], base oracle.Event, script []string) (string, error) {
-	deaf := script[len(script)-1] == wordDeaf
+func (a *actor) follow(ctx context.Context, k kind, task *server.Task[details], base oracle.Event, script []string) (string, error) {
+	last := script[len(script)-1]
+	deaf := last == wordDeaf || last == wordLate
 	for i, word := range script {
 		if ctx.Err() != nil && !deaf {
 			return "", ctx.Err()
@@ -217,10 +232,24 @@ func (a *actor) follow(ctx context.Context, task *server.Task[details], base ora
 		case wordSave:
 			e := base
 			e.Do, e.Arg = oracle.Save, at
-			if err := a.save(ctx, task, e); errors.Is(err, server.ErrLeaseLost) {
+			if err := a.saveMaybeIn(ctx, task, e, i); errors.Is(err, server.ErrLeaseLost) {
 				return "", err
 			}
 		case wordOK:
+			if a.draw(base, i).IntN(3) > 0 {
+				return at, nil
+			}
+			return a.endIn(ctx, k, task, base, i, 0)
+		case wordCommit:
+			return a.endIn(ctx, k, task, base, i, openFor)
+		case wordLate:
+			a.sleep(context.WithoutCancel(ctx), a.pace.of(deafFor))
+			return a.endIn(ctx, k, task, base, i, openFor)
+		case wordHeed:
+			a.sleep(ctx, a.pace.of(heedFor))
+			if ctx.Err() != nil {
+				return "", ctx.Err()
+			}
 			return at, nil
 		case wordFail:
 			return "", status.Error(codes.FailedPrecondition, at)

@@ -47,12 +47,6 @@ type Store interface {
 	Injected() map[string]int
 }
 
-// tx starts operations in the caller's transactions.
-type tx struct {
-	server *server.Server
-	in     func(ctx context.Context, f func(context.Context) error) error
-}
-
 // process is one life of the server.
 type process struct {
 	number int
@@ -206,7 +200,9 @@ func (h *host) inside(n int) (*process, *server.Server) {
 	return p, p.serve(n).server
 }
 
-func (h *host) tx() *tx { return nil }
+func (h *host) tx() (Transactor, *server.Server) { return nil, nil }
+
+func (h *host) rows() ([]string, error) { return nil, nil }
 
 func (h *host) disturb(s step) {
 	p := h.running()

@@ -29,6 +29,7 @@ type member struct {
 	Number  int
 	Missing string // the kind without a handler
 	Pace    pace
+	Seed    uint64
 }
 
 // serving begins the line that says where a member serves.
@@ -63,8 +64,9 @@ func (m *member) serve(open func(context.Context, string) (engine.Engine, error)
 	if err != nil {
 		return errors.Join(err, e.Close())
 	}
+	tx, _ := e.(Transactor)
 	a := &actor{
-		recorder: log, number: m.Number, pace: m.Pace,
+		recorder: log, number: m.Number, pace: m.Pace, seed: m.Seed, tx: tx,
 		alive: func() bool { return true },
 		sleep: func(ctx context.Context, d time.Duration) { _ = pause.For(ctx, d) },
 	}

@@ -32,6 +32,7 @@ type link struct {
 	w      *world
 	caller int
 	steady bool // suffers no faults
+	pinned int  // with steady: the process that its calls reach, from 1, while it is there; 0 for any
 
 	mu    sync.Mutex
 	calls int
@@ -52,6 +53,9 @@ func (l *link) fate() fate {
 	l.calls++
 	r := random(l.w.program.seed, streamNet, l.caller<<16|l.calls)
 	l.mu.Unlock()
+	if l.pinned > 0 {
+		return fate{there: time.Millisecond, back: time.Millisecond, server: l.pinned - 1}
+	}
 	if l.steady || l.w.calm.Load() {
 		return fate{there: time.Millisecond, back: time.Millisecond, server: r.IntN(8)}
 	}

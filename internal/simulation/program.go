@@ -25,6 +25,19 @@ const (
 	doStop   = "stop"                    // the process of the attempt, until another one has taken the operation over
 	doKill   = "kill"                    // the process of each of so many attempts
 	doCancel = oracle.Cancel + " + kill" // the process of an attempt that has not ended since the cancel
+
+	doElsewhere = oracle.Cancel + " elsewhere" // no fault of that attempt's process: the cancel is made through another one
+	doCommit    = "commit"                     // one of commitFaults, while the attempt ends in a transaction
+)
+
+// What happens to an attempt that ends in a transaction.
+const (
+	commitLate  = iota // its process is stopped before it, until another one has taken the operation over
+	commitStop         // the same while the transaction is open, or just after
+	commitKill         // its process is killed then
+	commitStore        // the store, or how the process reaches it, has a fault then
+	commitCalm         // nothing
+	commitFaults
 )
 
 // step is one action. What it does depends on the step alone, and on the seed,
@@ -61,6 +74,8 @@ func (s step) String() string {
 		fmt.Fprintf(&b, " %s", actorName(s.Caller))
 	case doKill:
 		fmt.Fprintf(&b, " key %d, %d times", s.Key, s.Size)
+	case doCommit, doElsewhere:
+		fmt.Fprintf(&b, " key %d, fault %d", s.Key, s.Fault)
 	default:
 		fmt.Fprintf(&b, " key %d", s.Key)
 	}
@@ -118,6 +133,10 @@ const (
 	streamKeys
 	streamTx
 	streamAim
+	streamWork
+	streamOutside
+	streamCommit
+	streamElsewhere
 )
 
 func random(seed uint64, stream, n int) *rand.Rand {
@@ -250,8 +269,9 @@ const (
 )
 
 // share makes it a program of several processes in real time, which share a
-// store. Its steps stay the same; where there are faults, one is added that is aimed.
-func (p *program) share() *program {
+// store. Its steps stay the same; where there are faults, some are added that are
+// aimed: one of them is for transactions, where the store has them.
+func (p *program) share(transacts bool) *program {
 	out := *p
 	out.shared, out.pace, out.servers = true, sharedPace, 1
 	out.steps = slices.Clone(p.steps)
@@ -270,6 +290,11 @@ func (p *program) share() *program {
 	}
 	if slices.ContainsFunc(out.steps, func(s step) bool { return s.Actor < 0 }) {
 		out.aim(random(p.seed, streamAim, 0))
+		// These come last, and leave the others when they were.
+		if transacts {
+			out.commit(random(p.seed, streamCommit, 0))
+		}
+		out.elsewhere(random(p.seed, streamElsewhere, 0))
 	}
 	return &out
 }
@@ -293,6 +318,26 @@ func (p *program) aim(r *rand.Rand) {
 	k.script = []string{"", wordSave + " ", wordReport + " " + wordSave + " "}[r.IntN(3)] + wordDeaf
 	p.keys = append(slices.Clip(p.keys), k)
 	p.steps = slices.Insert(p.steps, r.IntN(len(p.steps)+1), s)
+}
+
+// commit adds a fault for an attempt that ends in a transaction.
+func (p *program) commit(r *rand.Rand) {
+	s := step{
+		Index: len(p.steps), Actor: -1, Key: len(p.keys), Opens: -1, Do: doCommit, Fault: r.IntN(commitFaults), Nth: r.IntN(1 << 16), Size: 1 + r.IntN(3),
+		For: time.Duration(r.Int64N(int64(p.pace.of(openFor) * 3 / 2))),
+	}
+	k := key{kind: []string{kindWork, kindNarrow, kindBrief, kindOnce}[r.IntN(4)], id: true}
+	k.script = []string{"", wordSave + " ", wordReport + " "}[r.IntN(3)] + wordCommit
+	if s.Fault == commitLate {
+		k.script = wordLate
+	}
+	p.keys, p.steps = append(slices.Clip(p.keys), k), append(p.steps, s)
+}
+
+// elsewhere adds a cancel through another process than that of the attempt.
+func (p *program) elsewhere(r *rand.Rand) {
+	s := step{Index: len(p.steps), Actor: -1, Key: len(p.keys), Opens: -1, Do: doElsewhere, Fault: r.IntN(3), For: time.Duration(r.IntN(500)) * time.Millisecond}
+	p.keys, p.steps = append(slices.Clip(p.keys), key{kind: kindWork, script: wordHeed, id: true}), append(p.steps, s)
 }
 
 // only returns the program with those of its steps alone.

@@ -24,7 +24,7 @@ import (
 // before it says what became of it.
 func TestBook(t *testing.T) {
 	t.Parallel()
-	w := newWorld(generate(1).share())
+	w := newWorld(generate(1).share(false))
 	b, err := openBook(w)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func TestSettle(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		c := &cluster{w: newWorld(generate(1).share()), server: srv}
+		c := &cluster{w: newWorld(generate(1).share(false)), server: srv}
 		if c.settle(); !completed.Load() {
 			t.Errorf("settle() returned while %s ran", op.GetName())
 		}
@@ -103,15 +103,21 @@ func TestSettle(t *testing.T) {
 }
 
 // TestShare: in real time no actor pauses for long, and the steps are the same, but
-// for a fault that is aimed where there are faults.
+// for faults that are aimed where there are faults. All but the first of these come
+// last.
 func TestShare(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(100) {
 		p := generate(seed)
-		s := p.share()
+		transacts := seed%2 == 0
+		s := p.share(transacts)
 		paused := make(map[int]time.Duration)
 		aimed := slices.IndexFunc(s.steps, func(s step) bool { return s.Index == len(p.steps) })
 		if aimed >= 0 {
+			last := s.steps[len(p.steps)+1:]
+			if last[len(last)-1].Do != doElsewhere || transacts != (last[0].Do == doCommit) {
+				t.Errorf("seed %d: the last steps are %v, and there are transactions: %t", seed, last, transacts)
+			}
 			s = s.only(upTo(len(p.steps)))
 		}
 		if faults := slices.ContainsFunc(p.steps, func(s step) bool { return s.Actor < 0 }); (aimed >= 0) != faults {

@@ -54,7 +54,8 @@ type world struct {
 	known  map[int][]string // names by slot, in the order in which they became known
 	latest map[int]int      // slot by key
 	counts map[string]int   // faults by name
-	wrong  []string         // found while it ran
+	rows   []string
+	wrong  []string // found while it ran
 }
 
 // result is what is left of a run.
@@ -69,6 +70,8 @@ type result struct {
 	Faults  map[string]int
 	Virtual time.Duration
 	Settled int // place in the order of events from which on all is calm
+	// Rows are what the transactions have written besides, as they are in the end.
+	Rows []string `json:",omitempty"`
 
 	// Of processes that share a store, in real time.
 	Shared bool   `json:",omitempty"`
@@ -85,7 +88,9 @@ type fleet interface {
 	// inside returns a server in which a program works on external operations, and
 	// its process.
 	inside(n int) (*process, *server.Server)
-	tx() *tx // nil where no call can be part of a transaction
+	// tx is nil where no call can be part of a transaction; else calls of the server can.
+	tx() (Transactor, *server.Server)
+	rows() ([]string, error) // that transactions have written
 	disturb(s step)
 	heal()        // ends the faults of the store
 	settle()      // returns once all operations should have ended
@@ -155,7 +160,7 @@ func (w *world) result(settled int) *result {
 	r := &result{
 		Seed: w.program.seed, Events: w.history.events, Wrong: w.wrong, Faults: w.fleet.injected(),
 		Virtual: w.history.now(), Settled: settled, Servers: w.program.servers,
-		Shared: w.program.shared, Pace: w.program.pace, Traits: w.traits,
+		Shared: w.program.shared, Pace: w.program.pace, Traits: w.traits, Rows: w.rows,
 		Faulty: slices.ContainsFunc(w.program.steps, func(s step) bool { return s.Actor < 0 && s.Do != doPartition }),
 		Lossy: w.program.net.lost+w.program.net.replyLost+w.program.net.hangs > 0 ||
 			slices.ContainsFunc(w.program.steps, func(s step) bool { return s.Do == doPartition }),
@@ -165,6 +170,11 @@ func (w *world) result(settled int) *result {
 	}
 	for name, n := range w.counts {
 		r.Faults[name] += n
+	}
+	for _, e := range r.Events {
+		if e.Row != "" {
+			r.Faults[countTx(e)]++
+		}
 	}
 	return r
 }
@@ -289,10 +299,14 @@ func (w *world) start(ctx context.Context, l *link, s step) {
 		return
 	}
 	slot, variant := w.slot(s), w.variant(s)
-	if tx, r := w.fleet.tx(), random(w.program.seed, streamTx, s.Index); tx != nil && r.IntN(4) == 0 {
-		e := oracle.Event{Key: slot, By: "transaction of " + actorName(s.Actor), Do: oracle.Start, Variant: variant, Lived: -1}
-		w.startIn(ctx, tx, e, req, r.IntN(2) == 0)
-		return
+	if tx, srv := w.fleet.tx(); tx != nil {
+		if r := random(w.program.seed, streamTx, s.Index); r.IntN(4) == 0 {
+			e := oracle.Event{
+				Key: slot, By: "transaction of " + actorName(s.Actor), Do: oracle.Start, Variant: variant, Lived: -1, Row: fmt.Sprintf("step %d", s.Index),
+			}
+			w.startIn(ctx, transaction{Transactor: tx, row: e.Row, undo: r.IntN(2) == 0, own: r.IntN(2) == 0}, srv, e, req)
+			return
+		}
 	}
 	_, _ = l.start(ctx, slot, variant, req)
 }
@@ -313,20 +327,16 @@ func (w *world) startRequest(s step) (*lropb.StartOperationRequest, error) {
 	return req, nil
 }
 
-// startIn starts an operation in a transaction of the caller's, which is rolled
-// back where undo is set.
-func (w *world) startIn(ctx context.Context, in *tx, e oracle.Event, req *lropb.StartOperationRequest, undo bool) {
+// startIn starts an operation in a transaction of the caller's.
+func (w *world) startIn(ctx context.Context, in transaction, srv *server.Server, e oracle.Event, req *lropb.StartOperationRequest) {
 	called := w.history.call(e)
 	var op *longrunningpb.Operation
-	err := in.in(ctx, func(ctx context.Context) (err error) {
-		if op, err = in.server.Starter().StartOperation(ctx, req); err == nil && undo {
-			err = errUndo
-		}
+	err := in.run(ctx, func(ctx context.Context) (err error) {
+		op, err = srv.Starter().StartOperation(ctx, req)
 		return err
 	})
 	switch {
 	case errors.Is(err, errUndo):
-		w.count("transaction rolled back")
 		w.history.done(called, oracle.Undone)
 		return
 	case err != nil:
@@ -337,15 +347,12 @@ func (w *world) startIn(ctx context.Context, in *tx, e oracle.Event, req *lropb.
 		w.history.done(called, out)
 		return
 	}
-	w.count("transaction committed")
 	if called.Seen, err = w.history.view(op); err != nil {
 		w.complain("a start in a transaction returned %v: %v", op, err)
 	}
 	w.know(op.GetName(), e.Key)
 	w.history.done(called, oracle.OK)
 }
-
-var errUndo = errors.New("to be rolled back")
 
 // maxPages bounds a walk. No program starts as many operations.
 const maxPages = 500
@@ -433,29 +440,35 @@ func (w *world) outside(ctx context.Context, s step, name string) {
 	w.history.done(e, oracle.Unknown) // what it has seen it keeps for itself
 	call := base
 	call.Do, call.Arg = s.Do, fmt.Sprintf("step %d", s.Index)
+	work := func(ctx context.Context) (err error) {
+		switch s.Do {
+		case oracle.Report:
+			err = ext.Report(ctx, &lropb.OperationMetadata{StatusMessage: call.Arg})
+		case oracle.Heartbeat:
+			err = ext.Heartbeat(ctx)
+		case oracle.Complete:
+			err = ext.Complete(ctx, wrapperspb.String(call.Arg))
+		case oracle.Fail:
+			err = ext.Fail(ctx, errors.New(call.Arg))
+		}
+		if errors.Is(err, server.ErrCancelRequested) {
+			return nil // it is done nevertheless
+		}
+		return err
+	}
+	if tx, _ := w.fleet.tx(); tx != nil {
+		if r := random(w.program.seed, streamOutside, s.Index); r.IntN(2) == 0 {
+			call.Row = call.Arg
+			in, alone := transaction{Transactor: tx, row: call.Row, own: r.IntN(2) == 0, undo: r.IntN(2) == 0, late: r.IntN(2) == 0}, work
+			work = func(ctx context.Context) error { return in.run(ctx, alone) }
+		}
+	}
 	e = w.history.call(call)
-	switch s.Do {
-	case oracle.Report:
-		err = ext.Report(ctx, &lropb.OperationMetadata{StatusMessage: call.Arg})
-	case oracle.Heartbeat:
-		err = ext.Heartbeat(ctx)
-	case oracle.Complete:
-		err = ext.Complete(ctx, wrapperspb.String(call.Arg))
-	case oracle.Fail:
-		err = ext.Fail(ctx, errors.New(call.Arg))
-	}
-	switch {
-	case !p.alive():
+	if err = work(ctx); !p.alive() {
 		w.history.done(e, oracle.Unknown)
-	case err == nil, errors.Is(err, server.ErrCancelRequested):
-		w.history.done(e, oracle.OK)
-	case errors.Is(err, server.ErrLeaseLost):
-		w.history.done(e, oracle.Lost)
-	case errors.Is(err, engine.ErrNotFound):
-		w.history.done(e, oracle.NotFound)
-	default:
-		w.history.done(e, oracle.Unknown)
+		return
 	}
+	w.history.done(e, wrote(err))
 }
 
 // settle ends all faults, and reads what has become of the operations: once
@@ -468,6 +481,11 @@ func (w *world) settle() int {
 	w.readAll()
 	w.fleet.renew()
 	w.readAll()
+	rows, err := w.fleet.rows()
+	if err != nil {
+		w.complain("the rows that transactions wrote: %v", err)
+	}
+	w.rows = rows
 	w.fleet.end()
 	if err := w.fleet.check(); err != nil {
 		w.complain("the store: %v", err)

@@ -126,8 +126,6 @@ func (s *simulatedStore) Config(process int) string {
 
 func (s *simulatedStore) Engine() engine.Engine { return s.engine }
 
-func (s *simulatedStore) InTx() func(context.Context, func(context.Context) error) error { return nil }
-
 // Faults all lose leases: what Temporal has just given to a poll is lost with the
 // connection of that poll.
 func (s *simulatedStore) Faults() []simulation.Fault {

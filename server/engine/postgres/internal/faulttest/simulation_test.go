@@ -53,10 +53,50 @@ type simulatedStore struct {
 	proxies []*cutproxy.Proxy
 }
 
-// pooled is an engine that owns its pool.
+// pooled is an engine that owns its pool. It is a simulation.Transactor.
 type pooled struct {
 	*postgres.Engine
-	pool *pgxpool.Pool
+	pool  *pgxpool.Pool
+	table string // of rows that transactions write besides
+}
+
+func newPooled(c workerConfig, pool *pgxpool.Pool, e *postgres.Engine) *pooled {
+	return &pooled{e, pool, pgx.Identifier{c.Schema, "besides"}.Sanitize()}
+}
+
+// Transact implements simulation.Transactor.
+func (p *pooled) Transact(ctx context.Context, own bool, f func(context.Context, func(row string) error) error) error {
+	in := func(ctx context.Context, tx pgx.Tx) error {
+		return f(ctx, func(row string) error {
+			_, err := tx.Exec(ctx, "INSERT INTO "+p.table+" VALUES ($1)", row)
+			return err
+		})
+	}
+	if !own {
+		return p.InTx(ctx, in)
+	}
+	tx, err := p.pool.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	ctx = postgres.WithTx(ctx, tx)
+	if err := in(ctx, tx); err != nil {
+		return errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return err
+	}
+	p.Committed(ctx)
+	return nil
+}
+
+// Rows implements simulation.Transactor.
+func (p *pooled) Rows(ctx context.Context) ([]string, error) {
+	rows, err := p.pool.Query(ctx, "SELECT line FROM "+p.table)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 func (p *pooled) Close() error {
@@ -76,7 +116,7 @@ func openPooled(ctx context.Context, config string) (engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pooled{e, pool}, nil
+	return newPooled(c, pool, e), nil
 }
 
 // fresh makes an empty schema for the program of t.
@@ -97,7 +137,10 @@ func (s *simulatedStore) fresh(t *testing.T) *simulatedStore {
 	if err != nil {
 		t.Fatalf("Open() = %v", err)
 	}
-	s.engine = &pooled{e, enginePool}
+	s.engine = newPooled(c, enginePool, e)
+	if _, err := pool.Exec(t.Context(), "CREATE TABLE "+s.engine.table+" (line text NOT NULL)"); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		if err := s.engine.Close(); err != nil {
 			t.Errorf("Close() = %v", err)
@@ -145,12 +188,6 @@ func (s *simulatedStore) Config(process int) string {
 }
 
 func (s *simulatedStore) Engine() engine.Engine { return s.engine }
-
-func (s *simulatedStore) InTx() func(context.Context, func(context.Context) error) error {
-	return func(ctx context.Context, f func(context.Context) error) error {
-		return s.engine.InTx(ctx, func(ctx context.Context, _ pgx.Tx) error { return f(ctx) })
-	}
-}
 
 func (s *simulatedStore) Faults() []simulation.Fault {
 	return []simulation.Fault{

@@ -1,0 +1,187 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/go-lro/lro/internal/oracle"
+	"github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/server/engine"
+)
+
+// Transactor is an engine whose calls can be part of a transaction that writes
+// rows of its caller's.
+type Transactor interface {
+	// Transact calls f with the ctx of a transaction, which is committed when f
+	// returns nil, and rolled back otherwise. write writes a row in it. f may be called
+	// again after a transaction that was rolled back. own is for a transaction that the
+	// engine knows by f's ctx alone, and did not begin itself.
+	Transact(ctx context.Context, own bool, f func(ctx context.Context, write func(row string) error) error) error
+	// Rows are those that were committed. One that was written twice is there twice.
+	Rows(ctx context.Context) ([]string, error)
+}
+
+// openFor is how long a transaction stays open in which an aimed fault is to happen:
+// in real time less than a server waits for one that does nothing.
+const openFor = 7 * time.Second
+
+// transaction is one in which something is done.
+type transaction struct {
+	Transactor
+	row  string
+	own  bool          // see Transact
+	undo bool          // it is rolled back in the end
+	late bool          // the row is written after what is done
+	open time.Duration // how long it stays open then
+	wait func(ctx context.Context, d time.Duration)
+}
+
+var errUndo = errors.New("to be rolled back")
+
+// run calls do in the transaction. The error is errUndo when it was rolled back as it
+// should be.
+func (t transaction) run(ctx context.Context, do func(context.Context) error) error {
+	return t.Transact(ctx, t.own, func(ctx context.Context, write func(string) error) error {
+		steps := []func() error{func() error { return write(t.row) }, func() error { return do(ctx) }}
+		if t.late {
+			slices.Reverse(steps)
+		}
+		for _, step := range steps {
+			if err := step(); err != nil {
+				return err
+			}
+		}
+		if t.open > 0 {
+			t.wait(ctx, t.open)
+		}
+		if t.undo {
+			return errUndo
+		}
+		return nil
+	})
+}
+
+// wrote is what the writer of an operation knows after an error.
+func wrote(err error) string {
+	switch {
+	case err == nil:
+		return oracle.OK
+	case errors.Is(err, errUndo):
+		return oracle.Undone
+	case errors.Is(err, server.ErrLeaseLost):
+		return oracle.Lost
+	case errors.Is(err, engine.ErrNotFound):
+		return oracle.NotFound
+	}
+	return oracle.Unknown
+}
+
+// countTx names what became of the transaction of an event.
+func countTx(e *oracle.Event) string {
+	what := map[string]string{
+		oracle.OK: "committed", oracle.Undone: "rolled back", oracle.Unknown: "without an answer", oracle.Lost: "refused", oracle.NotFound: "refused", oracle.Invalid: "refused",
+	}[e.Out]
+	if e.Do == oracle.Start {
+		return "transaction " + what
+	}
+	return e.Do + " in a transaction " + what
+}
+
+// draw makes the choices for a word of an attempt's script. Where there are no
+// transactions they are never for one.
+func (a *actor) draw(e oracle.Event, word int) *rand.Rand {
+	return random(a.seed, streamWork, (e.Key*64+e.Attempt)*16+word)
+}
+
+// in returns the transaction of a word.
+func (a *actor) in(e *oracle.Event, r *rand.Rand, open time.Duration) transaction {
+	e.Row = e.Name + " " + e.Arg
+	return transaction{
+		Transactor: a.tx, row: e.Row, own: r.IntN(2) == 0, undo: r.IntN(3) == 0, late: r.IntN(2) == 0, open: a.pace.of(open), wait: a.sleep,
+	}
+}
+
+// saveMaybeIn makes one checkpoint in three in a transaction.
+func (a *actor) saveMaybeIn(ctx context.Context, task *server.Task[details], save oracle.Event, word int) error {
+	r := a.draw(save, word)
+	if a.tx == nil || r.IntN(3) > 0 {
+		return a.save(ctx, task, save)
+	}
+	in := a.in(&save, r, 0)
+	e := a.call(save)
+	err := in.run(ctx, func(ctx context.Context) error { return task.Save(ctx, []byte(save.Arg)) })
+	a.done(e, wrote(err))
+	return err
+}
+
+// endIn ends the operation in a transaction, and returns what the handler returns
+// then: once that is committed, it must not count any more.
+func (a *actor) endIn(ctx context.Context, k kind, task *server.Task[details], base oracle.Event, word int, open time.Duration) (string, error) {
+	at := fmt.Sprintf("%d/%d", base.Attempt, word)
+	if a.tx == nil {
+		return at, nil
+	}
+	e := base
+	e.Do, e.Arg = oracle.Complete, at+" in a transaction"
+	r := a.draw(base, word)
+	r.IntN(3) // whether it is one
+	in := a.in(&e, r, open)
+	inner := ctx
+	if open > 0 {
+		inner = context.WithoutCancel(ctx) // it is to be open when the fault comes
+	}
+	called := a.call(e)
+	err := in.run(inner, func(ctx context.Context) error { return k.Complete(ctx, task, wrapperspb.String(e.Arg)) })
+	a.done(called, wrote(err))
+	switch {
+	case err == nil, errors.Is(err, errUndo):
+		return at, nil
+	case errors.Is(err, server.ErrLeaseLost):
+		return "", err
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	}
+	return "", status.Error(codes.Unavailable, at)
+}
+
+// written: the row of a transaction is there once when it was committed, and not when
+// it was not. Whether the rest of it is there too, the order of events must explain.
+// No operation has the rows of two ends, also one that was deleted while it ran.
+func (c *checker) written() {
+	c.rows = make(map[string]int)
+	for _, row := range c.r.Rows {
+		c.rows[row]++
+	}
+	left, ends := maps.Clone(c.rows), make(map[string]int)
+	for _, e := range c.r.Events {
+		if e.Row == "" {
+			continue
+		}
+		delete(left, e.Row)
+		switch n := c.rows[e.Row]; {
+		case n > 1:
+			c.complain("a row was written %d times: %v", n, e)
+		case e.Out == oracle.OK && n == 0:
+			c.complain("a transaction was committed, and its row is not there: %v", e)
+		case e.Out != oracle.OK && e.Out != oracle.Unknown && n > 0:
+			c.complain("a transaction was not committed, and its row is there: %v", e)
+		}
+		if e.Do == oracle.Complete && e.Attempt > 0 && c.rows[e.Row] > 0 {
+			if ends[e.Name]++; ends[e.Name] == 2 {
+				c.complain("%s has ended in the transactions of two attempts", e.Name)
+			}
+		}
+	}
+	for row := range left {
+		c.complain("the row %q is of no transaction", row)
+	}
+}
