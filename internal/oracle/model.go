@@ -200,11 +200,14 @@ func (r Rules) answers(s state, e *Event) []state {
 	return r.shows(s, e)
 }
 
+// done reports whether a call has done what it was for, or may have.
+func (e *Event) done() bool { return e.Out == OK || e.Out == Written || e.Out == Unknown }
+
 func (r Rules) cancelled(s state, e *Event) []state {
 	if e.Out == NotFound {
 		return when(s.name != e.Name, s)
 	}
-	if !s.is(e.Name) || e.Out != OK && e.Out != Unknown {
+	if !s.is(e.Name) || !e.done() {
 		return nil
 	}
 	s.name = e.Name
@@ -228,7 +231,7 @@ func (r Rules) deleted(s state, e *Event) []state {
 	case NotEnded:
 		return when(s.is(e.Name) && s.active(), s)
 	}
-	if e.Out != OK && e.Out != Unknown {
+	if !e.done() {
 		return nil
 	}
 	if !s.is(e.Name) {

@@ -137,6 +137,7 @@ const (
 	streamOutside
 	streamCommit
 	streamElsewhere
+	streamChange
 )
 
 func random(seed uint64, stream, n int) *rand.Rand {

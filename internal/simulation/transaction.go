@@ -9,11 +9,13 @@ import (
 	"slices"
 	"time"
 
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/go-lro/lro/internal/oracle"
+	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine"
 )
@@ -83,6 +85,65 @@ func wrote(err error) string {
 		return oracle.NotFound
 	}
 	return oracle.Unknown
+}
+
+// outcomeIn is what a caller knows after an error of the transaction that its call was
+// a part of.
+func outcomeIn(err error) string {
+	if errors.Is(err, errUndo) {
+		return oracle.Undone
+	}
+	if _, is := status.FromError(err); !is {
+		return oracle.Unknown // of the commit
+	}
+	return outcome(err)
+}
+
+// startIn starts an operation in a transaction of the caller's.
+func (w *world) startIn(ctx context.Context, in transaction, srv *server.Server, e oracle.Event, req *lropb.StartOperationRequest) {
+	called := w.history.call(e)
+	var op *longrunningpb.Operation
+	err := in.run(ctx, func(ctx context.Context) (err error) {
+		op, err = srv.Starter().StartOperation(ctx, req)
+		return err
+	})
+	if err == nil {
+		if called.Seen, err = w.history.view(op); err != nil {
+			w.complain("a start in a transaction returned %v: %v", op, err)
+		}
+		w.know(op.GetName(), e.Key)
+	}
+	w.history.done(called, outcomeIn(err))
+}
+
+// change cancels or deletes an operation: a third of the times in a transaction of the
+// caller's, where there are any.
+func (w *world) change(ctx context.Context, l *link, s step, name string) {
+	cancel, del := &longrunningpb.CancelOperationRequest{Name: name}, &longrunningpb.DeleteOperationRequest{Name: name}
+	tx, srv := w.fleet.tx()
+	r := random(w.program.seed, streamChange, s.Index)
+	if tx == nil || r.IntN(3) > 0 {
+		if s.Do == oracle.Cancel {
+			_, _ = l.CancelOperation(ctx, cancel)
+		} else {
+			_, _ = l.DeleteOperation(ctx, del)
+		}
+		return
+	}
+	e := oracle.Event{
+		Key: w.slotOf(name), By: "transaction of " + actorName(s.Actor), Do: s.Do, Name: name, Lived: -1, Row: fmt.Sprintf("step %d", s.Index),
+	}
+	in := transaction{Transactor: tx, row: e.Row, own: r.IntN(2) == 0, undo: r.IntN(2) == 0, late: r.IntN(2) == 0}
+	called := w.history.call(e)
+	err := in.run(ctx, func(ctx context.Context) (err error) {
+		if s.Do == oracle.Cancel {
+			_, err = srv.Operations().CancelOperation(ctx, cancel)
+		} else {
+			_, err = srv.Operations().DeleteOperation(ctx, del)
+		}
+		return err
+	})
+	w.history.done(called, outcomeIn(err))
 }
 
 // countTx names what became of the transaction of an event.

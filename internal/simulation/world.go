@@ -283,10 +283,8 @@ func (w *world) do(s step) {
 		_, _ = l.WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: name, Timeout: durationpb.New(s.For)})
 	case oracle.Await:
 		w.await(s, name)
-	case oracle.Cancel:
-		_, _ = l.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name})
-	case oracle.Delete:
-		_, _ = l.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name})
+	case oracle.Cancel, oracle.Delete:
+		w.change(ctx, l, s, name)
 	default:
 		w.outside(ctx, s, name)
 	}
@@ -325,33 +323,6 @@ func (w *world) startRequest(s step) (*lropb.StartOperationRequest, error) {
 		req.RequestId = fmt.Sprintf("key-%d", s.Key)
 	}
 	return req, nil
-}
-
-// startIn starts an operation in a transaction of the caller's.
-func (w *world) startIn(ctx context.Context, in transaction, srv *server.Server, e oracle.Event, req *lropb.StartOperationRequest) {
-	called := w.history.call(e)
-	var op *longrunningpb.Operation
-	err := in.run(ctx, func(ctx context.Context) (err error) {
-		op, err = srv.Starter().StartOperation(ctx, req)
-		return err
-	})
-	switch {
-	case errors.Is(err, errUndo):
-		w.history.done(called, oracle.Undone)
-		return
-	case err != nil:
-		out := oracle.Unknown // the error of the commit, which is no status
-		if _, is := status.FromError(err); is {
-			out = outcome(err)
-		}
-		w.history.done(called, out)
-		return
-	}
-	if called.Seen, err = w.history.view(op); err != nil {
-		w.complain("a start in a transaction returned %v: %v", op, err)
-	}
-	w.know(op.GetName(), e.Key)
-	w.history.done(called, oracle.OK)
 }
 
 // maxPages bounds a walk. No program starts as many operations.
