@@ -54,7 +54,8 @@ func (r *row) renewed() *row {
 }
 
 // Complete implements [engine.Engine]. With a ctx of [WithTx] or [WithSQLTx] the
-// operation has ended if and only if that transaction commits.
+// operation has ended if and only if that transaction commits. An attempt that has
+// ended its operation already, in another transaction, gets [engine.ErrFenced].
 func (e *Engine) Complete(ctx context.Context, l engine.Lease, c engine.Completion) (*engine.Record, error) {
 	if err := c.Check(e.opts.MaxPayload); err != nil {
 		return nil, fmt.Errorf("complete operation %q: %w", l.Name, err)
@@ -68,7 +69,7 @@ func (e *Engine) Complete(ctx context.Context, l engine.Lease, c engine.Completi
 	}
 	return e.change(ctx, "complete", l.Name, func(r *row) (*row, error) {
 		if r.rec.State == engine.Succeeded && r.rec.Fence == l.Fence {
-			return r, nil
+			return r, endsAgain(ctx, r)
 		}
 		if !r.owned(l) {
 			return nil, engine.ErrFenced
@@ -125,14 +126,15 @@ func (e *Engine) completeHere(ctx context.Context, l engine.Lease, c engine.Comp
 
 // Fail implements [engine.Engine]. Failing again with the lease that failed it
 // is no error and changes nothing. With a ctx of [WithTx] or [WithSQLTx] the
-// operation has ended if and only if that transaction commits.
+// operation has ended if and only if that transaction commits. An attempt that has
+// ended its operation already, in another transaction, gets [engine.ErrFenced].
 func (e *Engine) Fail(ctx context.Context, l engine.Lease, f engine.Failure) (*engine.Record, error) {
 	if err := f.Check(e.opts.MaxPayload); err != nil {
 		return nil, fmt.Errorf("fail operation %q: %w", l.Name, err)
 	}
 	return e.change(ctx, "fail", l.Name, func(r *row) (*row, error) {
 		if (r.rec.State == engine.Failed || r.rec.State == engine.Cancelled) && r.rec.Fence == l.Fence {
-			return r, nil
+			return r, endsAgain(ctx, r)
 		}
 		if !r.owned(l) {
 			return nil, engine.ErrFenced
@@ -145,6 +147,16 @@ func (e *Engine) Fail(ctx context.Context, l engine.Lease, f engine.Failure) (*e
 		after.end(r.at())
 		return after, nil
 	})
+}
+
+// endsAgain is the error of ending an operation with the lease that has ended it. An
+// attempt that has not got the answer to its commit, and runs its transaction again,
+// has to roll that back: its rows would be there twice.
+func endsAgain(ctx context.Context, r *row) error {
+	if j := joinedBy(ctx); j == nil || r.rec.External || j.ended(r.seq) {
+		return nil
+	}
+	return engine.ErrFenced
 }
 
 // takenOver returns a copy of r to be ended by someone who holds its lease, who

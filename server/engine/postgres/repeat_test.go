@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
 
 	"github.com/go-lro/lro/lropb"
 	"github.com/go-lro/lro/server"
@@ -77,6 +79,51 @@ func TestInTxRepeatsStart(t *testing.T) {
 	}
 	if page, err := e.List(t.Context(), engine.Query{AnyParent: true, Limit: 10}); err != nil || len(page.Records) != 1 {
 		t.Errorf("List() = %v, %v; want one operation", page, err)
+	}
+}
+
+// TestEndAgainInTransaction: an attempt that runs the transaction again in which it has
+// ended its operation, because it does not know of the commit, has to roll that back.
+func TestEndAgainInTransaction(t *testing.T) {
+	t.Parallel()
+	e := newStore(t, &Options{}).open(t)
+	for _, tt := range []struct {
+		name string
+		end  func(ctx context.Context, l engine.Lease) error
+	}{
+		{"complete", func(ctx context.Context, l engine.Lease) error {
+			_, err := e.Complete(ctx, l, engine.Completion{Response: text("end")})
+			return err
+		}},
+		{"fail", func(ctx context.Context, l engine.Lease) error {
+			_, err := e.Fail(ctx, l, engine.Failure{Error: &spb.Status{Code: int32(codes.Aborted)}})
+			return err
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			leases := make(chan engine.Lease)
+			work(t, e, func(ctx context.Context, a engine.Attempt) engine.Outcome {
+				leases <- a.Record().Lease()
+				<-ctx.Done()
+				return engine.Outcome{Release: true}
+			})
+			mustStart(t, e, engine.Spec{Kind: "k"})
+			attempt := <-leases
+			external := mustStart(t, e, engine.Spec{Kind: "k", External: true}).Lease()
+			for _, l := range []engine.Lease{attempt, external} {
+				err := e.InTx(t.Context(), func(ctx context.Context, _ pgx.Tx) error { return errors.Join(tt.end(ctx, l), tt.end(ctx, l)) })
+				if err != nil {
+					t.Errorf("end, twice in one transaction = %v", err)
+				}
+				if err := tt.end(t.Context(), l); err != nil {
+					t.Errorf("end again, in no transaction = %v", err)
+				}
+				err = e.InTx(t.Context(), func(ctx context.Context, _ pgx.Tx) error { return tt.end(ctx, l) })
+				if is := errors.Is(err, engine.ErrFenced); is != (l == attempt) || !is && err != nil {
+					t.Errorf("end again, in another transaction = %v; is of an attempt: %t", err, l == attempt)
+				}
+			}
+		})
 	}
 }
 

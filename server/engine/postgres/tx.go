@@ -75,6 +75,13 @@ func (e *Engine) Committed(ctx context.Context) {
 	e.tell(changes)
 }
 
+// ended reports whether an operation was ended by a call of the transaction.
+func (j *joined) ended(seq int64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.ContainsFunc(j.changes, func(n news) bool { return n.seq == seq && n.ended != nil })
+}
+
 // take returns the changes that are not known yet.
 func (j *joined) take() []news {
 	j.mu.Lock()
@@ -101,7 +108,9 @@ func (j *joined) take() []news {
 // Once f has returned nil the commit does not depend on ctx any more. An error
 // that wraps engine.ErrUnavailable may mean that the answer to the commit was
 // lost: the transaction may have been committed. A repetition of a start with the
-// same request ID returns the operation that is there.
+// same request ID returns the operation that is there. A handler should return the
+// error: to run the transaction again in the same attempt would write its rows again,
+// unless it ends the operation, which is refused then.
 func (e *Engine) InTx(ctx context.Context, f func(ctx context.Context, tx pgx.Tx) error) error {
 	var in context.Context
 	var connected bool // when the error came
