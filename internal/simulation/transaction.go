@@ -25,12 +25,22 @@ import (
 type Transactor interface {
 	// Transact calls f with the ctx of a transaction, which is committed when f
 	// returns nil, and rolled back otherwise. write writes a row in it. f may be called
-	// again after a transaction that was rolled back. own is for a transaction that the
-	// engine knows by f's ctx alone, and did not begin itself.
-	Transact(ctx context.Context, own bool, f func(ctx context.Context, write func(row string) error) error) error
+	// again after a transaction that was rolled back.
+	Transact(ctx context.Context, by Committer, f func(ctx context.Context, write func(row string) error) error) error
 	// Rows are those that were committed. One that was written twice is there twice.
 	Rows(ctx context.Context) ([]string, error)
 }
+
+// Committer is who begins and commits a transaction.
+type Committer int
+
+// The committers.
+const (
+	Engine     Committer = iota
+	Caller               // the engine knows it by f's ctx alone
+	Unanswered           // the same, and the answer to the commit is lost: Transact returns an error though it was committed
+	committers
+)
 
 // openFor is how long a transaction stays open in which an aimed fault is to happen:
 // in real time less than a server waits for one that does nothing.
@@ -40,7 +50,7 @@ const openFor = 7 * time.Second
 type transaction struct {
 	Transactor
 	row  string
-	own  bool          // see Transact
+	by   Committer
 	undo bool          // it is rolled back in the end
 	late bool          // the row is written after what is done
 	open time.Duration // how long it stays open then
@@ -52,7 +62,7 @@ var errUndo = errors.New("to be rolled back")
 // run calls do in the transaction. The error is errUndo when it was rolled back as it
 // should be.
 func (t transaction) run(ctx context.Context, do func(context.Context) error) error {
-	return t.Transact(ctx, t.own, func(ctx context.Context, write func(string) error) error {
+	return t.Transact(ctx, t.by, func(ctx context.Context, write func(string) error) error {
 		steps := []func() error{func() error { return write(t.row) }, func() error { return do(ctx) }}
 		if t.late {
 			slices.Reverse(steps)
@@ -133,7 +143,7 @@ func (w *world) change(ctx context.Context, l *link, s step, name string) {
 	e := oracle.Event{
 		Key: w.slotOf(name), By: "transaction of " + actorName(s.Actor), Do: s.Do, Name: name, Lived: -1, Row: fmt.Sprintf("step %d", s.Index),
 	}
-	in := transaction{Transactor: tx, row: e.Row, own: r.IntN(2) == 0, undo: r.IntN(2) == 0, late: r.IntN(2) == 0}
+	in := transaction{Transactor: tx, row: e.Row, by: Committer(r.IntN(int(committers))), undo: r.IntN(2) == 0, late: r.IntN(2) == 0}
 	called := w.history.call(e)
 	err := in.run(ctx, func(ctx context.Context) (err error) {
 		if s.Do == oracle.Cancel {
@@ -167,7 +177,7 @@ func (a *actor) draw(e oracle.Event, word int) *rand.Rand {
 func (a *actor) in(e *oracle.Event, r *rand.Rand, open time.Duration) transaction {
 	e.Row = e.Name + " " + e.Arg
 	return transaction{
-		Transactor: a.tx, row: e.Row, own: r.IntN(2) == 0, undo: r.IntN(3) == 0, late: r.IntN(2) == 0, open: a.pace.of(open), wait: a.sleep,
+		Transactor: a.tx, row: e.Row, by: Committer(r.IntN(int(committers))), undo: r.IntN(3) == 0, late: r.IntN(2) == 0, open: a.pace.of(open), wait: a.sleep,
 	}
 }
 
@@ -191,18 +201,27 @@ func (a *actor) endIn(ctx context.Context, k kind, task *server.Task[details], b
 	if a.tx == nil {
 		return at, nil
 	}
-	e := base
-	e.Do, e.Arg = oracle.Complete, at+" in a transaction"
 	r := a.draw(base, word)
 	r.IntN(3) // whether it is one
-	in := a.in(&e, r, open)
 	inner := ctx
 	if open > 0 {
 		inner = context.WithoutCancel(ctx) // it is to be open when the fault comes
 	}
-	called := a.call(e)
-	err := in.run(inner, func(ctx context.Context) error { return k.Complete(ctx, task, wrapperspb.String(e.Arg)) })
-	a.done(called, wrote(err))
+	var err error
+	for again := false; ; again = true {
+		e := base
+		if e.Do, e.Arg = oracle.Complete, at+" in a transaction"; again {
+			e.Arg += ", again"
+		}
+		in := a.in(&e, r, open)
+		called := a.call(e)
+		err = in.run(inner, func(ctx context.Context) error { return k.Complete(ctx, task, wrapperspb.String(e.Arg)) })
+		a.done(called, wrote(err))
+		// A handler should rather return the error.
+		if again || wrote(err) != oracle.Unknown || inner.Err() != nil || r.IntN(2) == 0 {
+			break
+		}
+	}
 	switch {
 	case err == nil, errors.Is(err, errUndo):
 		return at, nil

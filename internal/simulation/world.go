@@ -302,7 +302,7 @@ func (w *world) start(ctx context.Context, l *link, s step) {
 			e := oracle.Event{
 				Key: slot, By: "transaction of " + actorName(s.Actor), Do: oracle.Start, Variant: variant, Lived: -1, Row: fmt.Sprintf("step %d", s.Index),
 			}
-			w.startIn(ctx, transaction{Transactor: tx, row: e.Row, undo: r.IntN(2) == 0, own: r.IntN(2) == 0}, srv, e, req)
+			w.startIn(ctx, transaction{Transactor: tx, row: e.Row, undo: r.IntN(2) == 0, by: Committer(r.IntN(int(committers)))}, srv, e, req)
 			return
 		}
 	}
@@ -430,7 +430,7 @@ func (w *world) outside(ctx context.Context, s step, name string) {
 	if tx, _ := w.fleet.tx(); tx != nil {
 		if r := random(w.program.seed, streamOutside, s.Index); r.IntN(2) == 0 {
 			call.Row = call.Arg
-			in, alone := transaction{Transactor: tx, row: call.Row, own: r.IntN(2) == 0, undo: r.IntN(2) == 0, late: r.IntN(2) == 0}, work
+			in, alone := transaction{Transactor: tx, row: call.Row, by: Committer(r.IntN(int(committers))), undo: r.IntN(2) == 0, late: r.IntN(2) == 0}, work
 			work = func(ctx context.Context) error { return in.run(ctx, alone) }
 		}
 	}

@@ -65,14 +65,14 @@ func newPooled(c workerConfig, pool *pgxpool.Pool, e *postgres.Engine) *pooled {
 }
 
 // Transact implements simulation.Transactor.
-func (p *pooled) Transact(ctx context.Context, own bool, f func(context.Context, func(row string) error) error) error {
+func (p *pooled) Transact(ctx context.Context, by simulation.Committer, f func(context.Context, func(row string) error) error) error {
 	in := func(ctx context.Context, tx pgx.Tx) error {
 		return f(ctx, func(row string) error {
 			_, err := tx.Exec(ctx, "INSERT INTO "+p.table+" VALUES ($1)", row)
 			return err
 		})
 	}
-	if !own {
+	if by == simulation.Engine {
 		return p.InTx(ctx, in)
 	}
 	tx, err := p.pool.Begin(ctx)
@@ -85,6 +85,9 @@ func (p *pooled) Transact(ctx context.Context, own bool, f func(context.Context,
 	}
 	if err := tx.Commit(ctx); err != nil {
 		return err
+	}
+	if by == simulation.Unanswered {
+		return errors.New("the answer to the commit is lost")
 	}
 	p.Committed(ctx)
 	return nil
