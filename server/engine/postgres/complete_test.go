@@ -7,27 +7,9 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/go-lro/lro/server/engine"
 )
-
-// trips counts what goes to the server: queries and batches.
-type trips struct{ n atomic.Int64 }
-
-func (c *trips) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	c.n.Add(1)
-	return ctx
-}
-
-func (c *trips) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	c.n.Add(1)
-	return ctx
-}
-
-func (*trips) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData)     {}
-func (*trips) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
-func (*trips) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}
 
 // TestCompleteOnce: an operation that its handler ends in a transaction costs one
 // trip to the server beside the begin and the commit, and nothing once the handler
@@ -36,17 +18,11 @@ func TestCompleteOnce(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, &Options{Lease: testLease})
 	e := s.open(t)
-	config := e.pool.Config()
-	var counted trips
-	config.ConnConfig.Tracer = &counted
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
+	var trips atomic.Int64
+	pool := s.pool(t, tracer(func([]*pgx.QueuedQuery) { trips.Add(1) }).of)
 	took := make(chan int64, 1)
 	work(t, e, func(ctx context.Context, a engine.Attempt) engine.Outcome {
-		before := counted.n.Load()
+		before := trips.Load()
 		tx, err := pool.Begin(ctx)
 		if err == nil {
 			_, err = e.Complete(WithTx(ctx, tx), a.Record().Lease(), engine.Completion{Response: text("inside")})
@@ -57,7 +33,7 @@ func TestCompleteOnce(t *testing.T) {
 		if err != nil {
 			t.Errorf("complete = %v", err)
 		}
-		took <- counted.n.Load() - before
+		took <- trips.Load() - before
 		return engine.Outcome{Response: text("dropped")}
 	})
 	rec := mustStart(t, e, engine.Spec{Metadata: text("metadata")})

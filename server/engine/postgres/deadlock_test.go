@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/server/engine"
 )
 
@@ -19,7 +18,7 @@ func TestDeadlock(t *testing.T) {
 	rec := mustStart(t, e, engine.Spec{External: true})
 	seq := seqOf(t, rec)
 	// The other one takes the locks in the other order, and is never the victim.
-	tx, err := s.pool(t, new(cutproxy.Dialer)).Begin(t.Context())
+	tx, err := s.pool(t).Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

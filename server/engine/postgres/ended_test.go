@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/testing/protocmp"
 
@@ -63,33 +62,6 @@ func TestEncodeEnd(t *testing.T) {
 	}
 }
 
-// reads counts the queries that read operations by their numbers.
-type reads struct{ n atomic.Int64 }
-
-func (r *reads) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
-	r.count(q.SQL)
-	return ctx
-}
-
-func (r *reads) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (r *reads) TraceBatchStart(ctx context.Context, _ *pgx.Conn, b pgx.TraceBatchStartData) context.Context {
-	for _, q := range b.Batch.QueuedQueries {
-		r.count(q.SQL)
-	}
-	return ctx
-}
-
-func (r *reads) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
-
-func (r *reads) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
-
-func (r *reads) count(sql string) {
-	if strings.Contains(sql, "o.seq = ANY(") {
-		r.n.Add(1)
-	}
-}
-
 // TestWaitElsewhere: those that wait for operations of another process get what the
 // database has, and read nothing where the end fits a notification.
 func TestWaitElsewhere(t *testing.T) {
@@ -103,22 +75,14 @@ func TestWaitElsewhere(t *testing.T) {
 			t.Parallel()
 			s := newStore(t, &Options{Lease: testLease})
 			worker := s.open(t)
-			config, err := pgxpool.ParseConfig(s.url)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var counted reads
-			config.ConnConfig.Tracer = &counted
-			pool, err := pgxpool.NewWithConfig(t.Context(), config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer pool.Close()
-			waiter, err := Open(t.Context(), pool, &s.opts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer waiter.Close()
+			var reads atomic.Int64 // queries that read operations by their numbers
+			waiter := s.openTraced(t, func(trip []*pgx.QueuedQuery) {
+				for _, q := range trip {
+					if strings.Contains(q.SQL, "o.seq = ANY(") {
+						reads.Add(1)
+					}
+				}
+			})
 			var found atomic.Int64 // calls that know that they have to wait
 			read := waiter.gets.run
 			waiter.gets.run = func(ctx context.Context, group []*call[int64, *row]) {
@@ -146,13 +110,13 @@ func TestWaitElsewhere(t *testing.T) {
 			for found.Load() < n {
 				<-time.After(time.Millisecond)
 			}
-			before, began := counted.n.Load(), time.Now()
+			before, began := reads.Load(), time.Now()
 			for range n {
 				proceed <- struct{}{}
 				<-time.After(10 * time.Millisecond)
 			}
 			waiting.Wait()
-			queries, most := counted.n.Load()-before, int64(time.Since(began)/fetchEvery)+2
+			queries, most := reads.Load()-before, int64(time.Since(began)/fetchEvery)+2
 			if tt.fits && queries > 0 || !tt.fits && (queries == 0 || queries > most) {
 				t.Errorf("%d queries read operations that had ended, want some: %v, and at most %d", queries, !tt.fits, most)
 			}

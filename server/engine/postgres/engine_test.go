@@ -70,26 +70,24 @@ func newStore(t testing.TB, o *Options) *store {
 	t.Helper()
 	s := &store{opts: *o, url: pgtest.URL(t)}
 	s.opts.Schema = "test " + enginekit.Random(8) // to be quoted
-	pool := s.pool(t, new(cutproxy.Dialer))
+	pool := s.pool(t)
 	if _, _, err := Migrate(t.Context(), pool, s.opts.Schema); err != nil {
 		t.Fatalf("Migrate() = %v", err)
 	}
-	t.Cleanup(func() {
-		ctx := context.Background()
-		if _, err := pool.Exec(ctx, "DROP SCHEMA "+pgx.Identifier{s.opts.Schema}.Sanitize()+" CASCADE"); err != nil {
-			t.Error(err)
-		}
-	})
+	dropSchema(t, pool, s.opts.Schema)
 	return s
 }
 
-func (s *store) pool(t testing.TB, n *cutproxy.Dialer) *pgxpool.Pool {
+// pool returns a pool whose settings are changed.
+func (s *store) pool(t testing.TB, changes ...func(*pgxpool.Config)) *pgxpool.Pool {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(s.url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.ConnConfig.DialFunc = n.DialContext
+	for _, change := range changes {
+		change(config)
+	}
 	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
@@ -100,11 +98,19 @@ func (s *store) pool(t testing.TB, n *cutproxy.Dialer) *pgxpool.Pool {
 
 func (s *store) Open(t *testing.T) engine.Engine { return s.open(t) }
 
-// open opens an engine that is closed with the test.
+// open opens an engine that is closed with the test, and that cut cuts off.
 func (s *store) open(t testing.TB) *Engine {
 	t.Helper()
 	n := new(cutproxy.Dialer)
-	e, err := Open(t.Context(), s.pool(t, n), &s.opts)
+	s.last = s.openOn(t, s.pool(t, func(c *pgxpool.Config) { c.ConnConfig.DialFunc = n.DialContext }))
+	s.cut = n.Cut
+	return s.last
+}
+
+// openOn opens an engine that is closed with the test.
+func (s *store) openOn(t testing.TB, pool *pgxpool.Pool) *Engine {
+	t.Helper()
+	e, err := Open(t.Context(), pool, &s.opts)
 	if err != nil {
 		t.Fatalf("Open() = %v", err)
 	}
@@ -113,9 +119,34 @@ func (s *store) open(t testing.TB) *Engine {
 			t.Errorf("Close() = %v", err)
 		}
 	})
-	s.last, s.cut = e, n.Cut
 	return e
 }
+
+// openTraced opens an engine that is closed with the test.
+func (s *store) openTraced(t testing.TB, trace tracer) *Engine {
+	t.Helper()
+	return s.openOn(t, s.pool(t, trace.of))
+}
+
+// tracer is called before each trip to the server, with its statements. It
+// implements [pgx.QueryTracer] and [pgx.BatchTracer].
+type tracer func(trip []*pgx.QueuedQuery)
+
+func (f tracer) of(c *pgxpool.Config) { c.ConnConfig.Tracer = f }
+
+func (f tracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	f([]*pgx.QueuedQuery{{SQL: q.SQL, Arguments: q.Args}})
+	return ctx
+}
+
+func (f tracer) TraceBatchStart(ctx context.Context, _ *pgx.Conn, b pgx.TraceBatchStartData) context.Context {
+	f(b.Batch.QueuedQueries)
+	return ctx
+}
+
+func (tracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData)     {}
+func (tracer) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+func (tracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)     {}
 
 // Crash cuts the last engine off, and ends its lease.
 func (s *store) Crash(t *testing.T) {

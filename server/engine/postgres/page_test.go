@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/server/engine"
 )
 
@@ -49,7 +48,7 @@ func TestPages(t *testing.T) {
 	s.exec(t, fmt.Sprintf(`INSERT INTO %[1]s.live (seq, kind, owner, fence, hidden, attempt, crashes, releases, revision, update_time, history)
 		SELECT seq, kind, CASE WHEN seq %% 2 = 0 THEN 1 END, 1, false, 0, 0, 0, 1, now(), '[]' FROM %[1]s.op WHERE state IS NULL`, schema))
 	s.exec(t, fmt.Sprintf("VACUUM ANALYZE %[1]s.op, %[1]s.live", schema))
-	pool := s.pool(t, new(cutproxy.Dialer))
+	pool := s.pool(t)
 	e := s.openOn(t, pool)
 
 	const limit = 51

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"sync"
@@ -11,39 +12,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
-
-// keyedStatements are those that were sent in batches, which all forbid plans that
-// read whole tables. It implements [pgx.QueryTracer] and [pgx.BatchTracer].
-type keyedStatements struct {
-	mu    sync.Mutex
-	found map[string]bool
-}
-
-func (k *keyedStatements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	return ctx
-}
-
-func (k *keyedStatements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (k *keyedStatements) TraceBatchStart(ctx context.Context, _ *pgx.Conn, b pgx.TraceBatchStartData) context.Context {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, q := range b.Batch.QueuedQueries {
-		if strings.Contains(q.SQL, "FROM") || strings.Contains(q.SQL, "UPDATE") {
-			k.found[q.SQL] = true
-		}
-	}
-	return ctx
-}
-
-func (k *keyedStatements) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
-
-func (k *keyedStatements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 // TestKeyedPlans: plans that are made while the tables are empty, and known to be,
 // read them by their indexes. A plan that cannot would cost so much that PostgreSQL
@@ -51,22 +23,18 @@ func (k *keyedStatements) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBat
 func TestKeyedPlans(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, &Options{Lease: testLease})
-	config, err := pgxpool.ParseConfig(s.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyed := &keyedStatements{found: make(map[string]bool)}
-	config.ConnConfig.Tracer = keyed
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
-	e, err := Open(t.Context(), pool, &s.opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
+	// Those that are sent in batches, which all forbid plans that read whole tables.
+	var mu sync.Mutex
+	keyed := make(map[string]bool)
+	e := s.openTraced(t, func(trip []*pgx.QueuedQuery) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, q := range trip {
+			if len(trip) > 1 && (strings.Contains(q.SQL, "FROM") || strings.Contains(q.SQL, "UPDATE")) {
+				keyed[q.SQL] = true
+			}
+		}
+	})
 	// One runs and reports until it is cancelled, the others end at once.
 	work(t, e, func(ctx context.Context, a engine.Attempt) engine.Outcome {
 		if a.Record().RequestID != "first" {
@@ -111,10 +79,11 @@ func TestKeyedPlans(t *testing.T) {
 		s.exec(t, "TRUNCATE "+pgx.Identifier{s.opts.Schema, name}.Sanitize())
 		s.exec(t, "VACUUM ANALYZE "+pgx.Identifier{s.opts.Schema, name}.Sanitize())
 	}
-	keyed.mu.Lock()
-	defer keyed.mu.Unlock()
+	mu.Lock()
+	found := maps.Clone(keyed) // it is called for what follows, too
+	mu.Unlock()
 	for _, sql := range []string{e.sql.claim, e.sql.endGroup, e.sql.getMany, e.sql.progress, e.sql.watch, e.sql.mine, e.sql.get, e.sql.updateLive, e.sql.remove} {
-		if !keyed.found[sql] {
+		if !found[sql] {
 			t.Errorf("not among the statements that find rows by their keys: %s", sql)
 		}
 	}
@@ -128,7 +97,7 @@ func TestKeyedPlans(t *testing.T) {
 	}
 	parameter := regexp.MustCompile(`\$\d+`)
 	n := 0
-	for sql := range keyed.found {
+	for sql := range found {
 		n++
 		distinct := make(map[string]bool)
 		for _, p := range parameter.FindAllString(sql, -1) {

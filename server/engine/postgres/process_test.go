@@ -171,7 +171,6 @@ func TestDeafListener(t *testing.T) {
 	if !e.news.listening() {
 		t.Fatal("the engine does not listen once it is open")
 	}
-	s.exec(t, "SELECT 1")
 	var first int
 	pid := func() (n int) {
 		err := e.query(t.Context(), func(q querier) error {

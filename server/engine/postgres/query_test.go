@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/genproto/googleapis/rpc/code"
 
-	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/internal/pgserver"
 	"github.com/go-lro/lro/internal/pgtest"
 	"github.com/go-lro/lro/server/engine"
@@ -62,21 +61,8 @@ func TestExecModes(t *testing.T) {
 func TestPoolInUse(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, &Options{Lease: shortLease}) // less than the pool is in use
-	config, err := pgxpool.ParseConfig(s.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.MaxConns = 2
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
-	e, err := Open(t.Context(), pool, &s.opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
+	pool := s.pool(t, func(c *pgxpool.Config) { c.MaxConns = 2 })
+	e := s.openOn(t, pool)
 	begun, end := make(chan struct{}), make(chan struct{})
 	work(t, e, func(ctx context.Context, _ engine.Attempt) engine.Outcome {
 		close(begun)
@@ -89,14 +75,14 @@ func TestPoolInUse(t *testing.T) {
 	rec := mustStart(t, e, engine.Spec{})
 	<-begun
 	var held []*pgxpool.Conn
-	for range config.MaxConns {
+	for range pool.Config().MaxConns {
 		conn, err := pool.Acquire(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		held = append(held, conn)
 	}
-	_, err = e.Get(t.Context(), rec.Name)
+	_, err := e.Get(t.Context(), rec.Name)
 	if !errors.Is(err, engine.ErrUnavailable) || !strings.Contains(err.Error(), "all 2 connections of the pool are in use") {
 		t.Errorf("Get() = %v, want %v that says so", err, engine.ErrUnavailable)
 	}
@@ -115,7 +101,7 @@ func TestServerAway(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, &pgserver.Options{Durable: true})
 	s := &store{opts: Options{Lease: testLease}, url: server.URL("postgres")}
-	pool := s.pool(t, new(cutproxy.Dialer))
+	pool := s.pool(t)
 	if _, _, err := Migrate(t.Context(), pool, ""); err != nil {
 		t.Fatal(err)
 	}

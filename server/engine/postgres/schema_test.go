@@ -11,19 +11,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/internal/pgtest"
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
-// newPool returns a pool of the shared server.
-func newPool(t *testing.T) *pgxpool.Pool {
-	t.Helper()
-	return (&store{url: pgtest.URL(t)}).pool(t, new(cutproxy.Dialer))
-}
-
-func dropSchema(t *testing.T, pool *pgxpool.Pool, schema string) {
+// dropSchema removes a schema with the test.
+func dropSchema(t testing.TB, pool *pgxpool.Pool, schema string) {
 	t.Helper()
 	t.Cleanup(func() {
 		if _, err := pool.Exec(context.Background(), "DROP SCHEMA IF EXISTS "+pgx.Identifier{schema}.Sanitize()+" CASCADE"); err != nil {
@@ -34,7 +28,7 @@ func dropSchema(t *testing.T, pool *pgxpool.Pool, schema string) {
 
 func TestMigrate(t *testing.T) {
 	t.Parallel()
-	pool := newPool(t)
+	pool := (&store{url: pgtest.URL(t)}).pool(t)
 	schema := `"odd'; name` + enginekit.Random(6)
 	dropSchema(t, pool, schema)
 	_, err := Open(t.Context(), pool, &Options{Schema: schema})
@@ -86,7 +80,7 @@ func TestMigrate(t *testing.T) {
 func TestSchemaVersion(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, &Options{})
-	pool := s.pool(t, new(cutproxy.Dialer))
+	pool := s.pool(t)
 	table := pgx.Identifier{s.opts.Schema, "version"}.Sanitize()
 	for _, tt := range []struct {
 		version, compatible int
@@ -113,53 +107,5 @@ func TestSchemaVersion(t *testing.T) {
 				t.Errorf("Open() of version %d = %q, want it to say %q", tt.version, err, part)
 			}
 		}
-	}
-}
-
-// TestRole: a role that may only run has the rights that the first migration
-// names, and cannot migrate.
-func TestRole(t *testing.T) {
-	t.Parallel()
-	s := newStore(t, &Options{Lease: testLease})
-	schema, role := pgx.Identifier{s.opts.Schema}.Sanitize(), "runs_"+enginekit.Random(6)
-	s.exec(t, "CREATE ROLE "+role+" LOGIN")
-	owner := s.url
-	t.Cleanup(func() {
-		ctx := context.Background()
-		conn, err := pgx.Connect(ctx, owner)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close(ctx)
-		if _, err := conn.Exec(ctx, "DROP OWNED BY "+role+"; DROP ROLE "+role); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, sql := range []string{
-		"GRANT USAGE ON SCHEMA %s TO " + role,
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON %[1]s.op, %[1]s.live, %[1]s.proc, %[1]s.tally TO " + role,
-		"GRANT SELECT ON %[1]s.version, %[1]s.secret TO " + role,
-		"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %s TO " + role,
-	} {
-		s.exec(t, fmt.Sprintf(sql, schema))
-	}
-	s.url = strings.Replace(s.url, "lro@", role+"@", 1)
-	e := s.open(t)
-	work(t, e, func(context.Context, engine.Attempt) engine.Outcome { return engine.Outcome{Response: text("ran")} })
-	rec, err := e.Start(t.Context(), engine.Spec{Kind: "k", RequestID: "id"})
-	if err != nil {
-		t.Fatalf("Start() = %v", err)
-	}
-	if end, err := e.Wait(t.Context(), rec.Name); err != nil || end.State != engine.Succeeded {
-		t.Errorf("Wait() = %v, %v; want success", end, err)
-	}
-	if err := e.Delete(t.Context(), rec.Name); err != nil {
-		t.Errorf("Delete() = %v", err)
-	}
-	if _, _, err := Migrate(t.Context(), e.pool, s.opts.Schema); err != nil {
-		t.Errorf("Migrate() of what is up to date = %v", err)
-	}
-	if _, _, err := Migrate(t.Context(), e.pool, s.opts.Schema+" new"); err == nil {
-		t.Error("Migrate() by a role that may not create a schema = nil, want an error")
 	}
 }

@@ -63,41 +63,9 @@ var runGrants = []string{
 	"USAGE ON SEQUENCE {schema}.op_seq", "SELECT ON SEQUENCE {schema}.op_seq",
 }
 
-// poolAs returns a pool of a role, with a hook and TLS settings where they are
-// not nil.
-func (s *store) poolAs(t *testing.T, role string, change func(*pgxpool.Config)) *pgxpool.Pool {
-	t.Helper()
-	config, err := pgxpool.ParseConfig(s.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if role != "" {
-		config.ConnConfig.User = role
-	}
-	if change != nil {
-		change(config)
-	}
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
-	return pool
-}
-
-// openOn opens an engine that is closed with the test.
-func (s *store) openOn(t *testing.T, pool *pgxpool.Pool) *Engine {
-	t.Helper()
-	e, err := Open(t.Context(), pool, &s.opts)
-	if err != nil {
-		t.Fatalf("Open() = %v", err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Errorf("Close() = %v", err)
-		}
-	})
-	return e
+// as has connections be those of a role.
+func as(role string) func(*pgxpool.Config) {
+	return func(c *pgxpool.Config) { c.ConnConfig.User = role }
 }
 
 // live goes through the life of operations: all that a program does.
@@ -158,10 +126,13 @@ func TestRunRole(t *testing.T) {
 	for _, grant := range runGrants {
 		s.exec(t, "GRANT "+in.Replace(grant)+" TO "+role)
 	}
-	pool := s.poolAs(t, role, nil)
+	pool := s.pool(t, as(role))
 	e := s.openOn(t, pool)
 	workLives(t, e)
 	live(t, e)
+	if _, _, err := Migrate(t.Context(), pool, s.opts.Schema); err != nil {
+		t.Errorf("Migrate() of what is up to date = %v", err)
+	}
 	if _, _, err := Migrate(t.Context(), pool, s.opts.Schema+" new"); err == nil || !strings.Contains(err.Error(), "permission denied") {
 		t.Errorf("Migrate() by a role that may only run = %v, want a refusal", err)
 	}
@@ -196,7 +167,7 @@ func TestRunRole(t *testing.T) {
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, &Options{Lease: testLease})
-	e := s.openOn(t, s.poolAs(t, "", func(c *pgxpool.Config) {
+	e := s.openOn(t, s.pool(t, func(c *pgxpool.Config) {
 		c.ConnConfig.RuntimeParams["statement_timeout"] = "5s"
 		c.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "2s"
 	}))
@@ -276,14 +247,14 @@ func TestTLSAndRotation(t *testing.T) {
 			return nil
 		}
 	}
-	plain := s.poolAs(t, role, func(c *pgxpool.Config) { c.ConnConfig.Password = "first" })
+	plain := s.pool(t, as(role), func(c *pgxpool.Config) { c.ConnConfig.Password = "first" })
 	for begin := time.Now(); plain.Ping(t.Context()) == nil; { // until the server has read its files
 		if time.Since(begin) > elsewhere {
 			t.Fatal("the server admits the role without TLS")
 		}
 		<-time.After(10 * time.Millisecond)
 	}
-	pool := s.poolAs(t, role, secure)
+	pool := s.pool(t, as(role), secure)
 	if _, _, err := Migrate(t.Context(), pool, s.opts.Schema); err != nil {
 		t.Fatalf("Migrate() = %v", err)
 	}
@@ -293,7 +264,7 @@ func TestTLSAndRotation(t *testing.T) {
 	workLives(t, e)
 	live(t, e)
 	listener := func() (pid int, encrypted bool) {
-		err := s.poolAs(t, "", nil).QueryRow(t.Context(), `SELECT coalesce(max(a.pid), 0), coalesce(bool_and(ssl), false) FROM pg_stat_activity a JOIN pg_stat_ssl USING (pid)
+		err := s.pool(t).QueryRow(t.Context(), `SELECT coalesce(max(a.pid), 0), coalesce(bool_and(ssl), false) FROM pg_stat_activity a JOIN pg_stat_ssl USING (pid)
 			WHERE usename = $1 AND query LIKE 'LISTEN%'`, role).Scan(&pid, &encrypted)
 		if err != nil {
 			t.Fatal(err)

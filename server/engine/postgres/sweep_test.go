@@ -1,42 +1,15 @@
 package postgres
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/go-lro/lro/internal/cutproxy"
 )
-
-// sweepTracer notes from when on the sweeps of an engine have looked.
-type sweepTracer struct {
-	mu   sync.Mutex
-	from time.Time
-}
-
-func (s *sweepTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	if strings.Contains(data.SQL, "min(expire_time)") {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.from = data.Args[len(data.Args)-1].(time.Time)
-	}
-	return ctx
-}
-
-func (s *sweepTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (s *sweepTracer) last() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.from
-}
 
 // TestSweepBesideHeldTransaction: operations that have expired are removed while a
 // transaction keeps their rows, and what looks for more does not read those again.
@@ -46,7 +19,7 @@ func TestSweepBesideHeldTransaction(t *testing.T) {
 	const expired = 3000
 	s := newStore(t, &Options{Lease: testLease})
 	schema := pgx.Identifier{s.opts.Schema}.Sanitize()
-	pool := s.pool(t, new(cutproxy.Dialer))
+	pool := s.pool(t)
 	held, err := pool.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -70,17 +43,15 @@ func TestSweepBesideHeldTransaction(t *testing.T) {
 		}
 	}
 	insert(expired)
-	trace := &sweepTracer{}
-	config := pool.Config().Copy()
-	config.ConnConfig.Tracer = trace
-	traced, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(traced.Close)
-	e := s.openOn(t, traced)
+	var last atomic.Pointer[time.Time] // from when on the last sweep has looked for more
+	e := s.openTraced(t, func(trip []*pgx.QueuedQuery) {
+		if q := trip[0]; strings.Contains(q.SQL, "min(expire_time)") {
+			from := q.Arguments[len(q.Arguments)-1].(time.Time)
+			last.Store(&from)
+		}
+	})
 	until("not all were removed", func() bool { return s.count(t, "op") == 0 })
-	until("sweeps look for all", func() bool { return time.Since(trace.last()) < time.Hour })
+	until("sweeps look for all", func() bool { from := last.Load(); return from != nil && time.Since(*from) < time.Hour })
 	buffers := func(from time.Time) int {
 		t.Helper()
 		var text string
@@ -98,7 +69,7 @@ func TestSweepBesideHeldTransaction(t *testing.T) {
 		}
 		return plans[0].Plan.Hit
 	}
-	if all, some := buffers(time.Time{}), buffers(trace.last()); some > 20 || all < 40 {
+	if all, some := buffers(time.Time{}), buffers(*last.Load()); some > 20 || all < 40 {
 		t.Errorf("the look for the next reads %d buffers, and %d for all; want few, and many", some, all)
 	}
 	insert(1) // expired a minute ago

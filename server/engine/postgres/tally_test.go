@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/genproto/googleapis/rpc/code"
 
-	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
@@ -21,7 +20,7 @@ import (
 func (s *store) recount(t *testing.T) map[string]map[engine.State]int64 {
 	t.Helper()
 	counts := make(map[string]map[engine.State]int64)
-	rows, err := s.pool(t, new(cutproxy.Dialer)).Query(t.Context(), fmt.Sprintf(`
+	rows, err := s.pool(t).Query(t.Context(), fmt.Sprintf(`
 		SELECT o.kind, coalesce(o.state, CASE WHEN l.owner IS NULL THEN 1 ELSE 2 END), count(*)
 		FROM %[1]s.op o LEFT JOIN %[1]s.live l ON l.seq = o.seq WHERE NOT coalesce(l.hidden, false) GROUP BY 1, 2`,
 		pgx.Identifier{s.opts.Schema}.Sanitize()))
@@ -64,7 +63,7 @@ func (s *store) wantCounts(t *testing.T, engines ...*Engine) {
 func TestTally(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, &Options{Lease: testLease})
-	engines := []*Engine{s.openOn(t, s.pool(t, new(cutproxy.Dialer))), s.openOn(t, s.pool(t, new(cutproxy.Dialer)))}
+	engines := []*Engine{s.openOn(t, s.pool(t)), s.openOn(t, s.pool(t))}
 	var callers sync.WaitGroup
 	for i, e := range engines {
 		work(t, e, func(_ context.Context, a engine.Attempt) engine.Outcome {
@@ -131,7 +130,7 @@ func (s *store) settled(t *testing.T) {
 
 func (s *store) count(t *testing.T, from string) (n int) {
 	t.Helper()
-	pool := s.pool(t, new(cutproxy.Dialer))
+	pool := s.pool(t)
 	defer pool.Close() // it is called again and again
 	err := pool.QueryRow(t.Context(), "SELECT count(*) FROM "+pgx.Identifier{s.opts.Schema}.Sanitize()+"."+from).Scan(&n)
 	if err != nil {
@@ -158,7 +157,7 @@ func TestTallyMigration(t *testing.T) {
 			s.exec(t, "GRANT "+strings.ReplaceAll(grant, "{schema}", schema)+" TO "+role)
 		}
 	}
-	pool := s.poolAs(t, role, nil)
+	pool := s.pool(t, as(role))
 	if e, err := Open(t.Context(), pool, &s.opts); err == nil || !strings.Contains(err.Error(), "version 1") {
 		if err == nil {
 			_ = e.Close()
@@ -186,7 +185,7 @@ func TestTallyMigration(t *testing.T) {
 	old(50)
 	var running sync.WaitGroup
 	running.Go(func() { old(200) })
-	from, to, err := Migrate(t.Context(), s.pool(t, new(cutproxy.Dialer)), s.opts.Schema)
+	from, to, err := Migrate(t.Context(), s.pool(t), s.opts.Schema)
 	if err != nil || from != 1 || to != newest {
 		t.Fatalf("Migrate() = %d, %d, %v; want 1, %d", from, to, err, newest)
 	}

@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/internal/pgserver"
 	"github.com/go-lro/lro/internal/pgtest"
 )
@@ -15,7 +14,7 @@ func TestVacuum(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t, &pgserver.Options{Settings: []string{"autovacuum_naptime=1s"}})
 	s := &store{opts: Options{Schema: DefaultSchema}, url: server.URL("postgres")}
-	pool := s.pool(t, new(cutproxy.Dialer))
+	pool := s.pool(t)
 	if _, _, err := Migrate(t.Context(), pool, ""); err != nil {
 		t.Fatal(err)
 	}
