@@ -49,6 +49,11 @@ func (a *attempt) Record() *engine.Record { return a.rec }
 
 func (a *attempt) lease() engine.Lease { return a.rec.Lease() }
 
+// claim is one claim of an operation: each has a fence of its own.
+type claim struct{ seq, fence int64 }
+
+func (a *attempt) claim() claim { return claim{a.seq, a.rec.Fence} }
+
 // run executes the attempt to its end.
 func (a *attempt) run() { a.end(a.worker.Run(a.ctx, a)) }
 

@@ -12,10 +12,11 @@ import (
 
 // endCall is the end of an attempt on its way into the database.
 type endCall struct {
-	seq, fence, revision int64
-	state                engine.State
-	result, metadata     []byte         // no metadata keeps what is there
-	rec                  *engine.Record // as it was claimed, with its result
+	claim
+	revision         int64
+	state            engine.State
+	result, metadata []byte         // no metadata keeps what is there
+	rec              *engine.Record // as it was claimed, with its result
 }
 
 func newEnd(a *attempt, o engine.Outcome, revision int64) (c endCall, err error) {
@@ -26,7 +27,7 @@ func newEnd(a *attempt, o engine.Outcome, revision int64) (c endCall, err error)
 		rec.State, rec.Error = enginekit.Ending(o.Error)
 	}
 	rec.Metadata = o.Metadata
-	c = endCall{seq: a.seq, fence: rec.Fence, revision: revision, state: rec.State, rec: &rec}
+	c = endCall{claim: a.claim(), revision: revision, state: rec.State, rec: &rec}
 	if c.metadata, err = enginekit.EncodeAny(o.Metadata); err != nil {
 		return c, err
 	}
@@ -54,19 +55,20 @@ func endGroupArgs(group []*endCall) []any {
 	return []any{numbers, fences, states, results, metadata, revisions}
 }
 
-// scanEnd reads what the statement returns. find returns the call of a number.
-func scanEnd(r rows, find func(seq int64) *endCall) (news, error) {
+// scanEnd reads what the statement returns. find returns the call of a claim.
+func scanEnd(r rows, find func(claim) *endCall) (news, error) {
 	var (
-		seq, revision      int64
+		of                 claim
+		revision           int64
 		at                 time.Time
 		cancel, expire     pgtype.Timestamptz
 		stored, checkpoint []byte
 	)
-	if err := r.Scan(&seq, &revision, &at, &cancel, &expire, &stored, &checkpoint); err != nil {
+	if err := r.Scan(&of.seq, &of.fence, &revision, &at, &cancel, &expire, &stored, &checkpoint); err != nil {
 		return news{}, err
 	}
-	n := news{seq: seq, own: true}
-	rec := *find(seq).rec
+	n := news{seq: of.seq, own: true}
+	rec := *find(of).rec
 	rec.Revision, rec.EndTime, rec.UpdateTime = revision, at.UTC(), at.UTC()
 	rec.CancelTime, rec.ExpireTime, rec.Checkpoint = utc(cancel), utc(expire), checkpoint
 	if rec.Metadata == nil {
@@ -84,10 +86,11 @@ func scanEnd(r rows, find func(seq int64) *endCall) (news, error) {
 func (e *Engine) runEnds(ctx context.Context, group []*call[endCall, bool]) {
 	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
 	defer cancel()
-	calls := make(map[int64]*call[endCall, bool], len(group))
+	// Of an operation that was claimed again there may be several.
+	calls := make(map[claim]*call[endCall, bool], len(group))
 	all := make([]*endCall, len(group))
 	for i, c := range group {
-		calls[c.query.seq], all[i] = c, &c.query
+		calls[c.query.claim], all[i] = c, &c.query
 	}
 	sql, args := e.sql.endGroup, endGroupArgs(all)
 	if len(all) == 1 {
@@ -96,14 +99,16 @@ func (e *Engine) runEnds(ctx context.Context, group []*call[endCall, bool]) {
 	var changes []news
 	err := e.keyed(ctx, e.pool, func() statement {
 		changes = nil
+		for _, c := range group {
+			c.result = false // of a try that was undone
+		}
 		return statement{sql: sql, args: args, scan: func(r rows) error {
-			n, err := scanEnd(r, func(seq int64) *endCall { return &calls[seq].query })
-			if err != nil {
-				return err
-			}
-			calls[n.seq].result = true
+			n, err := scanEnd(r, func(of claim) *endCall {
+				calls[of].result = true
+				return &calls[of].query
+			})
 			changes = append(changes, n)
-			return nil
+			return err
 		}}
 	})
 	if err != nil {

@@ -112,7 +112,7 @@ func (e *Engine) completeHere(ctx context.Context, l engine.Lease, c engine.Comp
 	}
 	var ended *news
 	err = j.frame().run(ctx, statement{sql: e.sql.end, args: call.args(), scan: func(r rows) error {
-		n, err := scanEnd(r, func(int64) *endCall { return &call })
+		n, err := scanEnd(r, func(claim) *endCall { return &call })
 		ended = &n
 		return err
 	}})

@@ -95,7 +95,7 @@ UPDATE {op} o SET state = g.state, attempt = g.attempt, crashes = g.crashes, rel
 	expire_time = CASE WHEN o.retention > 0 THEN g.at + o.retention / 1000 * interval '1 microsecond' END,
 	history = g.history, metadata = g.metadata, checkpoint = g.checkpoint, result = g.result
 FROM gone g WHERE o.seq = g.seq
-RETURNING g.seq, g.revision, g.at, g.cancel_time, o.expire_time, g.stored, g.checkpoint`
+RETURNING g.seq, g.fence, g.revision, g.at, g.cancel_time, o.expire_time, g.stored, g.checkpoint`
 }
 
 // statements are those of one schema.

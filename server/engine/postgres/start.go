@@ -170,11 +170,13 @@ func (e *Engine) runStarts(ctx context.Context, group []*call[startCall, *engine
 	if keyed {
 		statements = []statement{{sql: setLockTimeout, args: []any{milliseconds(groupLockTimeout)}}, start}
 	}
-	err := e.with(ctx, e.pool, func(c *pgx.Conn) error { return all(ctx, pgxQuerier{q: c}, statements...) })
-	if err != nil {
+	err := e.with(ctx, e.pool, func(conn *pgx.Conn) error {
 		for _, c := range group {
-			c.result = nil
+			c.result = nil // of a try that was undone
 		}
+		return all(ctx, pgxQuerier{q: conn}, statements...)
+	})
+	if err != nil {
 		fail(group, err)
 		return
 	}
@@ -227,7 +229,10 @@ func (e *Engine) startOne(ctx context.Context, c startCall) (*engine.Record, err
 	if j := joinedBy(ctx); j != nil && c.key == nil {
 		err = all(ctx, j.q, insert) // it waits for nothing
 	} else {
-		err = e.within(ctx, e.pool, func(f frame) error { return f.run(ctx, insert) })
+		err = e.within(ctx, e.pool, func(f frame) error {
+			rec = nil // of a try that was undone
+			return f.run(ctx, insert)
+		})
 	}
 	if err != nil || rec == nil {
 		return nil, err

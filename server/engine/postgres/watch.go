@@ -80,15 +80,14 @@ func (e *Engine) watchAttempts(ctx context.Context, owner int64, attempts []*att
 	for i, a := range attempts {
 		numbers[i] = a.seq
 	}
-	type lease struct{ seq, fence int64 }
-	cancelled := make(map[lease]bool)
+	cancelled := make(map[claim]bool)
 	err := e.keyed(ctx, e.ownPool, func() statement {
 		clear(cancelled)
 		return statement{sql: e.sql.mine, args: []any{numbers, owner}, scan: func(r rows) error {
-			var l lease
+			var of claim
 			var cancel bool
-			err := r.Scan(&l.seq, &l.fence, &cancel)
-			cancelled[l] = cancel
+			err := r.Scan(&of.seq, &of.fence, &cancel)
+			cancelled[of] = cancel
 			return err
 		}}
 	})
@@ -96,7 +95,7 @@ func (e *Engine) watchAttempts(ctx context.Context, owner int64, attempts []*att
 		return err
 	}
 	for _, a := range attempts {
-		switch cancel, ok := cancelled[lease{a.seq, a.rec.Fence}]; {
+		switch cancel, ok := cancelled[a.claim()]; {
 		case !ok:
 			a.lose()
 		case cancel:
