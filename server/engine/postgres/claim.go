@@ -205,6 +205,13 @@ func (e *Engine) begin(w *worker, r *row, owner int64) {
 	if old != nil {
 		old.lose()
 	}
+	if !e.process.holds(owner) {
+		// The lease has ended, maybe before the attempt was known. Another process
+		// takes the operation over.
+		a.lose()
+		go a.end(engine.Outcome{})
+		return
+	}
 	if r.unrunnable {
 		e.opts.Logger.Error("operation cannot be run", "operation", r.rec.Name, "error", r.rec.Damaged)
 		go a.end(engine.Outcome{Error: enginekit.DataLoss(r.rec)})
@@ -219,6 +226,13 @@ func (e *Engine) handBackLost(ctx context.Context) error {
 	if e.claimLost == 0 {
 		return nil
 	}
+	// Before the lease is looked at: attempts that lose it are no longer known, and
+	// their operations are taken over as crashed.
+	here := e.running()
+	if !e.process.holds(e.claimLost) {
+		e.claimLost = 0
+		return nil
+	}
 	var owned []int64
 	err := e.keyed(ctx, e.pool, func() statement {
 		owned = nil
@@ -228,10 +242,7 @@ func (e *Engine) handBackLost(ctx context.Context) error {
 		return err
 	}
 	for _, seq := range owned {
-		e.mu.Lock()
-		a := e.attempts[seq]
-		e.mu.Unlock()
-		if a != nil {
+		if here[seq] != nil {
 			continue
 		}
 		_, err := e.changeSeq(ctx, e.pool, seq, func(r *row) (*row, error) {

@@ -52,7 +52,6 @@ type Engine struct {
 
 	closing    chan struct{} // closed when Close begins
 	closeOnce  sync.Once
-	closeErr   error
 	works      sync.WaitGroup  // calls of Work
 	ctx        context.Context // of the background; ends late in Close
 	stop       context.CancelFunc
@@ -119,7 +118,7 @@ func open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Engine, error
 	e.gets = &merger[int64, *row]{groups: 2, size: maxGets, run: e.runGets, background: e.spawn}
 	e.ends = &merger[endCall, bool]{groups: 1, size: maxGroup, run: e.runEnds, background: e.spawn}
 	e.ctx, e.stop = context.WithCancel(context.Background())
-	e.process = newProcess(e)
+	e.process = &process{e: e}
 	e.news = newNotifier(e)
 	// What died before is there to be run when Open returns.
 	if err := e.sweep(apart(ctx), time.Time{}); err != nil {
@@ -183,7 +182,7 @@ func (e *Engine) Close() error {
 		e.background.Wait()
 		e.ownPool.Close()
 	})
-	return e.closeErr
+	return nil
 }
 
 func kick(c chan struct{}) {

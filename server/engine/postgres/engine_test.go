@@ -152,13 +152,23 @@ func (tracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData)  
 func (s *store) Crash(t *testing.T) {
 	t.Helper()
 	s.cut()
-	s.last.process.mu.Lock()
-	owner := s.last.process.owner
-	s.last.process.mu.Unlock()
-	s.exec(t, s.last.sql.expireProc, owner)
-	// It would wait for its lease before it stops.
-	s.last.process.set(owner, 0, time.Time{})
-	s.last.loseAll(owner)
+	s.endLease(t, s.last)
+}
+
+// endLease ends the lease of an engine, which notices it at once.
+func (s *store) endLease(t testing.TB, e *Engine) {
+	t.Helper()
+	s.exec(t, e.sql.expireProc, e.forgetLease())
+}
+
+// forgetLease has an engine notice the end of its lease, and returns whose it was.
+func (e *Engine) forgetLease() (owner int64) {
+	e.process.mu.Lock()
+	owner = e.process.owner
+	e.process.mu.Unlock()
+	e.process.set(owner, 0, time.Time{})
+	e.loseAll(owner)
+	return owner
 }
 
 func (s *store) exec(t testing.TB, sql string, args ...any) {

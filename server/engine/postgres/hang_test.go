@@ -68,12 +68,7 @@ func TestHungHandler(t *testing.T) {
 	work(t, a, run)
 	rec := mustStart(t, a, engine.Spec{})
 	<-hangs
-	a.process.mu.Lock()
-	owner := a.process.owner
-	a.process.mu.Unlock()
-	s.exec(t, a.sql.expireProc, owner)
-	a.process.set(owner, 0, time.Time{})
-	a.loseAll(owner)
+	s.endLease(t, a)
 	b := s.open(t)
 	work(t, b, run)
 	ctx, cancel := context.WithTimeout(t.Context(), elsewhere)

@@ -15,10 +15,7 @@ type process struct {
 	owner  int64         // 0 before it has joined, and after its lease has ended
 	until  time.Time     // the lease is good so long, by this process's clock
 	offset time.Duration // of the database's clock from ours
-	kick   chan struct{} // it has joined
 }
-
-func newProcess(e *Engine) *process { return &process{e: e, kick: make(chan struct{}, 1)} }
 
 // id returns the owner that claims are made for.
 func (p *process) id(ctx context.Context) (int64, error) {
@@ -41,11 +38,18 @@ func (p *process) id(ctx context.Context) (int64, error) {
 	old := p.owner
 	p.owner, p.until = joined, begin.Add(p.e.opts.Lease)
 	p.mu.Unlock()
-	kick(p.kick)
 	if old != 0 {
 		p.e.loseAll(old)
 	}
 	return joined, nil
+}
+
+// holds reports whether the lease of an owner has not ended. Its attempts are lost
+// after this has become false.
+func (p *process) holds(owner int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.owner == owner
 }
 
 // run renews the lease.

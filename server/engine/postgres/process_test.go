@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -289,6 +291,71 @@ func TestLostClaim(t *testing.T) {
 	close(end)
 	if rec, err := e.Wait(t.Context(), runs.Name); err != nil || rec.State != engine.Succeeded || rec.Attempt != 1 {
 		t.Errorf("Wait() of the other = %v, %v; want success in attempt 1", rec, err)
+	}
+}
+
+// TestLostClaimAfterLease: an attempt that has lost its lease is a crash, also when
+// a claim was lost before, and not an operation that the claim has left without one.
+func TestLostClaimAfterLease(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{Lease: testLease})
+	e := s.open(t)
+	begun := make(chan struct{}, 2)
+	work(t, e, func(ctx context.Context, _ engine.Attempt) engine.Outcome {
+		begun <- struct{}{}
+		<-ctx.Done()
+		return engine.Outcome{}
+	})
+	rec := mustStart(t, e, engine.Spec{AtMostOnce: true})
+	<-begun
+	e.claiming <- struct{}{}
+	e.claimLost = e.forgetLease()
+	owner := e.claimLost
+	err := e.handBackLost(t.Context())
+	<-e.claiming
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, e.sql.expireProc, owner)
+	ctx, cancel := context.WithTimeout(t.Context(), elsewhere)
+	defer cancel()
+	if end, err := e.Wait(ctx, rec.Name); err != nil || end.State != engine.Failed || end.Crashes != 1 {
+		t.Errorf("Wait() = %v, %v; want it to have failed with one crash", end, err)
+	}
+	if len(begun) > 0 {
+		t.Error("an operation that runs at most once has run again")
+	}
+}
+
+// TestClaimAfterLease: no attempt begins whose lease has ended before the answer of
+// its claim came.
+func TestClaimAfterLease(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{Lease: testLease})
+	claim := newStatements(s.opts.Schema).claim
+	var e *Engine
+	var owner atomic.Int64
+	e = s.openTraced(t, func(trip []*pgx.QueuedQuery) {
+		if trip[len(trip)-1].SQL == claim && owner.Load() == 0 {
+			owner.Store(e.forgetLease())
+		}
+	})
+	rec := mustStart(t, e, engine.Spec{})
+	work(t, e, func(_ context.Context, a engine.Attempt) engine.Outcome {
+		return engine.Outcome{Response: text(strconv.Itoa(a.Record().Attempt))}
+	})
+	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) { // sleep: PostgreSQL has its own time
+		got, err := e.Get(t.Context(), rec.Name)
+		if err != nil || time.Since(begin) > elsewhere {
+			t.Fatalf("Get() = %v, %v; want it claimed", got, err)
+		}
+		if got.State != engine.Pending {
+			break
+		}
+	}
+	s.exec(t, e.sql.expireProc, owner.Load())
+	if end, err := e.Wait(t.Context(), rec.Name); err != nil || end.Response.String() != text("2").String() || end.Crashes != 1 {
+		t.Errorf("Wait() = %v, %v; want the response of the second attempt", end, err)
 	}
 }
 
