@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,6 +28,10 @@ const (
 	// sendEvery is the least time between two notifications, so that they are
 	// few: each takes a lock that all databases of the server share.
 	sendEvery = 5 * time.Millisecond
+
+	// notifyTimeout bounds the sending of a notification, and so what Close takes
+	// while the database is away.
+	notifyTimeout = 2 * time.Second
 
 	// pingEvery is how often LISTEN is tested, by a notification of another
 	// connection that must come back before the next. A connection may be dead
@@ -126,29 +131,33 @@ func (n *notifier) format(lines []string) []string {
 	return all
 }
 
-// send sends what is queued, until ctx ends.
+// send sends what is queued, until ctx ends. What is queued then is sent, too.
 func (n *notifier) send(ctx context.Context) {
-	for {
+	for ended := false; !ended; {
 		select {
 		case <-n.kick:
 		case <-ctx.Done():
-			return
+			ended = true
 		}
+		wait := sendEvery
 		if payloads := n.payloads(); len(payloads) > 0 {
-			if err := n.notify(ctx, payloads); err != nil && ctx.Err() == nil {
-				// Others poll.
+			if err := n.notify(context.WithoutCancel(ctx), payloads); err != nil {
+				// Others poll, and are told that they have missed some.
 				n.e.opts.Logger.Warn("changes could not be told to other processes", "error", err)
+				n.mu.Lock()
+				n.missed, n.queued = true, nil
+				n.mu.Unlock()
+				kick(n.kick)
+				wait = listenRetry
 			}
 		}
-		if !pause(ctx, sendEvery, nil) {
-			return
-		}
+		pause(ctx, wait, nil)
 	}
 }
 
 // notify sends notifications. They need not survive a crash of the server.
 func (n *notifier) notify(ctx context.Context, payloads []string) error {
-	ctx, cancel := context.WithTimeout(ctx, pingEvery)
+	ctx, cancel := context.WithTimeout(ctx, notifyTimeout)
 	defer cancel()
 	return n.e.with(ctx, n.e.ownPool, func(c *pgx.Conn) error {
 		_, err := exec(ctx, pgxQuerier{q: c}, `SELECT pg_notify($1::text, p) FROM set_config('synchronous_commit', 'off', true), unnest($2::text[]) AS p`,
@@ -196,11 +205,7 @@ func (n *notifier) listen(ctx context.Context, tried func()) error {
 		return err
 	}
 	defer release()
-	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{n.channel}.Sanitize()); err != nil {
-		return err
-	}
 	hearing, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
 	var pinging sync.WaitGroup
 	defer pinging.Wait()
 	defer stop(nil)
@@ -219,7 +224,7 @@ func (n *notifier) listen(ctx context.Context, tried func()) error {
 	}
 }
 
-// connect returns a connection that notifications arrive on.
+// connect returns a connection that listens.
 func (n *notifier) connect(ctx context.Context) (conn *pgx.Conn, release func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
 	defer cancel()
@@ -236,24 +241,27 @@ func (n *notifier) connect(ctx context.Context) (conn *pgx.Conn, release func(),
 	if err != nil {
 		return nil, nil, err
 	}
-	return conn, func() {
+	release = func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = conn.Close(ctx)
-	}, nil
+	}
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{n.channel}.Sanitize()); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return conn, release, nil
 }
 
 // ping tests the connection until ctx ends, and ends it when it is deaf.
 func (n *notifier) ping(ctx context.Context, stop context.CancelCauseFunc) {
 	for i := n.pong.Load() + 1; ; i++ {
-		// When this fails the database is away: the listener will see for itself,
-		// or the next ping.
-		_ = n.notify(ctx, n.format([]string{linePing + " " + strconv.FormatInt(i, 10)}))
+		err := n.notify(ctx, n.format([]string{linePing + " " + strconv.FormatInt(i, 10)}))
 		if !pause(ctx, pingEvery, nil) {
 			return
 		}
 		if n.pong.Load() < i {
-			stop(errDeaf)
+			stop(cmp.Or(err, errDeaf))
 			return
 		}
 	}

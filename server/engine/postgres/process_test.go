@@ -3,13 +3,16 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
@@ -162,6 +165,64 @@ func subscribeElsewhere(t *testing.T, a, b *Engine) {
 		t.Fatal(err)
 	}
 	until("that it is deleted", func(c engine.Change) bool { return c.Deleted })
+}
+
+// endElsewhere has an engine end an operation, and returns what the feed of another
+// one says of it, or with which error it ends.
+func endElsewhere(t *testing.T, a, b *Engine, end func(*engine.Record) error) (engine.Change, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), elsewhere)
+	defer cancel()
+	feed := b.Subscribe(ctx)
+	rec := mustStart(t, a, engine.Spec{External: true})
+	if err := end(rec); err != nil {
+		t.Fatal(err)
+	}
+	for c, err := range feed {
+		if err != nil || c.Record.Name == rec.Name && c.Record.State.Terminal() {
+			return c, err
+		}
+	}
+	return engine.Change{}, nil
+}
+
+// TestSubscribeBesideFailure: a process whose notification failed tells the others
+// that they have missed something.
+func TestSubscribeBesideFailure(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{Lease: testLease})
+	b := s.open(t)
+	var failed atomic.Bool
+	application := "fails" + s.opts.Schema
+	a := s.openOn(t, s.pool(t, func(c *pgxpool.Config) { c.ConnConfig.RuntimeParams["application_name"] = application },
+		tracer(func(trip []*pgx.QueuedQuery) {
+			end := strings.Contains(trip[0].SQL, "pg_notify") && strings.Contains(fmt.Sprint(trip[0].Arguments...), `{"s":3`)
+			if end && !failed.Swap(true) {
+				s.exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", application)
+			}
+		}).of))
+	c, err := endElsewhere(t, a, b, func(rec *engine.Record) error {
+		_, err := a.Complete(t.Context(), rec.Lease(), engine.Completion{Response: text("")})
+		return err
+	})
+	if !failed.Load() || !errors.Is(err, engine.ErrLagged) {
+		t.Errorf("the feed has %v, %v, after a failure %t; want %v", c, err, failed.Load(), engine.ErrLagged)
+	}
+}
+
+// TestSubscribeBesideClose: what a process has changed right before it closed is
+// made known.
+func TestSubscribeBesideClose(t *testing.T) {
+	t.Parallel()
+	a, b := twoEngines(t, &Options{})
+	c, err := endElsewhere(t, a, b, func(rec *engine.Record) error {
+		a.news.queue([]news{{seq: seqOf(t, rec), lives: true}}) // the end comes in the pause after it
+		_, err := a.Complete(t.Context(), rec.Lease(), engine.Completion{Response: text("")})
+		return errors.Join(err, a.Close())
+	})
+	if err != nil || c.Record == nil {
+		t.Errorf("the feed has %v, %v; want the end", c, err)
+	}
 }
 
 // TestDeafListener: a connection that hears nothing, with no error, is found and

@@ -53,7 +53,7 @@ func (e *Engine) Work(ctx context.Context, w engine.Worker) error {
 		return fmt.Errorf("work: %w", engine.ErrClosed)
 	}
 	defer e.works.Done()
-	claiming, stop := context.WithCancel(context.WithoutCancel(ctx))
+	claiming, stop := context.WithCancel(wk.ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
