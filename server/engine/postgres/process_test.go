@@ -463,7 +463,11 @@ func TestReadBesideEnd(t *testing.T) {
 		return engine.Outcome{Retry: true, RetryAfter: time.Hour, Error: &status.Status{Code: int32(code.Code_UNAVAILABLE)}}
 	})
 	<-begun
-	read, err := e.find(t.Context(), rec.Name)
+	one, err := e.find(t.Context(), rec.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	many, err := e.readMany(t.Context(), []int64{one.seq}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -474,7 +478,9 @@ func TestReadBesideEnd(t *testing.T) {
 			t.Fatal("the attempt has not ended")
 		}
 	}
-	if got := e.shown(read); got.State != engine.Running || !proto.Equal(got.Metadata, text("reported")) {
-		t.Errorf("a read that began before the end shows %v, want what was reported", got)
+	for _, read := range []*row{one, many[one.seq]} {
+		if got := e.shown(read); got.State != engine.Running || !proto.Equal(got.Metadata, text("reported")) {
+			t.Errorf("a read that began before the end shows %v, want what was reported", got)
+		}
 	}
 }

@@ -49,8 +49,8 @@ func (e *Engine) runGets(ctx context.Context, group []*call[int64, *row]) {
 	for i, c := range group {
 		wanted[i] = c.query
 	}
-	here := e.runningOf(wanted)
 	if len(group) == 1 {
+		here := e.runningOf(wanted)
 		err := e.query(ctx, func(q querier) (err error) {
 			group[0].result, err = e.load(ctx, q, group[0].query)
 			return err
@@ -69,7 +69,6 @@ func (e *Engine) runGets(ctx context.Context, group []*call[int64, *row]) {
 	}
 	for _, c := range group {
 		c.result = found[c.query]
-		c.result.ranBy(here)
 	}
 }
 
@@ -113,9 +112,11 @@ func (r *row) ranBy(here map[int64]*attempt) {
 // and once more when the read was repeated; nil to leave that out.
 func (e *Engine) readMany(ctx context.Context, wanted []int64, seen func(*row)) (map[int64]*row, error) {
 	found := make(map[int64]*row, len(wanted))
+	here := e.runningOf(wanted)
 	err := e.keyed(ctx, e.pool, func() statement {
 		clear(found)
 		return e.getMany(wanted, func(r *row) {
+			r.ranBy(here)
 			found[r.seq] = r
 			if seen != nil {
 				seen(r)

@@ -20,12 +20,12 @@ const rowColumns = `o.seq, o.tail, o.parent, o.kind, o.state, o.flags, o.create_
 
 const selectRows = `SELECT ` + rowColumns + ` FROM {op} o LEFT JOIN {live} l ON l.seq = o.seq `
 
-// changed is the time of a change. Statements that waited for a lock began earlier
+// changeTime is the time of a change. Statements that waited for a lock began earlier
 // than the change before them.
-const changed = `greatest(l.update_time, statement_timestamp())`
+const changeTime = `greatest(l.update_time, statement_timestamp())`
 
-// nanoseconds is the time of a stored event.
-const eventTime = `(extract(epoch FROM ` + changed + `) * 1000000)::bigint * 1000`
+// eventTime is the same in nanoseconds, as a stored event has it.
+const eventTime = `(extract(epoch FROM ` + changeTime + `) * 1000000)::bigint * 1000`
 
 // startColumns are the parameters of a start, in the order of [startCall.args].
 var startColumns = []struct{ name, typ string }{
@@ -87,7 +87,7 @@ WITH gone AS (
 	WHERE l.seq = d.seq AND l.owner IS NOT NULL AND l.fence = d.fence AND NOT l.hidden AND l.seq = ANY(ARRAY(
 		SELECT m.seq FROM {live} m WHERE m.seq = ` + keys + ` ORDER BY m.seq FOR UPDATE SKIP LOCKED))
 	RETURNING l.seq, l.attempt, l.crashes, l.releases, l.fence, greatest(l.revision + 1, d.revision) AS revision,
-		l.start_time, ` + changed + ` AS at, l.cancel_time, l.history, l.checkpoint, coalesce(d.metadata, l.metadata) AS metadata,
+		l.start_time, ` + changeTime + ` AS at, l.cancel_time, l.history, l.checkpoint, coalesce(d.metadata, l.metadata) AS metadata,
 		CASE WHEN d.metadata IS NULL THEN l.metadata END AS stored, d.state, d.result
 )
 UPDATE {op} o SET state = g.state, attempt = g.attempt, crashes = g.crashes, releases = g.releases, fence = g.fence,
@@ -143,7 +143,7 @@ func newStatements(schema string) *statements {
 		// is not claimed.
 		claim: `
 UPDATE {live} l SET owner = $1::bigint, fence = l.fence + 1, attempt = l.attempt + 1, revision = l.revision + 1, due = NULL,
-	start_time = coalesce(l.start_time, statement_timestamp()), update_time = ` + changed + `,
+	start_time = coalesce(l.start_time, statement_timestamp()), update_time = ` + changeTime + `,
 	history = CASE WHEN l.attempt = 0 THEN l.history
 		ELSE CASE WHEN jsonb_array_length(l.history) >= 100 THEN l.history - 0 ELSE l.history END
 			|| jsonb_build_object('t', ` + eventTime + `, 'e', 'attempt_started', 'a', l.attempt + 1) END
@@ -163,7 +163,7 @@ RETURNING ` + rowColumns,
 		claimInfo: `SELECT (SELECT last_value FROM {sequence}), coalesce((SELECT extract(epoch FROM due - clock_timestamp())
 			FROM {live} WHERE owner IS NULL AND due IS NOT NULL AND due > statement_timestamp() ORDER BY due LIMIT 1), 3600)::float8`,
 
-		// The end of an operation that is locked: $1 number, then as endArgs.
+		// The end of an operation that is locked, as [Engine.writes] has it.
 		dropLive: `DELETE FROM {live} WHERE seq = $1::bigint`,
 		endOne: `UPDATE {op} SET state = $2::smallint, attempt = $3::integer, crashes = $4::integer, releases = $5::integer,
 			fence = $6::bigint, revision = $7::bigint, start_time = $8::timestamptz, update_time = $9::timestamptz,
