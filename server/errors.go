@@ -121,13 +121,13 @@ func (s *Server) engineError(ctx context.Context, name string, err error) error 
 		})
 	case errors.Is(err, engine.ErrUnavailable), errors.Is(err, engine.ErrClosed):
 		s.logger.WarnContext(ctx, "store unavailable", "operation", name, "error", err)
-		return f.make(fault{
+		return storeFault{hidden{f.make(fault{
 			code: codes.Unavailable, reason: reasonStoreUnavailable, retry: storeRetryDelay,
 			message: "the store of operations is unavailable",
-		})
+		}), err}}
 	case errors.Is(err, engine.ErrMisconfigured):
 		s.logger.ErrorContext(ctx, "store misconfigured", "operation", name, "error", err)
-		return f.make(f.misconfigured())
+		return storeFault{hidden{f.make(f.misconfigured()), err}}
 	case ctx.Err() != nil:
 		return f.make(fault{
 			code: status.FromContextError(ctx.Err()).Code(), reason: reasonCallEnded, message: ctx.Err().Error(),
@@ -161,6 +161,13 @@ type hidden struct {
 func (h hidden) Error() string              { return h.shown.Error() + ": " + h.cause.Error() }
 func (h hidden) Unwrap() error              { return h.cause }
 func (h hidden) GRPCStatus() *status.Status { return status.Convert(h.shown) }
+
+// storeFault is hidden in its text too, which may become part of an operation's
+// error: the cause names hosts and roles. A transaction that lost by a deadlock is
+// recognized by it.
+type storeFault struct{ hidden }
+
+func (f storeFault) Error() string { return f.shown.Error() }
 
 // leaseError lets callers know a lost lease without knowing engines.
 func leaseError(err error) error {

@@ -17,6 +17,9 @@ func TestHiddenErrorShowsItsCauseToTheProgramAlone(t *testing.T) {
 	if !errors.Is(err, cause) || !strings.Contains(err.Error(), "not registered") {
 		t.Errorf("error is %q, want it to tell the cause", err)
 	}
+	if quiet := (storeFault{hidden{status.Error(codes.Internal, "internal error"), cause}}); !errors.Is(quiet, cause) || strings.Contains(quiet.Error(), "registered") {
+		t.Errorf("error of the store is %q, want it to wrap the cause without its text", quiet)
+	}
 	st, ok := status.FromError(err)
 	if !ok || st.Code() != codes.Internal || strings.Contains(st.Message(), "registered") {
 		t.Errorf("status.FromError = %v, %v, want INTERNAL without the cause", st, ok)

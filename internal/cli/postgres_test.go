@@ -138,12 +138,41 @@ func TestMigrate(t *testing.T) {
 	if got := runProcess(t, nil, "migrate", "--print", "--schema", "a b"); !strings.Contains(got, `CREATE TABLE "a b".op (`) {
 		t.Errorf("lro migrate --print printed\n%s", got)
 	}
+	if got := runProcess(t, nil, "migrate", "--print", "--after", "1"); strings.Contains(got, `CREATE TABLE "lro".op (`) || !strings.Contains(got, "-- 0002_") {
+		t.Errorf("lro migrate --print --after 1 printed\n%s", got)
+	}
+	conn, err := pgx.Connect(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), `UPDATE "cli migrate".version SET version = 99; CREATE ROLE cli_migrate LOGIN`); err != nil {
+		t.Fatal(err)
+	}
+	want := "unchanged, version 99: newer than this lro, which knows version 3"
+	if got := runProcess(t, nil, "migrate", "--db", db, "--schema", "cli migrate"); !strings.HasSuffix(got, want) {
+		t.Errorf("lro migrate of a newer schema printed %q, want %q", got, want)
+	}
+	u, err := url.Parse(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.User("cli_migrate")
+	got := failProcess(t, nil, "serve", "--listen", "127.0.0.1:0", "--db", u.String(), "--schema", "cli missing")
+	if !strings.Contains(got, `: role "cli_migrate" must own the schema, or be able to create it`) || !strings.Contains(got, "run lro migrate once") {
+		t.Errorf("serve by a role that may not create the schema said %q", got)
+	}
 	for _, tt := range []struct {
 		args []string
 		code int
 		want string
 	}{
 		{[]string{"migrate"}, exit.Usage, "--db is required: the URL of a PostgreSQL database"},
+		{[]string{"migrate", "--db", db, "--after", "1"}, exit.Usage, "--after needs --print"},
+		{[]string{"backup", "--db", "postgres://u:secret@127.0.0.1:1/db", "x"}, exit.Usage, `"postgres://u:xxxxx@127.0.0.1:1/db" is a PostgreSQL database, and this command works on a SQLite file: back it up with pg_dump`},
+		{[]string{"compact", "--db", "postgres://u:secret@127.0.0.1:1/db"}, exit.Usage, "its autovacuum makes space free"},
+		{[]string{"serve", "--notify-db", "none"}, exit.Usage, "--notify-db needs a PostgreSQL database"},
+		{[]string{"serve", "--db", db, "--notify-db", "postgres://u:secret@127.0.0.1:port/db"}, exit.Usage, "--notify-db: "},
 		{[]string{"serve", "--role", "worker"}, exit.Usage, `--role "worker" needs a PostgreSQL database`},
 		{[]string{"serve", "--role", "boss"}, exit.Usage, `--role "boss": must be all, server or worker`},
 		{[]string{"serve", "--db", "postgres://u:secret@127.0.0.1:1/db"}, exit.Unknown, "reach PostgreSQL: "},
@@ -179,7 +208,7 @@ func TestServePostgresRole(t *testing.T) {
 	}
 	u.User = url.User("cli_role")
 	got := failProcess(t, nil, "serve", "--listen", "127.0.0.1:0", "--db", u.String(), "--schema", "cli role")
-	if !strings.Contains(got, `role "cli_role" lacks in schema "cli role": DELETE on live, `) || strings.Contains(got, "unavailable") {
+	if !strings.Contains(got, `role "cli_role" lacks in schema "cli role": INSERT, UPDATE, DELETE on live; `) || strings.Contains(got, "unavailable") {
 		t.Errorf("serve by a role that may only read said %q", got)
 	}
 }

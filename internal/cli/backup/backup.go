@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-lro/lro/internal/cli/exit"
 	"github.com/go-lro/lro/internal/cli/flag"
+	"github.com/go-lro/lro/internal/cli/pgstore"
 	"github.com/go-lro/lro/internal/cli/render"
 	"github.com/go-lro/lro/internal/cli/term"
 	"github.com/go-lro/lro/server/engine/sqlite"
@@ -48,6 +49,9 @@ type copied struct {
 }
 
 func run(ctx context.Context, io *term.IO, db, path string, output *flag.Output) error {
+	if err := pgstore.OnlyFile(db, "back it up with pg_dump (docs/backup.md)"); err != nil {
+		return err
+	}
 	if err := sqlite.Backup(ctx, db, path); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			err = exit.Hint(err, "a backup does not overwrite files; give the name of a new one")

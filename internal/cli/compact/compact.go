@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-lro/lro/internal/cli/flag"
+	"github.com/go-lro/lro/internal/cli/pgstore"
 	"github.com/go-lro/lro/internal/cli/render"
 	"github.com/go-lro/lro/internal/cli/term"
 	"github.com/go-lro/lro/server/engine/sqlite"
@@ -44,6 +45,9 @@ type compacted struct {
 }
 
 func run(ctx context.Context, io *term.IO, db string, output *flag.Output) error {
+	if err := pgstore.OnlyFile(db, "its autovacuum makes space free"); err != nil {
+		return err
+	}
 	before, after, err := sqlite.Compact(ctx, db)
 	if err != nil {
 		return err

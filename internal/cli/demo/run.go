@@ -16,6 +16,7 @@ import (
 	"github.com/go-lro/lro/internal/cli/pgstore"
 	"github.com/go-lro/lro/internal/cli/term"
 	"github.com/go-lro/lro/server"
+	"github.com/go-lro/lro/server/engine/postgres"
 )
 
 // complete fills in what was not given and checks what was.
@@ -52,7 +53,7 @@ func (o *options) run(ctx context.Context) error {
 	config := host.Config{DB: o.db, Drain: -1, Grace: stopGrace}
 	if pgstore.IsURL(o.db) {
 		config.Engine = func(ctx context.Context, logger *slog.Logger) (server.Engine, error) {
-			return pgstore.Open(ctx, o.db, o.schema, 0, logger)
+			return pgstore.Open(ctx, o.db, postgres.Options{Schema: o.schema, Logger: logger})
 		}
 	}
 	h, err := host.Open(ctx, config)

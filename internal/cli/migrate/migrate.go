@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ type options struct {
 	db     string
 	schema string
 	print  bool
+	after  int
 	output flag.Output
 }
 
@@ -34,11 +36,17 @@ this version of lro. The role in the URL must own the schema, or be able to crea
 it. lro serve can then run as a role with fewer rights, which the first migration
 lists. Programs of the previous version can keep running meanwhile.
 
+lro serve and lro demo create a schema that does not exist, if their role may, but
+never update one.
+
 --print only prints the SQL, for another tool, and connects to no database. The
-schema must exist before that SQL is run, for example by CREATE SCHEMA operations.`,
+schema must exist before that SQL is run, for example by CREATE SCHEMA operations.
+Each migration begins with its name and is run once, in one transaction; --after 2
+leaves out the first two.`,
 		Example: `  lro migrate --db postgres://owner@db.example/app
 
-  lro migrate --print --schema operations > operations.sql`,
+  lro migrate --print --schema operations > operations.sql
+  psql -v ON_ERROR_STOP=1 --single-transaction -f operations.sql postgres://owner@db.example/app`,
 		Args: flag.Args(flag.None),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context())
@@ -47,7 +55,8 @@ schema must exist before that SQL is run, for example by CREATE SCHEMA operation
 	f := cmd.Flags()
 	f.StringVar(&o.db, "db", "", "migrate the database at `URL`, postgres://user@host/name")
 	f.StringVar(&o.schema, "schema", postgres.DefaultSchema, "store operations in the schema `NAME`")
-	f.BoolVar(&o.print, "print", false, "print the SQL of all migrations")
+	f.BoolVar(&o.print, "print", false, "print the SQL of the migrations")
+	f.IntVar(&o.after, "after", 0, "print only the migrations after `VERSION`, which the schema has")
 	o.output.AddTo(cmd)
 	return cmd
 }
@@ -62,11 +71,17 @@ type migrated struct {
 func (o *options) run(ctx context.Context) error {
 	if o.print {
 		for _, m := range postgres.Migrations(o.schema) {
+			if m.Version <= o.after {
+				continue
+			}
 			if _, err := fmt.Fprintf(o.io.Out, "-- %s\n%s", m.Name, m.SQL); err != nil {
 				return err
 			}
 		}
 		return nil
+	}
+	if o.after != 0 {
+		return exit.AsUsage(errors.New("--after needs --print"))
 	}
 	if o.db == "" {
 		return exit.AsUsage(errors.New("--db is required: the URL of a PostgreSQL database, such as postgres://user@host/name"))
@@ -87,13 +102,15 @@ func (o *options) run(ctx context.Context) error {
 		return err
 	}
 	if o.output.JSON() {
-		return render.WriteJSON(o.io.Out, migrated{o.schema, before, after})
+		return render.WriteJSON(o.io.Out, migrated{cmp.Or(o.schema, postgres.DefaultSchema), before, after})
 	}
 	text := fmt.Sprintf("updated from version %d to %d", before, after)
-	switch before {
-	case 0:
+	switch known := len(postgres.Migrations(o.schema)); {
+	case before > known:
+		text = fmt.Sprintf("unchanged, version %d: newer than this lro, which knows version %d", before, known)
+	case before == 0:
 		text = fmt.Sprintf("created, version %d", after)
-	case after:
+	case before == after:
 		text = fmt.Sprintf("up to date, version %d", after)
 	}
 	_, err = fmt.Fprintf(o.io.Out, "%s  %s\n", pgstore.Where(o.db, o.schema), text)

@@ -1,13 +1,12 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -35,7 +34,18 @@ func Redact(db string) string {
 }
 
 // Where names a database on a screen.
-func Where(db, schema string) string { return term.Clean(Redact(db) + ", schema " + schema) }
+func Where(db, schema string) string {
+	return term.Clean(Redact(db) + ", schema " + cmp.Or(schema, postgres.DefaultSchema))
+}
+
+// OnlyFile reports a --db of PostgreSQL to a command that works on a SQLite file.
+// It names what does the same there.
+func OnlyFile(db, instead string) error {
+	if !IsURL(db) {
+		return nil
+	}
+	return exit.AsUsage(fmt.Errorf("--db %q is a PostgreSQL database, and this command works on a SQLite file: %s", Redact(db), instead))
+}
 
 // Check reports a URL that cannot be read.
 func Check(db string) error {
@@ -59,17 +69,18 @@ func Connect(ctx context.Context, db string) (*pgxpool.Pool, error) {
 }
 
 // Open opens the engine, and makes its schema where there is none. Close closes
-// its connections too. A lease of 0 is the default.
-func Open(ctx context.Context, db, schema string, lease time.Duration, logger *slog.Logger) (server.Engine, error) {
+// its connections too.
+func Open(ctx context.Context, db string, options postgres.Options) (server.Engine, error) {
 	pool, err := Connect(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	options := &postgres.Options{Schema: schema, Lease: lease, Logger: logger}
-	eng, err := postgres.Open(ctx, pool, options)
+	eng, err := postgres.Open(ctx, pool, &options)
 	if errors.Is(err, postgres.ErrNoSchema) {
-		if _, _, err = postgres.Migrate(ctx, pool, schema); err == nil {
-			eng, err = postgres.Open(ctx, pool, options)
+		if _, _, err = postgres.Migrate(ctx, pool, options.Schema); err == nil {
+			eng, err = postgres.Open(ctx, pool, &options)
+		} else {
+			err = exit.Hint(err, "to make the schema, run lro migrate once, as a role that may")
 		}
 	}
 	if err != nil {

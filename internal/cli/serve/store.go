@@ -2,10 +2,12 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/pflag"
 
 	"github.com/go-lro/lro/internal/cli/host"
@@ -56,6 +58,7 @@ type database struct {
 	db     string
 	schema string
 	role   string
+	notify string
 	lease  time.Duration
 }
 
@@ -85,6 +88,7 @@ func (f *database) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.db, "db", "lro.db", "store operations in `FILE`, which is created if it does not exist, or at the URL of a PostgreSQL database, postgres://user@host/name")
 	flags.StringVar(&f.schema, "schema", postgres.DefaultSchema, "store operations in the schema `NAME` of a PostgreSQL database")
 	flags.StringVar(&f.role, "role", "all", "`ROLE` of this process on a PostgreSQL database: server answers callers, worker runs operations, all does both")
+	flags.StringVar(&f.notify, "notify-db", "", "if --db leads to PgBouncer in transaction mode, receive notifications through `URL`, which leads to PostgreSQL itself, or poll instead with none")
 	flags.DurationVar(&f.lease, "lease", 10*time.Second, "on a PostgreSQL database, let others run the operations of a process that has not been heard from for `DURATION`")
 }
 
@@ -99,11 +103,23 @@ func (f *database) Configure(c *host.Config) error {
 		if f.Role() != Everything {
 			return fmt.Errorf("--role %q needs a PostgreSQL database: only one process can use a SQLite file", f.role)
 		}
+		if f.notify != "" {
+			return errors.New("--notify-db needs a PostgreSQL database in --db")
+		}
 		c.DB = f.db
 		return nil
 	}
+	options := postgres.Options{Schema: f.schema, Lease: f.lease, PollOnly: f.notify == "none"}
+	if f.notify != "" && !options.PollOnly {
+		direct, err := pgxpool.ParseConfig(f.notify)
+		if err != nil {
+			return fmt.Errorf("--notify-db: %w", err) // its text has no password
+		}
+		options.Listen = direct.ConnConfig
+	}
 	c.Engine = func(ctx context.Context, logger *slog.Logger) (server.Engine, error) {
-		return pgstore.Open(ctx, f.db, f.schema, f.lease, logger)
+		options.Logger = logger
+		return pgstore.Open(ctx, f.db, options)
 	}
 	return pgstore.Check(f.db)
 }

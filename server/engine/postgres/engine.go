@@ -83,21 +83,13 @@ func open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Engine, error
 	if opts.Lease < MinLease {
 		return nil, fmt.Errorf("%w: a lease of %v is shorter than %v", engine.ErrInvalid, opts.Lease, MinLease)
 	}
-	if err := checkRights(ctx, pool, opts.Schema); err != nil {
-		return nil, err
-	}
-	v, err := readVersion(ctx, pool, opts.Schema)
-	if errors.Is(err, ErrNoSchema) {
-		return nil, err
-	}
+	sql := newStatements(opts.Schema)
+	pageKey, err := inspect(ctx, pool, opts.Schema, sql)
 	if err != nil {
-		return nil, storeError(ctx, pool, err)
-	}
-	if err := v.check(opts.Schema); err != nil {
 		return nil, err
 	}
 	e := &Engine{
-		opts: opts, pool: pool, sql: newStatements(opts.Schema),
+		opts: opts, pool: pool, sql: sql, pageKey: pageKey,
 		attempts: make(map[int64]*attempt), dirty: make(map[int64]struct{}), workers: make(map[*worker]struct{}),
 		dirtyKick: make(chan struct{}, 1), fetchKick: make(chan struct{}, 1), claiming: make(chan struct{}, 1), watchKick: make(chan struct{}, 1),
 		closing: make(chan struct{}),
@@ -105,10 +97,6 @@ func open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Engine, error
 	config := pool.Config()
 	if config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
 		e.mode = []any{pgx.QueryExecModeCacheDescribe}
-	}
-	err = each(ctx, pgxQuerier{q: pool}, e.sql.secret, func(r rows) error { return r.Scan(&e.pageKey) }, "page_key")
-	if err != nil {
-		return nil, storeError(ctx, pool, err)
 	}
 	config.MaxConns, config.MinConns, config.MinIdleConns = ownConns, 0, 0
 	if e.ownPool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
@@ -133,6 +121,31 @@ func open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Engine, error
 	}
 	e.news.waitListening(ctx)
 	return e, nil
+}
+
+// inspect reports a schema that the program cannot use, and returns its key of
+// page tokens.
+func inspect(ctx context.Context, pool *pgxpool.Pool, schema string, sql *statements) (pageKey []byte, err error) {
+	conn, err := acquire(ctx, pool)
+	if err != nil {
+		return nil, storeError(ctx, pool, err)
+	}
+	defer conn.Release()
+	if err := checkRights(ctx, conn, schema); err != nil {
+		return nil, storeError(ctx, pool, err)
+	}
+	v, err := readVersion(ctx, conn, schema)
+	if errors.Is(err, ErrNoSchema) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, storeError(ctx, pool, err)
+	}
+	if err := v.check(schema); err != nil {
+		return nil, err
+	}
+	err = each(ctx, pgxQuerier{q: conn}, sql.secret, func(r rows) error { return r.Scan(&pageKey) }, "page_key")
+	return pageKey, storeError(ctx, pool, err)
 }
 
 // PageKey is the key that all servers on this schema share, for

@@ -173,15 +173,20 @@ func (n *notifier) receive(ctx context.Context) {
 	if n.e.opts.PollOnly {
 		return
 	}
+	var last string // what was logged since LISTEN worked
 	for {
 		err := n.listen(ctx, tried)
 		if n.live.Swap(false) {
+			last = ""
 			n.miss()
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		n.e.opts.Logger.Warn("LISTEN failed, will try again, and polls meanwhile", "error", pgtext.Error(err))
+		if err = pgtext.Error(err); err.Error() != last {
+			last = err.Error()
+			n.e.opts.Logger.Warn("LISTEN failed, will try again, and polls meanwhile", "error", err)
+		}
 		if !pause(ctx, listenRetry, nil) {
 			return
 		}
@@ -195,7 +200,7 @@ func (n *notifier) miss() {
 	n.e.feed.End(engine.ErrLagged)
 }
 
-var errDeaf = errors.New("a notification that was sent did not arrive: the connection is dead, or goes through a pooler in transaction mode")
+var errDeaf = errors.New("a notification that was sent did not arrive: the connection is dead, or goes through a pooler in transaction mode, which needs Options.Listen or PollOnly (lro serve --notify-db)")
 
 // listen hears of changes on one connection, until it fails or is found dead.
 func (n *notifier) listen(ctx context.Context, tried func()) error {
@@ -213,7 +218,10 @@ func (n *notifier) listen(ctx context.Context, tried func()) error {
 	for {
 		notification, err := conn.WaitForNotification(hearing)
 		if err != nil {
-			return errors.Join(context.Cause(hearing), err)
+			if cause := context.Cause(hearing); cause != nil {
+				err = cause // err says only that the wait was ended
+			}
+			return err
 		}
 		if notification.Channel == n.channel {
 			n.hear(notification.Payload)

@@ -42,6 +42,10 @@ const (
 	codeUndefinedTable        = "42P01"
 	codeUndefinedColumn       = "42703"
 	codeInvalidSchema         = "3F000"
+
+	codeTransactionFailed = "25P02"
+	codeNoStatement       = "26000" // a prepared one
+	codeTwiceStatement    = "42P05"
 )
 
 // querier is a connection, a transaction of pgx or one of database/sql.
@@ -189,7 +193,7 @@ func scanSeqs(out *[]int64) func(rows) error {
 
 // with is repeat for what the engine does itself: errors are of one line.
 func (e *Engine) with(ctx context.Context, pool *pgxpool.Pool, f func(*pgx.Conn) error) error {
-	return pgtext.Error(e.repeat(ctx, pool, f))
+	return explained(pgtext.Error(e.repeat(ctx, pool, f)))
 }
 
 // repeat runs f on a connection of a pool, again after errors that say that
@@ -207,17 +211,23 @@ func (e *Engine) repeat(ctx context.Context, pool *pgxpool.Pool, f func(*pgx.Con
 }
 
 func (e *Engine) once(ctx context.Context, pool *pgxpool.Pool, f func(*pgx.Conn) error) error {
-	acquire, cancel := context.WithTimeout(ctx, acquireTimeout)
-	conn, err := pool.Acquire(acquire)
-	cancel()
+	conn, err := acquire(ctx, pool)
 	if err != nil {
-		if stat := pool.Stat(); ctx.Err() == nil && stat.AcquiredConns() >= stat.MaxConns() {
-			return fmt.Errorf("all %d connections of the pool are in use: %w", stat.MaxConns(), err)
-		}
 		return err
 	}
 	defer conn.Release()
 	return f(conn.Conn())
+}
+
+// acquire returns a connection of a pool within a bounded time.
+func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
+	bounded, cancel := context.WithTimeout(ctx, acquireTimeout)
+	defer cancel()
+	conn, err := pool.Acquire(bounded)
+	if stat := pool.Stat(); err != nil && ctx.Err() == nil && stat.AcquiredConns() >= stat.MaxConns() {
+		return nil, fmt.Errorf("all %d connections of the pool are in use (pool_max_conns raises their number): %w", stat.MaxConns(), err)
+	}
+	return conn, err
 }
 
 // query runs f with single statements, each of which commits by itself.

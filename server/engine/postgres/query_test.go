@@ -86,12 +86,26 @@ func TestPoolInUse(t *testing.T) {
 	if !errors.Is(err, engine.ErrUnavailable) || !strings.Contains(err.Error(), "all 2 connections of the pool are in use") {
 		t.Errorf("Get() = %v, want %v that says so", err, engine.ErrUnavailable)
 	}
+	if _, err := Open(t.Context(), pool, &s.opts); !errors.Is(err, engine.ErrUnavailable) || !strings.Contains(err.Error(), "all 2 connections of the pool are in use") {
+		t.Errorf("Open() = %v, want %v that says so", err, engine.ErrUnavailable)
+	}
 	for _, conn := range held {
 		conn.Release()
 	}
 	close(end)
 	if got, err := e.Wait(t.Context(), rec.Name); err != nil || got.State != engine.Succeeded || got.Crashes != 0 {
 		t.Errorf("Wait() = %v, %v; want success without a crash", got, err)
+	}
+}
+
+// TestPoolerHint: an error that comes of a pooler in transaction mode says what to
+// do.
+func TestPoolerHint(t *testing.T) {
+	t.Parallel()
+	e := newStore(t, &Options{Lease: testLease}).open(t)
+	err := e.query(t.Context(), func(q querier) error { return each(t.Context(), q, "EXECUTE missing", nil) })
+	if err == nil || !strings.Contains(err.Error(), `"missing" does not exist`) || !strings.Contains(err.Error(), "set default_query_exec_mode to cache_describe or exec") {
+		t.Errorf("a statement that another connection has prepared = %v, want what to do", err)
 	}
 }
 

@@ -69,10 +69,18 @@ func schemaName(name string) string {
 // The role of the pool must own the schema, or be able to create it.
 func Migrate(ctx context.Context, pool *pgxpool.Pool, schema string) (from, to int, err error) {
 	schema = schemaName(schema)
-	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+	conn, err := acquire(ctx, pool)
+	if err != nil {
+		return 0, 0, fmt.Errorf("migrate schema %q: %w", schema, pgtext.Error(err))
+	}
+	defer conn.Release()
+	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		from, to, err = migrate(ctx, tx, schema)
 		return err
 	})
+	if isCode(err, codeInsufficientPrivilege) {
+		err = fmt.Errorf("%w: role %q must own the schema, or be able to create it", err, pool.Config().ConnConfig.User)
+	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("migrate schema %q: %w", schema, pgtext.Error(err))
 	}
@@ -129,7 +137,7 @@ func createSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 }
 
 // ErrNoSchema is the error of [Open] where [Migrate] has never made the schema.
-var ErrNoSchema = errors.New("the schema has no operations: run \"lro migrate\" or postgres.Migrate")
+var ErrNoSchema = errors.New("the schema has no tables of operations: run \"lro migrate\" or postgres.Migrate")
 
 // version is the content of the table of this name.
 type version struct{ version, compatible int }
