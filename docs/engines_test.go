@@ -2,10 +2,12 @@ package docs_test
 
 import (
 	"context"
+	"database/sql"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -32,6 +34,27 @@ func placeOrder(ctx context.Context, orders *server.Server, engine *postgres.Eng
 		return err
 	})
 	return name, err
+}
+
+func placeOrderSQL(ctx context.Context, orders *server.Server, engine *postgres.Engine, db *sql.DB, item string) (name string, err error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return "", err
+	}
+	defer tx.Rollback() // without effect after the commit
+	if _, err := tx.ExecContext(ctx, "INSERT INTO orders (item) VALUES ($1)", item); err != nil {
+		return "", err
+	}
+	inTx := postgres.WithSQLTx(ctx, tx)
+	op, err := shipping.Start(inTx, orders, wrapperspb.String(item), nil)
+	if err != nil {
+		return "", err
+	}
+	if err := tx.Commit(); err != nil {
+		return "", err
+	}
+	engine.Committed(inTx) // workers begin at once
+	return op.GetName(), nil
 }
 
 func ship(engine *postgres.Engine) server.Handler[*wrapperspb.StringValue, *emptypb.Empty, *lropb.OperationMetadata] {
@@ -72,8 +95,13 @@ func TestInTransactions(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	worked := make(chan error)
 	go func() { worked <- orders.Work(ctx) }()
-	for range 3 {
-		name, err := placeOrder(t.Context(), orders, engine, "book")
+	db := stdlib.OpenDBFromPool(pool)
+	defer db.Close()
+	withSQL := func(ctx context.Context, orders *server.Server, engine *postgres.Engine, item string) (string, error) {
+		return placeOrderSQL(ctx, orders, engine, db, item)
+	}
+	for _, place := range []func(context.Context, *server.Server, *postgres.Engine, string) (string, error){placeOrder, withSQL, placeOrder} {
+		name, err := place(t.Context(), orders, engine, "book")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@
 //
 // # Connections
 //
-// The engine uses the pool that it is given, and besides it up to four
+// The engine uses the pool that it is given, and besides it up to five
 // connections of its own with the same settings: for the lease and the like, which
 // must not wait for a pool that is used up, and for LISTEN.
 //

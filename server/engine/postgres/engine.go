@@ -65,7 +65,7 @@ var _ engine.Engine = (*Engine)(nil)
 // error that names both versions when the schema is too old or too new for this
 // program. nil options are the defaults.
 //
-// Besides the pool's connections the engine has up to four of its own, with the
+// Besides the pool's connections the engine has up to five of its own, with the
 // pool's settings and hooks.
 func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Engine, error) {
 	opts := o.withDefaults()
@@ -76,7 +76,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Engine, error) 
 	return e, nil
 }
 
-// ownConns are for the lease, the background, LISTEN and one to spare.
+// ownConns are for the lease, the background and two to spare; LISTEN takes one more.
 const ownConns = 4
 
 func open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Engine, error) {

@@ -32,8 +32,10 @@ type joinedKey struct{}
 // [engine.Attempt].Save. Get and List do not take part: they read what is
 // committed.
 //
-// tx must be on the database of the engine's pool. After an error it can still
-// be used, unless its connection is lost, but is best rolled back. Call
+// tx must be on the database of the engine's pool. After an error of a call it can
+// still be used, unless its connection is lost, but is best rolled back. A tx that
+// has ended, or in which a statement of the caller's has failed, is an error that
+// does not wrap [engine.ErrUnavailable]. Call
 // [Engine.Committed] after the commit, so that workers and waiters learn of it at
 // once and not at their next poll.
 func WithTx(ctx context.Context, tx pgx.Tx) context.Context {
@@ -41,7 +43,8 @@ func WithTx(ctx context.Context, tx pgx.Tx) context.Context {
 }
 
 // WithSQLTx is [WithTx] for a transaction of database/sql, such as those of GORM,
-// ent and sqlc. Its driver must speak to the database of the engine's pool.
+// ent and sqlc. Its driver must speak to the database of the engine's pool:
+// stdlib.OpenDBFromPool of pgx makes a sql.DB that shares that pool.
 func WithSQLTx(ctx context.Context, tx *sql.Tx) context.Context {
 	return context.WithValue(ctx, joinedKey{}, &joined{q: sqlQuerier{tx}})
 }
