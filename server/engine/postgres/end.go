@@ -35,6 +35,8 @@ func newEnd(a *attempt, o engine.Outcome, revision int64) (c endCall, err error)
 	return c, err
 }
 
+func (c endCall) weight() int { return len(c.result) + len(c.metadata) }
+
 // args are the parameters of the statement that ends one operation.
 func (c *endCall) args() []any {
 	return []any{c.seq, c.fence, int16(c.state), c.result, null(c.metadata), c.revision}

@@ -102,9 +102,9 @@ func open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Engine, error
 	if e.ownPool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, err
 	}
-	e.starts = &merger[startCall, *engine.Record]{groups: 1, size: maxGroup, run: e.runStarts, background: e.spawn}
+	e.starts = &merger[startCall, *engine.Record]{groups: 1, size: maxGroup, weigh: startCall.weight, run: e.runStarts, background: e.spawn}
 	e.gets = &merger[int64, *row]{groups: 2, size: maxGets, run: e.runGets, background: e.spawn}
-	e.ends = &merger[endCall, bool]{groups: 1, size: maxGroup, run: e.runEnds, background: e.spawn}
+	e.ends = &merger[endCall, bool]{groups: 1, size: maxGroup, weigh: endCall.weight, run: e.runEnds, background: e.spawn}
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	e.process = &process{e: e}
 	e.news = newNotifier(e)

@@ -11,6 +11,9 @@ import (
 type merger[Q, R any] struct {
 	groups int // under way at the same time, at most
 	size   int // calls of a group, at most
+	// weigh returns how many bytes a call takes in the statement of its group, which
+	// has [maxStatement] at most, or one call. Nil for next to none.
+	weigh func(Q) int
 	// run fills in the results of a group. ctx is that of the caller for a lone
 	// call, else the engine's.
 	run func(ctx context.Context, group []*call[Q, R])
@@ -22,6 +25,10 @@ type merger[Q, R any] struct {
 	running int
 	waiting []*call[Q, R]
 }
+
+// maxStatement bounds the payloads of one statement, in bytes. PostgreSQL refuses
+// messages of 1 GiB: of 100 calls with 16 MiB each, none would succeed.
+const maxStatement = 64 << 20
 
 type call[Q, R any] struct {
 	query  Q
@@ -63,6 +70,15 @@ func (m *merger[Q, R]) next() {
 		m.waiting = nil
 		m.mu.Unlock()
 		return
+	}
+	if m.weigh != nil {
+		bytes := m.weigh(m.waiting[0].query)
+		for i, c := range m.waiting[1:n] {
+			if bytes += m.weigh(c.query); bytes > maxStatement {
+				n = i + 1
+				break
+			}
+		}
 	}
 	group := m.waiting[:n:n]
 	m.waiting = m.waiting[n:]

@@ -107,7 +107,12 @@ func (e *Engine) takeReports() []report {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var reports []report
+	bytes := 0
 	for seq := range e.dirty {
+		if bytes > maxStatement {
+			kick(e.dirtyKick) // the rest is next
+			break
+		}
 		a := e.attempts[seq]
 		if a == nil || a.finishing || !a.unsaved {
 			delete(e.dirty, seq)
@@ -127,6 +132,7 @@ func (e *Engine) takeReports() []report {
 			<-a.writing
 			continue
 		}
+		bytes += len(metadata)
 		reports = append(reports, report{a, a.revision, a.reported, metadata})
 	}
 	return reports

@@ -102,6 +102,8 @@ func (c *startCall) flags() int {
 	return flags
 }
 
+func (c startCall) weight() int { return len(c.request) + len(c.metadata) }
+
 // args are the parameters that startColumns names.
 func (c *startCall) args() []any {
 	var trace any

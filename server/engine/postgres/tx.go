@@ -126,13 +126,17 @@ func (e *Engine) InTx(ctx context.Context, f func(ctx context.Context, tx pgx.Tx
 		in = WithTx(ctx, tx)
 		// A handler that ignores its ctx would hold its operation, which another
 		// process runs meanwhile, for ever.
+		ended := make(chan struct{})
 		stop := context.AfterFunc(ctx, func() {
+			defer close(ended)
 			if errors.Is(context.Cause(ctx), engine.ErrLeaseLost) {
 				_ = c.PgConn().Conn().Close()
 			}
 		})
 		err = f(in, tx)
-		stop()
+		if !stop() {
+			<-ended // before the connection is used for anything else
+		}
 		connected = !c.IsClosed()
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 		defer cancel()
