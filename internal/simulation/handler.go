@@ -236,7 +236,7 @@ func (a *actor) follow(ctx context.Context, k kind, task *server.Task[details], 
 				return "", err
 			}
 		case wordOK:
-			if a.draw(base, i).IntN(3) > 0 {
+			if a.draw(base, i).IntN(2) > 0 {
 				return at, nil
 			}
 			return a.endIn(ctx, k, task, base, i, 0)

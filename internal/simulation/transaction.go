@@ -202,7 +202,7 @@ func (a *actor) endIn(ctx context.Context, k kind, task *server.Task[details], b
 		return at, nil
 	}
 	r := a.draw(base, word)
-	r.IntN(3) // whether it is one
+	r.IntN(2) // whether it is one
 	inner := ctx
 	if open > 0 {
 		inner = context.WithoutCancel(ctx) // it is to be open when the fault comes
@@ -218,7 +218,7 @@ func (a *actor) endIn(ctx context.Context, k kind, task *server.Task[details], b
 		err = in.run(inner, func(ctx context.Context) error { return k.Complete(ctx, task, wrapperspb.String(e.Arg)) })
 		a.done(called, wrote(err))
 		// A handler should rather return the error.
-		if again || wrote(err) != oracle.Unknown || inner.Err() != nil || r.IntN(2) == 0 {
+		if again || wrote(err) != oracle.Unknown || inner.Err() != nil || r.IntN(4) == 0 {
 			break
 		}
 	}
