@@ -484,3 +484,32 @@ func TestReadBesideEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestProgressMovesUpdateTime: progress that is not stored yet has the time at which
+// it was reported.
+func TestProgressMovesUpdateTime(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{Lease: testLease})
+	e := s.open(t)
+	claimed, proceed := make(chan *engine.Record), make(chan struct{})
+	work(t, e, func(ctx context.Context, a engine.Attempt) engine.Outcome {
+		began := a.Record()
+		for !e.process.now().After(began.UpdateTime) {
+			<-time.After(time.Millisecond)
+		}
+		a.Report(text("progress"))
+		claimed <- began
+		<-proceed
+		return engine.Outcome{Response: text("ran")}
+	})
+	mustStart(t, e, engine.Spec{})
+	began := <-claimed
+	got, err := e.Get(t.Context(), began.Name)
+	if err != nil || got.Metadata == nil || !got.UpdateTime.After(began.UpdateTime) {
+		t.Errorf("Get() = %v, %v; want the progress, updated after %v", got, err, began.UpdateTime)
+	}
+	close(proceed)
+	if end, err := e.Wait(t.Context(), began.Name); err != nil || end.State != engine.Succeeded {
+		t.Errorf("Wait() = %v, %v; want success", end, err)
+	}
+}
