@@ -37,7 +37,7 @@ type Options struct {
 	PollOnly bool
 	// Poll is how often a process polls for operations to run and for the outcomes
 	// that its callers wait for, while it is not notified by LISTEN. While it is,
-	// it polls once a second. 0 means 100 ms.
+	// it polls once a second. 0, or less, means 100 ms.
 	Poll time.Duration
 
 	// Identity names this process in the schema's table proc, for people. Empty
@@ -63,7 +63,7 @@ func (o *Options) withDefaults() Options {
 	if opts.Lease == 0 {
 		opts.Lease = defaultLease
 	}
-	if opts.Poll == 0 {
+	if opts.Poll <= 0 {
 		opts.Poll = defaultPoll
 	}
 	if opts.Identity == "" {

@@ -324,6 +324,14 @@ func (b *logBuffer) String() string {
 	return b.buf.String()
 }
 
+// TestNegativePoll: an interval below zero does not poll without a pause.
+func TestNegativePoll(t *testing.T) {
+	t.Parallel()
+	if got := (&Options{Poll: -time.Second}).withDefaults().Poll; got != defaultPoll {
+		t.Errorf("Poll of -1s = %v, want %v", got, defaultPoll)
+	}
+}
+
 // TestUnreachable: the error of a database that cannot be reached is one line, in
 // which each address is once.
 func TestUnreachable(t *testing.T) {

@@ -157,9 +157,9 @@ func (e *Engine) runStarts(ctx context.Context, group []*call[startCall, *engine
 		keyed = keyed || c.query.key != nil
 	}
 	start := statement{sql: e.sql.startGroup, scan: func(r rows) error {
-		rec, err := scanStart(r, func(tail string) *startCall { return &calls[tail].query })
+		tail, rec, err := scanStart(r, func(tail string) *startCall { return &calls[tail].query })
 		if err == nil {
-			calls[rec.tail].result = rec.rec
+			calls[tail].result = rec
 		}
 		return err
 	}}
@@ -191,22 +191,17 @@ func (e *Engine) runStarts(ctx context.Context, group []*call[startCall, *engine
 	e.changed(ctx, all...)
 }
 
-type started struct {
-	tail string
-	rec  *engine.Record
-}
-
-func scanStart(r rows, find func(tail string) *startCall) (started, error) {
+// scanStart reads what the statement returns. find returns the call of a tail.
+func scanStart(r rows, find func(tail string) *startCall) (tail string, rec *engine.Record, err error) {
 	var seq int64
-	var tail string
 	var at time.Time
 	if err := r.Scan(&seq, &tail, &at); err != nil {
-		return started{}, err
+		return "", nil, err
 	}
 	c := find(tail)
 	s := &c.spec
 	at = at.UTC()
-	rec := &engine.Record{
+	rec = &engine.Record{
 		Name: enginekit.FormatName(s.Parent, enginekit.FormatSeqID(seq, tail)), Kind: s.Kind, Parent: s.Parent,
 		State: engine.Pending, Request: s.Request, RequestID: s.RequestID, Metadata: s.Metadata,
 		External: s.External, Revision: 1, CreateTime: at, UpdateTime: at, Trace: s.Trace,
@@ -214,7 +209,7 @@ func scanStart(r rows, find func(tail string) *startCall) (started, error) {
 	if s.External {
 		rec.State, rec.Attempt, rec.Fence, rec.StartTime = engine.Running, 1, 1, at
 	}
-	return started{tail, rec}, nil
+	return tail, rec, nil
 }
 
 // startOne starts one operation in a transaction, that of ctx if there is one.
@@ -222,9 +217,8 @@ func scanStart(r rows, find func(tail string) *startCall) (started, error) {
 func (e *Engine) startOne(ctx context.Context, c startCall) (*engine.Record, error) {
 	c.late = true
 	var rec *engine.Record
-	insert := statement{sql: e.sql.start, args: c.args(), scan: func(r rows) error {
-		s, err := scanStart(r, func(string) *startCall { return &c })
-		rec = s.rec
+	insert := statement{sql: e.sql.start, args: c.args(), scan: func(r rows) (err error) {
+		_, rec, err = scanStart(r, func(string) *startCall { return &c })
 		return err
 	}}
 	var err error
