@@ -35,6 +35,7 @@ const (
 func (e *Engine) runSweep(ctx context.Context) {
 	compacted, below := time.Now(), time.Now()
 	var from time.Time // by the database's clock
+	var overdue time.Duration
 	for wait := sweepEvery; pause(ctx, wait, nil); {
 		// Not all processes at once.
 		wait = sweepEvery - rand.N(sweepEvery/10)
@@ -58,11 +59,16 @@ func (e *Engine) runSweep(ctx context.Context) {
 		err := e.own(ctx, func(q querier) error {
 			return each(ctx, q, e.sql.nextEvents, func(r rows) error { return r.Scan(&next, &now) }, from)
 		})
-		if err == nil {
+		switch {
+		case err != nil:
+		case next > 0:
+			overdue = 0
 			wait = max(min(wait, time.Duration(next*float64(time.Second))), minSweep)
-			if next > 0 {
-				from = now.Add(-sweepSlack)
-			}
+			from = now.Add(-sweepSlack)
+		default:
+			// It was due just now, or a transaction that may be long has it locked.
+			overdue = min(max(2*overdue, minSweep), wait)
+			wait = overdue
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/go-lro/lro/server/engine"
 )
 
 // TestSweepBesideHeldTransaction: operations that have expired are removed while a
@@ -74,4 +76,48 @@ func TestSweepBesideHeldTransaction(t *testing.T) {
 	}
 	insert(1) // expired a minute ago
 	until("what was committed late was not removed", func() bool { return s.count(t, "op") == 0 })
+}
+
+// TestSweepBesideLock: what has expired and is locked is not looked at all the time,
+// and is removed once it can be.
+func TestSweepBesideLock(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{Lease: testLease})
+	starter := s.open(t)
+	rec := mustStart(t, starter, engine.Spec{External: true, Retention: time.Hour})
+	if _, err := starter.Complete(t.Context(), rec.Lease(), engine.Completion{Response: text("done")}); err != nil {
+		t.Fatal(err)
+	}
+	table := pgx.Identifier{s.opts.Schema, "op"}.Sanitize()
+	held, err := s.pool(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Rollback(t.Context())
+	if err := starter.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, "UPDATE "+table+" SET expire_time = now() - interval '1 second'")
+	if _, err := held.Exec(t.Context(), "SELECT FROM "+table+" FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	var sweeps atomic.Int64
+	begin := time.Now()
+	s.openTraced(t, func(trip []*pgx.QueuedQuery) {
+		if strings.Contains(trip[0].SQL, "min(expire_time)") {
+			sweeps.Add(1)
+		}
+	})
+	time.Sleep(3 * time.Second) // sleep: PostgreSQL has its own time
+	if n, most := sweeps.Load(), int64(time.Since(begin)/(sweepEvery/2))+8; n > most {
+		t.Errorf("%d sweeps while an operation was locked, want at most %d", n, most)
+	}
+	if err := held.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for begin := time.Now(); s.count(t, "op") > 0; time.Sleep(20 * time.Millisecond) { // sleep: PostgreSQL has its own time
+		if time.Since(begin) > elsewhere {
+			t.Fatal("it was not removed")
+		}
+	}
 }
