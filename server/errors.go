@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"strings"
 	"time"
@@ -120,13 +121,13 @@ func (s *Server) engineError(ctx context.Context, name string, err error) error 
 			values:  map[string]string{"name": name},
 		})
 	case errors.Is(err, engine.ErrUnavailable), errors.Is(err, engine.ErrClosed):
-		s.logger.WarnContext(ctx, "store unavailable", "operation", name, "error", err)
+		s.logger.WarnContext(ctx, "store unavailable", operationAttr(name), "error", err)
 		return storeFault{hidden{f.make(fault{
 			code: codes.Unavailable, reason: reasonStoreUnavailable, retry: storeRetryDelay,
 			message: "the store of operations is unavailable",
 		}), err}}
 	case errors.Is(err, engine.ErrMisconfigured):
-		s.logger.ErrorContext(ctx, "store misconfigured", "operation", name, "error", err)
+		s.logger.ErrorContext(ctx, "store misconfigured", operationAttr(name), "error", err)
 		return storeFault{hidden{f.make(f.misconfigured()), err}}
 	case ctx.Err() != nil:
 		return f.make(fault{
@@ -134,6 +135,15 @@ func (s *Server) engineError(ctx context.Context, name string, err error) error 
 		})
 	}
 	return s.internal(ctx, reasonInternal, name, err)
+}
+
+// operationAttr is the zero Attr, which handlers ignore, where there is no
+// operation, such as for a start.
+func operationAttr(name string) slog.Attr {
+	if name == "" {
+		return slog.Attr{}
+	}
+	return slog.String("operation", name)
 }
 
 // misconfigured is the fault of [engine.ErrMisconfigured]. Its text, which names
@@ -147,7 +157,7 @@ func (faults) misconfigured() fault {
 
 // internal logs err and hides its text behind reason.
 func (s *Server) internal(ctx context.Context, reason, name string, err error) error {
-	s.logger.ErrorContext(ctx, "internal error", "reason", reason, "operation", name, "error", err)
+	s.logger.ErrorContext(ctx, "internal error", "reason", reason, operationAttr(name), "error", err)
 	return hidden{s.faults.make(fault{code: codes.Internal, reason: reason, message: "internal error"}), err}
 }
 

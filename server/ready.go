@@ -69,7 +69,11 @@ func (s *Server) Health(h HealthServer) Part {
 			h.SetServingStatus(longrunningpb.Operations_ServiceDesc.ServiceName, state)
 			if ready := err == nil; ready != wasReady {
 				wasReady = ready
-				s.logger.WarnContext(calls, "readiness has changed", "ready", ready, "error", err)
+				if ready {
+					s.logger.InfoContext(calls, "ready again")
+				} else {
+					s.logger.WarnContext(calls, "not ready", "error", err)
+				}
 			}
 			select {
 			case <-tick.C:

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math"
 	"time"
 
@@ -68,7 +69,7 @@ func (e *Engine) claimLoop(ctx context.Context, w *worker) {
 		got, wait, err := e.claim(ctx, w, want, kinds, limits)
 		switch {
 		case err != nil:
-			e.opts.Logger.Error("operations could not be claimed, will try again", "error", err)
+			e.outages.log(slog.LevelError, "operations could not be claimed, will try again", err)
 			looks = 0
 			pause(ctx, claimRetry, nil)
 		case got > 0:

@@ -29,6 +29,7 @@ type Engine struct {
 	gets   *merger[int64, *row]
 	ends   *merger[endCall, bool]
 
+	outages  *outages
 	measured measured
 	process  *process
 	news     *notifier
@@ -108,6 +109,7 @@ func open(ctx context.Context, pool *pgxpool.Pool, opts Options) (*Engine, error
 	e.ctx, e.stop = context.WithCancel(context.Background())
 	e.process = &process{e: e}
 	e.news = newNotifier(e)
+	e.outages = newOutages(opts.Logger)
 	// What died before is there to be run when Open returns.
 	if err := e.sweep(apart(ctx), time.Time{}); err != nil {
 		e.stop()

@@ -23,7 +23,7 @@ func (e *Engine) Subscribe(ctx context.Context) iter.Seq2[engine.Change, error] 
 	if !e.news.listening() && e.open(ctx) == nil {
 		// What is there now is no change.
 		if err := e.polled.begin(ctx, e); err != nil {
-			e.opts.Logger.Warn("operations could not be read for a subscriber, whose changes begin with the next poll", "error", err)
+			e.outages.warn("operations could not be read for a subscriber, whose changes begin with the next poll", err)
 		}
 	}
 	changes := e.feed.Subscribe(ctx)

@@ -185,7 +185,7 @@ func (e *Engine) runFetch(ctx context.Context) {
 		read = time.Now()
 		if err := e.fetchNow(ctx, batch); err != nil && ctx.Err() == nil {
 			// Waits and attempts are watched besides; a subscriber has lost changes.
-			e.opts.Logger.Warn("changed operations could not be read", "error", err)
+			e.outages.warn("changed operations could not be read", err)
 			e.feed.End(engine.ErrLagged)
 		}
 		batch = nil

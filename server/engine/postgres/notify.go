@@ -14,7 +14,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/go-lro/lro/internal/pgtext"
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
@@ -143,7 +142,7 @@ func (n *notifier) send(ctx context.Context) {
 		if payloads := n.payloads(); len(payloads) > 0 {
 			if err := n.notify(context.WithoutCancel(ctx), payloads); err != nil {
 				// Others poll, and are told that they have missed some.
-				n.e.opts.Logger.Warn("changes could not be told to other processes", "error", err)
+				n.e.outages.warn("other processes could not be notified of changes", err)
 				n.mu.Lock()
 				n.missed, n.queued = true, nil
 				n.mu.Unlock()
@@ -173,20 +172,15 @@ func (n *notifier) receive(ctx context.Context) {
 	if n.e.opts.PollOnly {
 		return
 	}
-	var last string // what was logged since LISTEN worked
 	for {
 		err := n.listen(ctx, tried)
 		if n.live.Swap(false) {
-			last = ""
 			n.miss()
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		if err = pgtext.Error(err); err.Error() != last {
-			last = err.Error()
-			n.e.opts.Logger.Warn("LISTEN failed, will try again, and polls meanwhile", "error", err)
-		}
+		n.e.outages.warn("LISTEN failed, will try again, and polls meanwhile", err)
 		if !pause(ctx, listenRetry, nil) {
 			return
 		}

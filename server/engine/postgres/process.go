@@ -95,7 +95,7 @@ func (p *process) renew(ctx context.Context) {
 		p.set(owner, 0, time.Time{})
 		p.e.loseAll(owner)
 	default:
-		p.e.opts.Logger.Warn("the lease of this process could not be renewed, will try again", "error", err)
+		p.e.outages.warn("the lease of this process could not be renewed, will try again", err)
 	}
 }
 

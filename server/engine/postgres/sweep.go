@@ -42,7 +42,7 @@ func (e *Engine) runSweep(ctx context.Context) {
 		if time.Since(compacted) >= compactEvery {
 			compacted = time.Now()
 			if err := e.compact(ctx, maxTally); err != nil && ctx.Err() == nil {
-				e.opts.Logger.Warn("counts could not be summed up, will try again", "error", err)
+				e.outages.warn("counts could not be summed up, will try again", err)
 			}
 		}
 		if time.Since(below) >= sweepBelow {
@@ -50,7 +50,7 @@ func (e *Engine) runSweep(ctx context.Context) {
 		}
 		if err := e.sweep(ctx, from); err != nil {
 			if ctx.Err() == nil {
-				e.opts.Logger.Warn("dead processes and ended leases could not be looked for, will try again", "error", err)
+				e.outages.warn("dead processes and ended leases could not be searched for, will try again", err)
 			}
 			continue
 		}

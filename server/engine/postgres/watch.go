@@ -30,7 +30,7 @@ func (e *Engine) runWatch(ctx context.Context) {
 		}
 		began = time.Now()
 		if err := e.watch(ctx); err != nil && ctx.Err() == nil {
-			e.opts.Logger.Warn("operations could not be watched, will try again", "error", err)
+			e.outages.warn("operations could not be watched, will try again", err)
 		}
 	}
 }
