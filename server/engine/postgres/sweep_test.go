@@ -1,9 +1,12 @@
 package postgres
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -118,6 +121,53 @@ func TestSweepBesideLock(t *testing.T) {
 	for begin := time.Now(); s.count(t, "op") > 0; time.Sleep(20 * time.Millisecond) { // sleep: PostgreSQL has its own time
 		if time.Since(begin) > elsewhere {
 			t.Fatal("it was not removed")
+		}
+	}
+}
+
+// TestClaimsMoveTheirMark: claims do not look again at what was claimed long ago.
+func TestClaimsMoveTheirMark(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{Lease: testLease})
+	var mark atomic.Int64
+	e := s.openTraced(t, func(trip []*pgx.QueuedQuery) {
+		for _, q := range trip {
+			if strings.Contains(q.SQL, "SET owner = $1::bigint, fence = l.fence + 1") {
+				mark.Store(slices.Max(q.Arguments[2].([]int64)))
+			}
+		}
+	})
+	// So many that each claim finds some.
+	var starting sync.WaitGroup
+	for range 8 {
+		starting.Go(func() {
+			for range 100 {
+				if _, err := e.Start(t.Context(), engine.Spec{Kind: "k"}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	starting.Wait()
+	ctx, stop := context.WithCancel(t.Context())
+	var working sync.WaitGroup
+	working.Go(func() {
+		err := e.Work(ctx, engine.Worker{Kinds: map[string]int{"k": 4}, Run: func(ctx context.Context, _ engine.Attempt) engine.Outcome {
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+			return engine.Outcome{Response: text("ran")}
+		}})
+		if err != nil {
+			t.Errorf("Work() = %v", err)
+		}
+	})
+	defer working.Wait()
+	defer stop()
+	for begin := time.Now(); mark.Load() == 0; <-time.After(20 * time.Millisecond) {
+		if s.count(t, "live") == 0 || time.Since(begin) > elsewhere {
+			t.Fatal("all claims look from the first operation on")
 		}
 	}
 }
