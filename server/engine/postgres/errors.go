@@ -16,7 +16,6 @@ import (
 
 // storeError is that function for calls of an engine that may be closing.
 func (e *Engine) storeError(ctx context.Context, err error) error {
-	noteDefeat(ctx, err)
 	err = storeError(ctx, e.pool, err)
 	if errors.Is(err, engine.ErrUnavailable) && e.ctx.Err() != nil {
 		return engine.ErrClosed

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -20,7 +19,6 @@ type joined struct {
 
 	mu      sync.Mutex
 	changes []news // what it makes known once it is committed
-	defeat  error  // the last error of a call by which it has lost against another one; nil for none
 }
 
 type joinedKey struct{}
@@ -142,7 +140,7 @@ func (e *Engine) InTx(ctx context.Context, f func(ctx context.Context, tx pgx.Tx
 		defer cancel()
 		if err != nil {
 			_ = tx.Rollback(end) // the error of f is what the caller needs
-			return joinedBy(in).defeated(err)
+			return err
 		}
 		err = tx.Commit(end)
 		connected = !c.IsClosed()
@@ -156,30 +154,6 @@ func (e *Engine) InTx(ctx context.Context, f func(ctx context.Context, tx pgx.Tx
 		return err
 	}
 	return e.storeError(ctx, err)
-}
-
-// noteDefeat notes that a call has failed because the transaction of ctx lost against
-// another one: its error may reach InTx as one that does not say so, as those of
-// package server do.
-func noteDefeat(ctx context.Context, err error) {
-	j := joinedBy(ctx)
-	if j == nil || !transient(err) {
-		return
-	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.defeat = err
-}
-
-// defeated returns err, which ends the transaction, as one that says whether it lost
-// against another one.
-func (j *joined) defeated(err error) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.defeat == nil || transient(err) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, j.defeat)
 }
 
 // changed makes changes known: now, or when the transaction of ctx is committed.
