@@ -37,15 +37,11 @@ func (c *cluster) aim(s step) error {
 		return c.commit(ctx, l, s, name)
 	}
 	for last, n := 0, 0; n < s.Size; n++ {
-		claim := c.attempt(ctx, name, last)
-		if claim == nil {
-			return nil // it has ended, which the oracle judges
-		}
-		last = claim.Attempt
-		i, r := c.runs(claim)
+		claim, i, r := c.caught(ctx, name, last)
 		if r == nil {
 			return nil
 		}
+		last = claim.Attempt
 		switch s.Do {
 		case doStop:
 			err = c.stopUntil(r, func() { c.attempt(ctx, name, last) }, s.For)
@@ -69,16 +65,35 @@ func (c *cluster) prey(ctx context.Context, l *link, s step) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	var op *longrunningpb.Operation
+	err = insist(ctx, func() (err error) {
+		op, err = l.start(ctx, c.w.slot(s), false, req)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("start the operation of %v: %w", s, err)
+	}
+	return op.GetName(), nil
+}
+
+// insist calls f until it succeeds, or ctx ends: a fault before this one may have left
+// the store away for a while.
+func insist(ctx context.Context, f func() error) error {
 	for {
-		// A fault before this one may have left the store away for a while.
-		op, err := l.start(ctx, c.w.slot(s), false, req)
-		if err == nil {
-			return op.GetName(), nil
-		}
-		if pause.For(ctx, 100*time.Millisecond) != nil {
-			return "", fmt.Errorf("start the operation of %v: %w", s, err)
+		if err := f(); err == nil || pause.For(ctx, 100*time.Millisecond) != nil {
+			return err
 		}
 	}
+}
+
+// caught waits until an attempt after the last one has begun, and returns its claim
+// and its process; no process when that, or the operation, has ended, which the
+// oracle judges.
+func (c *cluster) caught(ctx context.Context, name string, last int) (claim *oracle.Event, i int, r *remote) {
+	if claim = c.attempt(ctx, name, last); claim != nil {
+		i, r = c.runs(claim)
+	}
+	return claim, i, r
 }
 
 // attempt waits until an attempt after the last one has begun, and returns its
@@ -135,11 +150,7 @@ func (c *cluster) stopUntil(r *remote, f func(), longer time.Duration) error {
 // attempt, which has to hear of it: also when its connections are reset just before,
 // or the other process is killed just after.
 func (c *cluster) cancelElsewhere(ctx context.Context, l *link, s step, name string) error {
-	claim := c.attempt(ctx, name, 0)
-	if claim == nil {
-		return nil
-	}
-	i, r := c.runs(claim)
+	_, i, r := c.caught(ctx, name, 0)
 	if r == nil {
 		return nil
 	}
@@ -158,14 +169,12 @@ func (c *cluster) cancelElsewhere(ctx context.Context, l *link, s step, name str
 			break
 		}
 	}
-	for {
+	err := insist(ctx, func() error {
 		_, err := l.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name})
-		if err == nil {
-			break
-		}
-		if pause.For(ctx, 100*time.Millisecond) != nil {
-			return fmt.Errorf("cancel %s: %w", name, err)
-		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("cancel %s: %w", name, err)
 	}
 	if s.Fault == 2 {
 		return c.kill(other, s.For)
@@ -176,11 +185,7 @@ func (c *cluster) cancelElsewhere(ctx context.Context, l *link, s step, name str
 // commit has a fault happen to an attempt that ends in a transaction, while a caller
 // waits for the end through the other process.
 func (c *cluster) commit(ctx context.Context, l *link, s step, name string) error {
-	claim := c.attempt(ctx, name, 0)
-	if claim == nil {
-		return nil
-	}
-	i, r := c.runs(claim)
+	claim, i, r := c.caught(ctx, name, 0)
 	if r == nil {
 		return nil
 	}

@@ -57,6 +57,11 @@ type transaction struct {
 	wait func(ctx context.Context, d time.Duration)
 }
 
+// drawn returns the transaction of a caller that writes row.
+func drawn(in Transactor, row string, r *rand.Rand) transaction {
+	return transaction{Transactor: in, row: row, by: Committer(r.IntN(int(committers))), undo: r.IntN(2) == 0, late: r.IntN(2) == 0}
+}
+
 var errUndo = errors.New("to be rolled back")
 
 // run calls do in the transaction. The error is errUndo when it was rolled back as it
@@ -143,9 +148,8 @@ func (w *world) change(ctx context.Context, l *link, s step, name string) {
 	e := oracle.Event{
 		Key: w.slotOf(name), By: "transaction of " + actorName(s.Actor), Do: s.Do, Name: name, Lived: -1, Row: fmt.Sprintf("step %d", s.Index),
 	}
-	in := transaction{Transactor: tx, row: e.Row, by: Committer(r.IntN(int(committers))), undo: r.IntN(2) == 0, late: r.IntN(2) == 0}
 	called := w.history.call(e)
-	err := in.run(ctx, func(ctx context.Context) (err error) {
+	err := drawn(tx, e.Row, r).run(ctx, func(ctx context.Context) (err error) {
 		if s.Do == oracle.Cancel {
 			_, err = srv.Operations().CancelOperation(ctx, cancel)
 		} else {

@@ -430,7 +430,7 @@ func (w *world) outside(ctx context.Context, s step, name string) {
 	if tx, _ := w.fleet.tx(); tx != nil {
 		if r := random(w.program.seed, streamOutside, s.Index); r.IntN(2) == 0 {
 			call.Row = call.Arg
-			in, alone := transaction{Transactor: tx, row: call.Row, by: Committer(r.IntN(int(committers))), undo: r.IntN(2) == 0, late: r.IntN(2) == 0}, work
+			in, alone := drawn(tx, call.Row, r), work
 			work = func(ctx context.Context) error { return in.run(ctx, alone) }
 		}
 	}
