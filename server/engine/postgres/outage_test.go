@@ -20,7 +20,7 @@ func TestOutages(t *testing.T) {
 		for range 150 { // two minutes and a half
 			o.warn("a", refused)
 			o.warn("b", refused)
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // sleep: in a bubble
 		}
 		o.warn("a", eof)
 		for text, want := range map[string]int{"msg=a error=refused": 3, "msg=b error=refused": 3, "msg=a error=EOF": 1} {

@@ -24,6 +24,16 @@ import (
 // busy machine, and less than what polling alone takes where that matters.
 const elsewhere = 30 * time.Second
 
+// until waits for ok, and fails with what is wrong when that takes too long.
+func until(t *testing.T, wrong string, ok func() bool) {
+	t.Helper()
+	for begin := time.Now(); !ok(); time.Sleep(20 * time.Millisecond) { // sleep: PostgreSQL has its own time
+		if time.Since(begin) > elsewhere {
+			t.Fatal(wrong)
+		}
+	}
+}
+
 // twoEngines opens engines on one schema, as two processes would.
 func twoEngines(t *testing.T, o *Options) (a, b *Engine) {
 	t.Helper()
@@ -473,11 +483,7 @@ func TestReadBesideEnd(t *testing.T) {
 	}
 	close(report)
 	close(end)
-	for begin := time.Now(); len(e.running()) > 0; time.Sleep(time.Millisecond) { // sleep: PostgreSQL has its own time
-		if time.Since(begin) > elsewhere {
-			t.Fatal("the attempt has not ended")
-		}
-	}
+	until(t, "the attempt has not ended", func() bool { return len(e.running()) == 0 })
 	for _, read := range []*row{one, many[one.seq]} {
 		if got := e.shown(read); got.State != engine.Running || !proto.Equal(got.Metadata, text("reported")) {
 			t.Errorf("a read that began before the end shows %v, want what was reported", got)

@@ -39,14 +39,6 @@ func TestSweepBesideHeldTransaction(t *testing.T) {
 			SELECT nextval('%[2]s.op_seq'), 'abcdefgh', '', 'k', 3, 0, now(), 5, 1, 0, 1, 0, 0, 1, 3, now(), now(), now() - i * interval '1 minute', '[]', ''
 			FROM generate_series(1, %[3]d) i`, schema, strings.ReplaceAll(schema, "'", "''"), n))
 	}
-	until := func(what string, ok func() bool) {
-		t.Helper()
-		for begin := time.Now(); !ok(); time.Sleep(20 * time.Millisecond) { // sleep: PostgreSQL has its own time
-			if time.Since(begin) > elsewhere {
-				t.Fatal(what)
-			}
-		}
-	}
 	insert(expired)
 	var last atomic.Pointer[time.Time] // from when on the last sweep has looked for more
 	e := s.openTraced(t, func(trip []*pgx.QueuedQuery) {
@@ -55,8 +47,8 @@ func TestSweepBesideHeldTransaction(t *testing.T) {
 			last.Store(&from)
 		}
 	})
-	until("not all were removed", func() bool { return s.count(t, "op") == 0 })
-	until("sweeps look for all", func() bool { from := last.Load(); return from != nil && time.Since(*from) < time.Hour })
+	until(t, "not all were removed", func() bool { return s.count(t, "op") == 0 })
+	until(t, "sweeps look for all", func() bool { from := last.Load(); return from != nil && time.Since(*from) < time.Hour })
 	buffers := func(from time.Time) int {
 		t.Helper()
 		var text string
@@ -78,7 +70,7 @@ func TestSweepBesideHeldTransaction(t *testing.T) {
 		t.Errorf("the look for the next reads %d buffers, and %d for all; want few, and many", some, all)
 	}
 	insert(1) // expired a minute ago
-	until("what was committed late was not removed", func() bool { return s.count(t, "op") == 0 })
+	until(t, "what was committed late was not removed", func() bool { return s.count(t, "op") == 0 })
 }
 
 // TestSweepBesideLock: what has expired and is locked is not looked at all the time,
@@ -118,11 +110,7 @@ func TestSweepBesideLock(t *testing.T) {
 	if err := held.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for begin := time.Now(); s.count(t, "op") > 0; time.Sleep(20 * time.Millisecond) { // sleep: PostgreSQL has its own time
-		if time.Since(begin) > elsewhere {
-			t.Fatal("it was not removed")
-		}
-	}
+	until(t, "it was not removed", func() bool { return s.count(t, "op") == 0 })
 }
 
 // TestClaimsMoveTheirMark: claims do not look again at what was claimed long ago.

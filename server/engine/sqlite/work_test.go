@@ -177,7 +177,7 @@ func TestClaimAfterFullDisk(t *testing.T) {
 				return engine.Outcome{Response: textAny("response")}
 			}})
 		}()
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // sleep: in a bubble
 		fs.mu.Lock()
 		if refused == 0 {
 			t.Error("no claim was refused")
