@@ -146,11 +146,13 @@ mutants: ## have the simulation find the bugs in internal/simulation/testdata/mu
 
 CALLERS  ?= 64,256,1000
 LOAD_FOR ?= 10m
+LOADED.sqlite   = go test ./server/engine/sqlite
+LOADED.postgres = LRO_POSTGRES=1 go test ./server/engine/postgres
+LOADED.temporal = cd temporal && LRO_TEMPORAL=1 go test .
 
 .PHONY: load
-load: ## put CALLERS (64,256,1000) on the engines on SQLite and PostgreSQL for LOAD_FOR (10m) each
-	LRO_POSTGRES=1 go test ./server/engine/sqlite ./server/engine/postgres -p=1 -count=1 -run='^TestLoad$$' -timeout=0 -v \
-		-load.callers=$(CALLERS) -load.for=$(LOAD_FOR) | grep -v '^ *\(===\|--- PASS\)'
+load: ## put CALLERS (64,256,1000) on ENGINE (sqlite, postgres or temporal) for LOAD_FOR (10m) each
+	@$(LOADED.$(ENGINE)) -count=1 -run='^TestLoad$$' -timeout=0 -v -load.callers=$(CALLERS) -load.for=$(LOAD_FOR) | grep -v '^ *\(===\|--- PASS\)'
 
 SAMPLE     ?= 300
 PROCESSORS ?= 1

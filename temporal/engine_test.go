@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/internal/leak"
+	"github.com/go-lro/lro/internal/simulation"
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
 	"github.com/go-lro/lro/server/engine/enginetest"
@@ -39,6 +40,14 @@ func TestEngine(t *testing.T) {
 		New:    func(t *testing.T) enginetest.Store { return newStore(t, server.HostPort()) },
 		Delay:  2 * time.Second,
 		Traits: traits,
+	})
+}
+
+// TestLoad puts callers on an engine; see [simulation.Load].
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	simulation.Load(t, func() engine.Engine {
+		return newStore(t, testserver.Start(t, testserver.Options{OnDisk: true}).HostPort()).Open(t)
 	})
 }
 

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -116,7 +117,7 @@ func TestWaitElsewhere(t *testing.T) {
 				<-time.After(10 * time.Millisecond)
 			}
 			waiting.Wait()
-			queries, most := reads.Load()-before, int64(time.Since(began)/fetchEvery)+2
+			queries, most := reads.Load()-before, int64(time.Since(began)/turnEvery)+2
 			if tt.fits && queries > 0 || !tt.fits && (queries == 0 || queries > most) {
 				t.Errorf("%d queries read operations that had ended, want some: %v, and at most %d", queries, !tt.fits, most)
 			}
@@ -130,6 +131,60 @@ func TestWaitElsewhere(t *testing.T) {
 				}
 				if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 					t.Fatalf("Wait() against Get() (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+// TestPollFindsEnds: a process that does not listen finds what has ended or was deleted,
+// whether all live operations between are waited for, or few of them.
+func TestPollFindsEnds(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		between int
+		sql     func(*statements) string
+	}{
+		{"all", 0, func(s *statements) string { return s.watchRange }},
+		{"few", 4 * maxSparse, func(s *statements) string { return s.watch }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t, &Options{Lease: testLease, PollOnly: true})
+			e := s.open(t)
+			var asked atomic.Bool
+			waiter := s.openTraced(t, func(trip []*pgx.QueuedQuery) {
+				if last := trip[len(trip)-1]; last.SQL == tt.sql(e.sql) {
+					asked.Store(true)
+				}
+			})
+			external := engine.Spec{Kind: "k", External: true}
+			removed, deleted, ended := mustStart(t, e, engine.Spec{Kind: "k"}), mustStart(t, e, external), mustStart(t, e, external)
+			for range tt.between {
+				mustStart(t, e, external)
+			}
+			lives := mustStart(t, e, external)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			waiting := make(map[string]chan error)
+			for _, rec := range []*engine.Record{removed, deleted, ended, lives} {
+				done := make(chan error, 1)
+				waiting[rec.Name] = done
+				go func() { _, err := waiter.Wait(ctx, rec.Name); done <- err }()
+			}
+			until(t, "the first poll", func() bool { return asked.Load() })
+			for _, name := range []string{removed.Name, deleted.Name} {
+				if err := e.Delete(t.Context(), name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := e.Complete(t.Context(), ended.Lease(), engine.Completion{Response: text("response")}); err != nil {
+				t.Fatal(err)
+			}
+			for name, want := range map[string]error{removed.Name: engine.ErrNotFound, deleted.Name: engine.ErrNotFound, ended.Name: nil, lives.Name: context.DeadlineExceeded} {
+				if err := <-waiting[name]; !errors.Is(err, want) {
+					t.Errorf("Wait(%q) = %v, want %v", name, err, want)
 				}
 			}
 		})

@@ -46,6 +46,7 @@ type Engine struct {
 	claiming  chan struct{} // holds one while a worker claims
 	claimLost int64         // of table proc, whose claim has failed; 0 for none; guarded by claiming
 
+	turns     turns
 	fetches   []news        // that fetch is to read
 	fetchKick chan struct{} // fetches is not empty now
 	dirtyKick chan struct{} // dirty is not empty now

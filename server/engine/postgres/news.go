@@ -157,19 +157,15 @@ func (e *Engine) fetch(n news) {
 	kick(e.fetchKick)
 }
 
-// fetchEvery is the least time between two reads of what has changed. With the
-// poll of each second they are at most 10 a second, however much changes.
-const fetchEvery = 112 * time.Millisecond
-
 // runFetch reads what fetch was given: at once after a while without a read, else
 // together.
 func (e *Engine) runFetch(ctx context.Context) {
 	var batch []news
-	var read time.Time
+	var turn time.Time // to read the batch; zero while none is taken
 	for {
 		wait := time.Hour
 		if len(batch) > 0 {
-			wait = max(0, fetchEvery-time.Since(read))
+			wait = time.Until(turn)
 		}
 		if !pause(ctx, wait, e.fetchKick) {
 			return
@@ -178,11 +174,16 @@ func (e *Engine) runFetch(ctx context.Context) {
 		batch = append(batch, e.fetches...)
 		e.fetches = nil
 		e.mu.Unlock()
-		batch = e.publishEnds(batch)
-		if len(batch) == 0 || time.Since(read) < fetchEvery {
+		if batch = e.publishEnds(batch); len(batch) == 0 {
 			continue
 		}
-		read = time.Now()
+		if turn.IsZero() {
+			turn = e.turns.take()
+		}
+		if time.Until(turn) > 0 {
+			continue
+		}
+		turn = time.Time{}
 		if err := e.fetchNow(ctx, batch); err != nil && ctx.Err() == nil {
 			// Waits and attempts are watched besides; a subscriber has lost changes.
 			e.outages.warn("changed operations could not be read", err)

@@ -35,9 +35,9 @@ func TestKeyedPlans(t *testing.T) {
 			}
 		}
 	})
-	// One runs and reports until it is cancelled, the others end at once.
+	// Two run and report until they are cancelled, the others end at once.
 	work(t, e, func(ctx context.Context, a engine.Attempt) engine.Outcome {
-		if a.Record().RequestID != "first" {
+		if a.Record().RequestID == "" {
 			return engine.Outcome{Response: text("ran")}
 		}
 		if err := a.Save(ctx, []byte("saved")); err != nil {
@@ -61,13 +61,25 @@ func TestKeyedPlans(t *testing.T) {
 		})
 	}
 	others.Wait()
-	waiting, cancel := context.WithTimeout(t.Context(), 2*listeningPoll) // what is waited for is read again
-	defer cancel()
-	if _, err := e.Wait(waiting, first.Name); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Wait() = %v, want a deadline", err)
+	last := mustStart(t, e, engine.Spec{RequestID: "last"})
+	// What is waited for is read again: one, and then two with many between.
+	for _, names := range [][]string{{first.Name}, {first.Name, last.Name}} {
+		waiting, cancel := context.WithTimeout(t.Context(), 2*listeningPoll)
+		defer cancel()
+		var waits sync.WaitGroup
+		for _, name := range names {
+			waits.Go(func() {
+				if _, err := e.Wait(waiting, name); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Wait() = %v, want a deadline", err)
+				}
+			})
+		}
+		waits.Wait()
 	}
 	for _, change := range []func() error{
 		func() error { _, err := e.Cancel(t.Context(), first.Name); return err },
+		func() error { _, err := e.Cancel(t.Context(), last.Name); return err },
+		func() error { _, err := e.Wait(t.Context(), last.Name); return err },
 		func() error { _, err := e.Wait(t.Context(), first.Name); return err },
 		func() error { return e.Delete(t.Context(), first.Name) },
 	} {
@@ -82,7 +94,7 @@ func TestKeyedPlans(t *testing.T) {
 	mu.Lock()
 	found := maps.Clone(keyed) // it is called for what follows, too
 	mu.Unlock()
-	for _, sql := range []string{e.sql.claim, e.sql.endGroup, e.sql.getMany, e.sql.progress, e.sql.watch, e.sql.mine, e.sql.get, e.sql.updateLive, e.sql.remove} {
+	for _, sql := range []string{e.sql.claim, e.sql.endGroup, e.sql.getMany, e.sql.progress, e.sql.watch, e.sql.watchRange, e.sql.mine, e.sql.get, e.sql.updateLive, e.sql.remove} {
 		if !found[sql] {
 			t.Errorf("not among the statements that find rows by their keys: %s", sql)
 		}

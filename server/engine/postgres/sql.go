@@ -98,6 +98,19 @@ FROM gone g WHERE o.seq = g.seq
 RETURNING g.seq, g.fence, g.revision, g.at, g.cancel_time, o.expire_time, g.stored, g.checkpoint`
 }
 
+// watchSQL reads those of $1 that have ended or were deleted: all but what lives has.
+// What is not there has no kind.
+func watchSQL(lives string) string {
+	return `SELECT ` + rowColumns + ` FROM (SELECT s FROM unnest($1::bigint[]) AS s WHERE ` + lives + `) w
+	LEFT JOIN {op} x ON x.seq = w.s
+	CROSS JOIN LATERAL (SELECT w.s AS seq, coalesce(x.tail, '') AS tail, coalesce(x.parent, '') AS parent, coalesce(x.kind, '') AS kind,
+		x.state, coalesce(x.flags, 0) AS flags, coalesce(x.create_time, 'epoch') AS create_time, coalesce(x.crash_limit, 0) AS crash_limit,
+		coalesce(x.retention, 0) AS retention, coalesce(x.lease_for, 0) AS lease_for, x.request_id, x.caller, x.trace, x.request, x.result,
+		x.end_time, x.expire_time, x.attempt, x.crashes, x.releases, x.fence, x.revision, x.start_time, x.update_time, x.cancel_time,
+		x.history, x.metadata, x.checkpoint) o
+	LEFT JOIN {live} l ON l.seq = w.s`
+}
+
 // statements are those of one schema.
 type statements struct {
 	tables *strings.Replacer // of {op} and the like
@@ -112,7 +125,8 @@ type statements struct {
 	updateLive         string
 	hide, remove       string
 	progress           string
-	watch, mine        string
+	watch, watchRange  string
+	mine               string
 	join, renew, leave string
 	expireProc         string
 	deadProcs, lockDead, owned,
@@ -189,16 +203,10 @@ FROM d WHERE d.seq = l.seq AND l.owner IS NOT NULL AND l.fence = d.fence AND l.s
 	SELECT m.seq FROM {live} m WHERE m.seq = ANY($1::bigint[]) ORDER BY m.seq FOR UPDATE SKIP LOCKED))
 RETURNING l.seq, l.revision`,
 
-		// Of $1 those that have ended or were deleted. What is not there has no kind.
-		watch: `SELECT ` + rowColumns + ` FROM (SELECT s FROM unnest($1::bigint[]) AS s
-				WHERE NOT EXISTS (SELECT 1 FROM {live} l WHERE l.seq = s AND NOT l.hidden)) w
-			LEFT JOIN {op} x ON x.seq = w.s
-			CROSS JOIN LATERAL (SELECT w.s AS seq, coalesce(x.tail, '') AS tail, coalesce(x.parent, '') AS parent, coalesce(x.kind, '') AS kind,
-				x.state, coalesce(x.flags, 0) AS flags, coalesce(x.create_time, 'epoch') AS create_time, coalesce(x.crash_limit, 0) AS crash_limit,
-				coalesce(x.retention, 0) AS retention, coalesce(x.lease_for, 0) AS lease_for, x.request_id, x.caller, x.trace, x.request, x.result,
-				x.end_time, x.expire_time, x.attempt, x.crashes, x.releases, x.fence, x.revision, x.start_time, x.update_time, x.cancel_time,
-				x.history, x.metadata, x.checkpoint) o
-			LEFT JOIN {live} l ON l.seq = w.s`,
+		watch: watchSQL(`NOT EXISTS (SELECT 1 FROM {live} l WHERE l.seq = s AND NOT l.hidden)`),
+		// $2 to $3 are the least and the greatest of $1. It takes a third of the time where
+		// few others are between them.
+		watchRange: watchSQL(`s NOT IN (SELECT l.seq FROM {live} l WHERE l.seq BETWEEN $2::bigint AND $3::bigint AND NOT l.hidden)`),
 		// Of $1 those that are still owned by $2, with whether they were cancelled.
 		mine: `SELECT l.seq, l.fence, l.cancel_time IS NOT NULL FROM {live} l WHERE l.seq = ANY($1::bigint[]) AND l.owner = $2::bigint`,
 
@@ -246,7 +254,7 @@ RETURNING l.seq, l.revision`,
 func (s *statements) all() []*string {
 	return []*string{
 		&s.start, &s.startGroup, &s.byRequestKey, &s.get, &s.getMany, &s.lock, &s.claim, &s.claimInfo, &s.end, &s.endGroup, &s.endOne,
-		&s.dropLive, &s.updateLive, &s.hide, &s.remove, &s.progress, &s.watch, &s.mine, &s.join, &s.renew, &s.leave, &s.expireProc,
+		&s.dropLive, &s.updateLive, &s.hide, &s.remove, &s.progress, &s.watch, &s.watchRange, &s.mine, &s.join, &s.renew, &s.leave, &s.expireProc,
 		&s.deadProcs, &s.lockDead, &s.owned, &s.endedLeases, &s.nextEvents, &s.expire, &s.counts, &s.compact, &s.queues, &s.secret, &s.newest, &s.revisions,
 	}
 }

@@ -2,10 +2,15 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/go-lro/lro/server/engine"
 )
+
+// maxSparse bounds the numbers for each that is waited for, up to which all live
+// operations of their range are read.
+const maxSparse = 4
 
 // runWatch finds what waits are for and what attempts must know, while LISTEN does
 // not deliver it: ends, cancels and lost operations.
@@ -28,6 +33,9 @@ func (e *Engine) runWatch(ctx context.Context) {
 		if !pause(ctx, max(every-time.Since(began), every/4), nil) {
 			return
 		}
+		if e.news.listening() && !pause(ctx, time.Until(e.turns.take()), nil) {
+			return
+		}
 		began = time.Now()
 		if err := e.watch(ctx); err != nil && ctx.Err() == nil {
 			e.outages.warn("operations could not be watched, will try again", err)
@@ -40,7 +48,7 @@ func (e *Engine) watch(ctx context.Context) error {
 	defer cancel()
 	if waited := e.waits.Keys(); len(waited) > 0 {
 		err := e.keyed(ctx, e.ownPool, func() statement {
-			return statement{sql: e.sql.watch, args: []any{waited}, scan: scanRows(e.endWaits)}
+			return e.watchWaits(waited)
 		})
 		if err != nil {
 			return err
@@ -61,6 +69,16 @@ func (e *Engine) watch(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// watchWaits is the statement that reads those of waited that have ended or are gone.
+func (e *Engine) watchWaits(waited []int64) statement {
+	s := statement{sql: e.sql.watch, args: []any{waited}, scan: scanRows(e.endWaits)}
+	least, most := slices.Min(waited), slices.Max(waited)
+	if most-least < maxSparse*int64(len(waited)) {
+		s.sql, s.args = e.sql.watchRange, append(s.args, least, most)
+	}
+	return s
 }
 
 // endWaits wakes those that wait for an operation that has ended or is gone.
