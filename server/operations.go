@@ -23,7 +23,10 @@ func (o operations) GetOperation(ctx context.Context, req *longrunningpb.GetOper
 	if err != nil {
 		return nil, err
 	}
-	return o.s.keptView(rec), nil
+	if o.s.keeps {
+		return o.s.keptView(rec), nil
+	}
+	return o.s.buildView(rec), nil
 }
 
 func (s *Server) get(ctx context.Context, name string) (*engine.Record, error) {

@@ -25,6 +25,7 @@ type Server struct {
 	faults faults
 	tokens sealer
 	views  views
+	keeps  bool // the engine is a RecordKeeper
 
 	working  *presence       // calls to Work, and those of Serve until their work is done; waiting calls end with the last
 	serving  *presence       // calls to Work and Serve
@@ -51,6 +52,9 @@ func New(eng Engine, c Config, kinds ...Registration) (*Server, error) {
 		engine: eng, config: c, logger: c.Logger,
 		kinds: map[string]*kind{}, faults: faults{domain: c.ErrorDomain}, tokens: tokens,
 		working: newPresence(), serving: newPresence(),
+	}
+	if k, ok := eng.(engine.RecordKeeper); ok {
+		s.keeps = k.KeepsRecords()
 	}
 	s.shutdown, s.shut = context.WithCancel(context.Background())
 	var errs []error

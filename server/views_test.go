@@ -1,10 +1,12 @@
 package server
 
 import (
+	"context"
 	"runtime"
 	"testing"
 	"time"
 
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/go-lro/lro/server/engine"
@@ -32,6 +34,35 @@ func TestViewsAreKept(t *testing.T) {
 	}
 	runtime.KeepAlive(&next)
 }
+
+// TestViewsOfFreshRecords: what was made for a record that its engine makes for each
+// read is not kept.
+func TestViewsOfFreshRecords(t *testing.T) {
+	t.Parallel()
+	for _, keeps := range []bool{false, true} {
+		rec := &engine.Record{Name: "operations/a"}
+		s, err := New(records{rec: rec, keeps: keeps}, Config{PageKey: make([]byte, 32)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Operations().GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: rec.Name}); err != nil {
+			t.Fatal(err)
+		}
+		if n := s.views.len(); n > 0 != keeps {
+			t.Errorf("%d messages are kept of an engine that keeps records: %v", n, keeps)
+		}
+	}
+}
+
+// records is an engine of one record.
+type records struct {
+	engine.Engine
+	rec   *engine.Record
+	keeps bool
+}
+
+func (r records) Get(context.Context, string) (*engine.Record, error) { return r.rec, nil }
+func (r records) KeepsRecords() bool                                  { return r.keeps }
 
 func TestViewsAreForgotten(t *testing.T) {
 	t.Parallel()

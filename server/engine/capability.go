@@ -82,6 +82,13 @@ const (
 	EventEnded           EventType = "ended"
 )
 
+// RecordKeeper is an engine that keeps records in memory: as long as an operation
+// does not change, Get mostly returns the same pointer. The server keeps the messages
+// that it makes of such records.
+type RecordKeeper interface {
+	KeepsRecords() bool
+}
+
 // Meter is an engine that measures itself.
 type Meter interface {
 	// Metrics returns what the engine has measured. It may read the store, and is

@@ -51,5 +51,5 @@
 // # Capabilities
 //
 // Optional capabilities are separate interfaces, found by type assertion:
-// [Subscriber], [Statser], [Historian], [Checker].
+// [Subscriber], [Statser], [Historian], [Checker], [Meter], [RecordKeeper].
 package engine

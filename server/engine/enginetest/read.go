@@ -14,6 +14,7 @@ var getTests = []test{
 	{name: "records are immutable", run: getImmutable},
 	{name: "revision grows", run: getRevision},
 	{name: "many", run: getMany},
+	{name: "keeps records", run: getKept},
 }
 
 func badNames(name string) []string {
@@ -21,6 +22,16 @@ func badNames(name string) []string {
 		"", "/", "operations", "operations/", "operations/nope", "nope", "\x00", "operations/" + strings.Repeat("a", 1<<16),
 		strings.TrimPrefix(name, parent+"/"), "other/" + name, name + "x", name + "/", "/" + name,
 		strings.ToUpper(name), strings.Replace(name, "/operations/", "/", 1), parent, parent + "/operations/",
+	}
+}
+
+func getKept(v *env) {
+	if k, ok := v.eng.(engine.RecordKeeper); !ok || !k.KeepsRecords() {
+		v.Skip("not an engine.RecordKeeper")
+	}
+	rec := v.start(engine.Spec{External: true}) // it runs, so that an engine without a cache has it, too
+	if v.get(rec.Name) != v.get(rec.Name) {
+		v.Error("Get() makes a record for each call")
 	}
 }
 

@@ -137,7 +137,7 @@ func TestWaitElsewhere(t *testing.T) {
 	}
 }
 
-// TestPollFindsEnds: a process that does not listen finds what has ended or was deleted,
+// TestPollFindsEnds: a process that does not listen finds operations that are done or deleted,
 // whether all live operations between are waited for, or few of them.
 func TestPollFindsEnds(t *testing.T) {
 	t.Parallel()

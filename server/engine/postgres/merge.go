@@ -2,12 +2,14 @@ package postgres
 
 import (
 	"context"
+	"runtime"
 	"sync"
 )
 
 // merger runs calls that come at the same time in one statement. A lone call
 // runs at once, in the goroutine of its caller; those that come while as many
-// groups as allowed are under way gather for the next one.
+// groups as allowed are under way gather for the next one. After a group of several,
+// a call waits for the others that are about to come.
 type merger[Q, R any] struct {
 	groups int // under way at the same time, at most
 	size   int // calls of a group, at most
@@ -23,6 +25,7 @@ type merger[Q, R any] struct {
 
 	mu      sync.Mutex
 	running int
+	latest  int // how many calls the group had that began last
 	waiting []*call[Q, R]
 }
 
@@ -42,8 +45,11 @@ type call[Q, R any] struct {
 func (m *merger[Q, R]) do(ctx context.Context, query Q) (R, error) {
 	c := &call[Q, R]{query: query}
 	m.mu.Lock()
-	if m.running < m.groups {
+	idle := m.running < m.groups
+	if idle {
 		m.running++
+	}
+	if idle && m.latest <= 1 {
 		m.mu.Unlock()
 		m.run(ctx, []*call[Q, R]{c})
 		m.next()
@@ -52,6 +58,12 @@ func (m *merger[Q, R]) do(ctx context.Context, query Q) (R, error) {
 	c.done = make(chan struct{})
 	m.waiting = append(m.waiting, c)
 	m.mu.Unlock()
+	if idle {
+		m.begin(func(context.Context) {
+			runtime.Gosched() // those that the last group has woken call before this goes on
+			m.next()
+		})
+	}
 	select {
 	case <-c.done:
 		return c.result, c.err
@@ -81,19 +93,23 @@ func (m *merger[Q, R]) next() {
 		}
 	}
 	group := m.waiting[:n:n]
-	m.waiting = m.waiting[n:]
+	m.waiting, m.latest = m.waiting[n:], n
 	m.mu.Unlock()
-	run := func(ctx context.Context) {
+	m.begin(func(ctx context.Context) {
 		m.run(ctx, group)
 		for _, c := range group {
 			close(c.done)
 		}
 		m.next()
-	}
-	if !m.background(run) {
+	})
+}
+
+// begin runs f in the background, or here with an ended ctx once the engine is closing.
+func (m *merger[Q, R]) begin(f func(context.Context)) {
+	if !m.background(f) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		run(ctx)
+		f(ctx)
 	}
 }
 

@@ -55,6 +55,63 @@ func TestMergerGroups(t *testing.T) {
 	})
 }
 
+// TestMergerGathers: after a group of several calls, the next ones gather although no
+// group is under way; after a group of one, a call is alone.
+func TestMergerGathers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calling sync.WaitGroup
+		var groups []int
+		var begun []func(context.Context) // not run yet
+		proceed := make(chan struct{})
+		m := &merger[int, int]{
+			groups: 1, size: 10,
+			run: func(_ context.Context, group []*call[int, int]) {
+				groups = append(groups, len(group))
+				if len(groups) == 1 {
+					<-proceed
+				}
+			},
+			background: func(f func(context.Context)) bool { begun = append(begun, f); return true },
+		}
+		call := func(n int) {
+			for range n {
+				calling.Go(func() {
+					if _, err := m.do(t.Context(), 0); err != nil {
+						t.Errorf("do() = %v", err)
+					}
+				})
+			}
+			synctest.Wait()
+		}
+		run := func() {
+			for len(begun) > 0 {
+				f := begun[0]
+				begun = begun[1:]
+				f(t.Context())
+			}
+			calling.Wait()
+		}
+		call(1) // alone, until proceed
+		call(3)
+		close(proceed)
+		synctest.Wait()
+		run() // the three
+		call(2)
+		run()
+		call(1)
+		run()
+		call(1)
+		if len(begun) > 0 {
+			t.Error("a call after a group of one was not made by its caller")
+		}
+		calling.Wait()
+		if diff := cmp.Diff([]int{1, 3, 2, 1, 1}, groups); diff != "" {
+			t.Errorf("groups (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // TestReportsOfOneStatement: progress beyond what one statement takes is left for the
 // next one.
 func TestReportsOfOneStatement(t *testing.T) {

@@ -11,6 +11,11 @@ import (
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
+var _ engine.RecordKeeper = (*Engine)(nil)
+
+// KeepsRecords implements [engine.RecordKeeper].
+func (e *Engine) KeepsRecords() bool { return true }
+
 // Get implements [engine.Engine]. An operation in memory costs no read.
 func (e *Engine) Get(ctx context.Context, name string) (*engine.Record, error) {
 	r, err := e.find(ctx, name)
