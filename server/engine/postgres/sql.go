@@ -98,10 +98,10 @@ FROM gone g WHERE o.seq = g.seq
 RETURNING g.seq, g.fence, g.revision, g.at, g.cancel_time, o.expire_time, g.stored, g.checkpoint`
 }
 
-// watchSQL reads those of $1 that have ended or were deleted: all but what lives has.
-// What is not there has no kind.
-func watchSQL(lives string) string {
-	return `SELECT ` + rowColumns + ` FROM (SELECT s FROM unnest($1::bigint[]) AS s WHERE ` + lives + `) w
+// watchSQL reads those of $1 that have ended or were deleted; without leaves out the
+// others. What is not there has no kind.
+func watchSQL(without string) string {
+	return `SELECT ` + rowColumns + ` FROM (SELECT s FROM unnest($1::bigint[]) AS s ` + without + `) w
 	LEFT JOIN {op} x ON x.seq = w.s
 	CROSS JOIN LATERAL (SELECT w.s AS seq, coalesce(x.tail, '') AS tail, coalesce(x.parent, '') AS parent, coalesce(x.kind, '') AS kind,
 		x.state, coalesce(x.flags, 0) AS flags, coalesce(x.create_time, 'epoch') AS create_time, coalesce(x.crash_limit, 0) AS crash_limit,
@@ -203,10 +203,10 @@ FROM d WHERE d.seq = l.seq AND l.owner IS NOT NULL AND l.fence = d.fence AND l.s
 	SELECT m.seq FROM {live} m WHERE m.seq = ANY($1::bigint[]) ORDER BY m.seq FOR UPDATE SKIP LOCKED))
 RETURNING l.seq, l.revision`,
 
-		watch: watchSQL(`NOT EXISTS (SELECT 1 FROM {live} l WHERE l.seq = s AND NOT l.hidden)`),
-		// $2 to $3 are the least and the greatest of $1. It takes a third of the time where
-		// few others are between them.
-		watchRange: watchSQL(`s NOT IN (SELECT l.seq FROM {live} l WHERE l.seq BETWEEN $2::bigint AND $3::bigint AND NOT l.hidden)`),
+		watch: watchSQL(`WHERE NOT EXISTS (SELECT 1 FROM {live} l WHERE l.seq = s AND NOT l.hidden)`),
+		// $2 to $3 are the least and the greatest of $1. It takes half of the time where
+		// few others are between them, whatever work_mem is: NOT IN would not.
+		watchRange: watchSQL(`EXCEPT ALL SELECT l.seq FROM {live} l WHERE l.seq BETWEEN $2::bigint AND $3::bigint AND NOT l.hidden`),
 		// Of $1 those that are still owned by $2, with whether they were cancelled.
 		mine: `SELECT l.seq, l.fence, l.cancel_time IS NOT NULL FROM {live} l WHERE l.seq = ANY($1::bigint[]) AND l.owner = $2::bigint`,
 
