@@ -14,9 +14,13 @@ import (
 	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/go-lro/lro/internal/pause"
 	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine"
 )
@@ -30,11 +34,14 @@ var (
 const (
 	loadSamples = 20      // of memory and goroutines, over a load
 	heapSlack   = 8 << 20 // bytes by which the heap may differ between two samples of the same load
+
+	refusedPause = 100 * time.Millisecond // before a call that was refused is repeated
 )
 
 // Load puts callers on the engine that open returns: each starts an operation, waits for its end and
-// deletes it, over and over. It logs how many a second, how long they took, and
-// fails t when the heap or the number of goroutines grows meanwhile.
+// deletes it, over and over, and repeats what a store refuses that has too much to do.
+// It logs how many a second, how long they took, and fails t when the heap or the
+// number of goroutines grows meanwhile.
 func Load(t *testing.T, open func() engine.Engine) {
 	t.Helper()
 	if *callersFlag == "" {
@@ -62,10 +69,11 @@ type load struct {
 	kind   server.Kind[text, text, details]
 	server *server.Server
 
-	mu    sync.Mutex
-	took  [buckets]int // operations by how long they took
-	done  int
-	wrong error
+	mu      sync.Mutex
+	took    [buckets]int // operations by how long they took
+	done    int
+	refused int // calls, as UNAVAILABLE
+	wrong   error
 }
 
 func (l *load) run(t *testing.T, callers int) {
@@ -100,8 +108,8 @@ func (l *load) run(t *testing.T, callers int) {
 	if l.wrong != nil {
 		t.Errorf("a call failed: %v", l.wrong)
 	}
-	t.Logf("%d callers, %v: %d operations, %.0f/s; from the start to the end of one p50 %v, p99 %v, p99.9 %v, worst %v", callers,
-		took.Round(time.Second), l.done, float64(l.done)/took.Seconds(), l.within(0.5), l.within(0.99), l.within(0.999), l.within(1))
+	t.Logf("%d callers, %v: %d operations, %.0f/s; from the start to the end of one p50 %v, p99 %v, p99.9 %v, worst %v; %d calls were refused", callers,
+		took.Round(time.Second), l.done, float64(l.done)/took.Seconds(), l.within(0.5), l.within(0.99), l.within(0.999), l.within(1), l.refused)
 	for i, s := range samples {
 		if i%5 == 0 || i == len(samples)-1 {
 			t.Logf("after %v: heap %.1f MB, %d goroutines", s.at.Round(time.Second), float64(s.heap)/1e6, s.goroutines)
@@ -141,16 +149,16 @@ func (l *load) one() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	began := time.Now()
-	op, err := l.kind.Start(ctx, l.server, wrapperspb.String(strings.Repeat("x", 100)), nil)
+	calls := l.server.Operations()
+	op, err := accepted(ctx, l, func() (*longrunningpb.Operation, error) {
+		return l.kind.Start(ctx, l.server, wrapperspb.String(strings.Repeat("x", 100)), nil)
+	})
+	for err == nil && !op.GetDone() {
+		wait := &longrunningpb.WaitOperationRequest{Name: op.GetName(), Timeout: durationpb.New(time.Minute)}
+		op, err = accepted(ctx, l, func() (*longrunningpb.Operation, error) { return calls.WaitOperation(ctx, wait) })
+	}
 	if err != nil {
 		return err
-	}
-	calls := l.server.Operations()
-	for !op.GetDone() {
-		op, err = calls.WaitOperation(ctx, &longrunningpb.WaitOperationRequest{Name: op.GetName(), Timeout: durationpb.New(time.Minute)})
-		if err != nil {
-			return err
-		}
 	}
 	took := time.Since(began)
 	if op.GetResponse() == nil {
@@ -160,8 +168,26 @@ func (l *load) one() error {
 	l.took[bucketOf(took)]++
 	l.done++
 	l.mu.Unlock()
-	_, err = calls.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: op.GetName()})
+	_, err = accepted(ctx, l, func() (*emptypb.Empty, error) {
+		return calls.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: op.GetName()})
+	})
+	if status.Code(err) == codes.NotFound { // one that was refused has deleted it
+		return nil
+	}
 	return err
+}
+
+// accepted repeats a call of l while it is refused, as clients do.
+func accepted[R any](ctx context.Context, l *load, call func() (R, error)) (R, error) {
+	for {
+		r, err := call()
+		if status.Code(err) != codes.Unavailable || pause.For(ctx, refusedPause) != nil {
+			return r, err
+		}
+		l.mu.Lock()
+		l.refused++
+		l.mu.Unlock()
+	}
 }
 
 // usage is what a process uses at a time of its load.
