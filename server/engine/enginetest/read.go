@@ -30,7 +30,7 @@ func getKept(v *env) {
 		v.Skip("not an engine.RecordKeeper")
 	}
 	rec := v.start(engine.Spec{External: true}) // it runs, so that an engine without a cache has it, too
-	if v.get(rec.Name) != v.get(rec.Name) {
+	if first, second := v.get(rec.Name), v.get(rec.Name); first != second {
 		v.Error("Get() makes a record for each call")
 	}
 }
