@@ -23,7 +23,7 @@ func (o operations) GetOperation(ctx context.Context, req *longrunningpb.GetOper
 	if err != nil {
 		return nil, err
 	}
-	if o.s.keeps {
+	if o.s.keeps { // else no later read returns rec
 		return o.s.keptView(rec), nil
 	}
 	return o.s.buildView(rec), nil

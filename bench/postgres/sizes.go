@@ -65,19 +65,19 @@ func sizes(ctx context.Context, b *bench, p *part) (err error) {
 			"page of a kind and state": list("kind=bench-3 AND state=SUCCEEDED"),
 			"counts of the console":    func() error { _, err := s.Inspect().Stats(ctx); return err },
 		}
+		measure := func(name string) ([]float64, error) {
+			if name != "claim" {
+				return times(calls, f[name])
+			}
+			traced.take()
+			_, err := s.runSome(ctx, calls)
+			claims, _ := traced.take()
+			return claims, err
+		}
 		rounds := make(map[string][]float64)
 		for range b.rounds {
 			for _, name := range names {
-				if name == "claim" {
-					traced.take()
-					if _, err := s.runSome(ctx, calls); err != nil {
-						return err
-					}
-					claims, _ := traced.take()
-					rounds[name] = append(rounds[name], median(claims))
-					continue
-				}
-				took, err := times(calls, f[name])
+				took, err := measure(name)
 				if err != nil {
 					return fmt.Errorf("%s: %w", name, err)
 				}

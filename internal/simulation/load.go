@@ -20,7 +20,6 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/go-lro/lro/internal/pause"
 	"github.com/go-lro/lro/server"
 	"github.com/go-lro/lro/server/engine"
 )
@@ -34,8 +33,6 @@ var (
 const (
 	loadSamples = 20      // of memory and goroutines, over a load
 	heapSlack   = 8 << 20 // bytes by which the heap may differ between two samples of the same load
-
-	refusedPause = 100 * time.Millisecond // before a call that was refused is repeated
 )
 
 // Load puts callers on the engine that open returns: each starts an operation, waits for its end and
@@ -178,16 +175,20 @@ func (l *load) one() error {
 }
 
 // accepted repeats a call of l while it is refused, as clients do.
-func accepted[R any](ctx context.Context, l *load, call func() (R, error)) (R, error) {
-	for {
-		r, err := call()
-		if status.Code(err) != codes.Unavailable || pause.For(ctx, refusedPause) != nil {
-			return r, err
-		}
-		l.mu.Lock()
-		l.refused++
-		l.mu.Unlock()
+func accepted[R any](ctx context.Context, l *load, call func() (R, error)) (r R, err error) {
+	err = repeat(ctx, func() (err error) { r, err = call(); return err }, l.refuses)
+	return r, err
+}
+
+// refuses counts the calls that the store has too much to do for.
+func (l *load) refuses(err error) bool {
+	if status.Code(err) != codes.Unavailable {
+		return false
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused++
+	return true
 }
 
 // usage is what a process uses at a time of its load.

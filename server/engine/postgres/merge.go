@@ -52,16 +52,18 @@ func (m *merger[Q, R]) do(ctx context.Context, query Q) (R, error) {
 	if idle && m.latest <= 1 {
 		m.mu.Unlock()
 		m.run(ctx, []*call[Q, R]{c})
-		m.next()
+		if group := m.next(); group != nil {
+			m.begin(func(ctx context.Context) { m.work(ctx, group) })
+		}
 		return c.result, c.err
 	}
 	c.done = make(chan struct{})
 	m.waiting = append(m.waiting, c)
 	m.mu.Unlock()
 	if idle {
-		m.begin(func(context.Context) {
+		m.begin(func(ctx context.Context) {
 			runtime.Gosched() // those that the last group has woken call before this goes on
-			m.next()
+			m.work(ctx, m.next())
 		})
 	}
 	select {
@@ -73,15 +75,26 @@ func (m *merger[Q, R]) do(ctx context.Context, query Q) (R, error) {
 	}
 }
 
-// next begins the group after one that has ended.
-func (m *merger[Q, R]) next() {
+// work runs a group, and those after it until no call waits.
+func (m *merger[Q, R]) work(ctx context.Context, group []*call[Q, R]) {
+	for ; group != nil; group = m.next() {
+		m.run(ctx, group)
+		for _, c := range group {
+			close(c.done)
+		}
+	}
+}
+
+// next returns the group after one that has ended. Without one, nil, that was the
+// last one of those under way.
+func (m *merger[Q, R]) next() []*call[Q, R] {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	n := min(len(m.waiting), m.size)
 	if n == 0 {
 		m.running--
 		m.waiting = nil
-		m.mu.Unlock()
-		return
+		return nil
 	}
 	if m.weigh != nil {
 		bytes := m.weigh(m.waiting[0].query)
@@ -94,14 +107,7 @@ func (m *merger[Q, R]) next() {
 	}
 	group := m.waiting[:n:n]
 	m.waiting, m.latest = m.waiting[n:], n
-	m.mu.Unlock()
-	m.begin(func(ctx context.Context) {
-		m.run(ctx, group)
-		for _, c := range group {
-			close(c.done)
-		}
-		m.next()
-	})
+	return group
 }
 
 // begin runs f in the background, or here with an ended ctx once the engine is closing.

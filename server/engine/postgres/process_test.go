@@ -177,8 +177,8 @@ func subscribeElsewhere(t *testing.T, a, b *Engine) {
 	until("that it is deleted", func(c engine.Change) bool { return c.Deleted })
 }
 
-// endElsewhere has an engine end an operation, and returns the first change in the
-// feed of another one that is enough, or the error with which the feed ends.
+// endElsewhere has an engine end an operation, and returns the first change of it in
+// the feed of another one that is enough, or the error with which the feed ends.
 func endElsewhere(t *testing.T, a, b *Engine, end func(*engine.Record) error, enough func(engine.Change) bool) (engine.Change, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), elsewhere)
@@ -189,7 +189,7 @@ func endElsewhere(t *testing.T, a, b *Engine, end func(*engine.Record) error, en
 		t.Fatal(err)
 	}
 	for c, err := range feed {
-		if err != nil || enough(c) {
+		if err != nil || c.Record.Name == rec.Name && enough(c) {
 			return c, err
 		}
 	}
