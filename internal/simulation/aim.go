@@ -76,21 +76,6 @@ func (c *cluster) prey(ctx context.Context, l *link, s step) (string, error) {
 	return op.GetName(), nil
 }
 
-// insist calls f until it succeeds, or ctx ends: a fault before this one may have left
-// the store away for a while.
-func insist(ctx context.Context, f func() error) error {
-	return repeat(ctx, f, func(err error) bool { return err != nil })
-}
-
-// repeat calls f while its error says again, until ctx ends.
-func repeat(ctx context.Context, f func() error, again func(error) bool) error {
-	for {
-		if err := f(); !again(err) || pause.For(ctx, 100*time.Millisecond) != nil {
-			return err
-		}
-	}
-}
-
 // caught waits until an attempt after the last one has begun, and returns its claim
 // and its process; no process when that, or the operation, has ended, which the
 // oracle judges.
