@@ -56,6 +56,7 @@ func (o Other) RunSeeds(t *testing.T) {
 	}
 	began := time.Now()
 	totals := totals{Engine: o.Name, Faults: map[string]int{}}
+	measured := totals.measure()
 	for seed := first; seed <= last || time.Since(began) < *forFlag; seed++ {
 		if *firstFlag && len(totals.Failed) > 0 {
 			break
@@ -73,7 +74,7 @@ func (o Other) RunSeeds(t *testing.T) {
 			}
 		})
 	}
-	totals.Wall = time.Since(began)
+	measured()
 	t.Log(totals.String())
 	if *totalsFlag != "" {
 		if err := totals.save(*totalsFlag); err != nil {

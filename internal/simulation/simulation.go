@@ -66,6 +66,7 @@ func (r *runner) all(t *testing.T, lanes []lane) {
 	}
 	began := time.Now()
 	r.totals = totals{Engine: r.name, Faults: map[string]int{}}
+	measured := r.totals.measure()
 	var next atomic.Uint64
 	next.Store(first)
 	var running sync.WaitGroup
@@ -81,7 +82,7 @@ func (r *runner) all(t *testing.T, lanes []lane) {
 		})
 	}
 	running.Wait()
-	r.totals.Wall = time.Since(began)
+	measured()
 	t.Log(r.totals.String())
 	if *totalsFlag != "" {
 		if err := r.totals.save(*totalsFlag); err != nil {

@@ -107,7 +107,7 @@ func TestTotalsAreAdded(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "totals.json")
 	for _, engine := range []string{"a", "b", "a"} {
-		s := totals{Engine: engine, Faults: map[string]int{"cut": 1}}
+		s := totals{Engine: engine, Wall: time.Second, Computed: time.Minute, Faults: map[string]int{"cut": 1}}
 		s.add(&result{Virtual: time.Hour, Faults: map[string]int{"cut": 2}}, verdict{slots: 3})
 		if err := s.save(path); err != nil {
 			t.Fatal(err)
@@ -118,7 +118,7 @@ func TestTotalsAreAdded(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := got["a"]
-	if a == nil || a.Seeds != 2 || a.Slots != 6 || a.Virtual != 2*time.Hour || !maps.Equal(a.Faults, map[string]int{"cut": 6}) || got["b"].Seeds != 1 {
+	if a == nil || a.Seeds != 2 || a.Wall != 2*time.Second || a.Computed != 2*time.Minute || a.Slots != 6 || a.Virtual != 2*time.Hour || !maps.Equal(a.Faults, map[string]int{"cut": 6}) || got["b"].Seeds != 1 {
 		t.Errorf("totals are %+v", got)
 	}
 }

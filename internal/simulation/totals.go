@@ -23,9 +23,22 @@ type totals struct {
 	Unknown int // of those, given up
 	Virtual time.Duration
 	Wall    time.Duration
-	Twice   int `json:",omitempty"` // seeds that ran twice
-	Same    int `json:",omitempty"` // of those, with the same history
-	Faults  map[string]int
+	// Computed is the processor time of all processes. Of one that still runs when the
+	// totals are made, a store as a rule, it lacks what that has computed.
+	Computed time.Duration `json:",omitempty"`
+
+	Twice  int `json:",omitempty"` // seeds that ran twice
+	Same   int `json:",omitempty"` // of those, with the same history
+	Faults map[string]int
+}
+
+// measure has s count the time from now until stop.
+func (s *totals) measure() (stop func()) {
+	began, computed := time.Now(), processorTime()
+	return func() {
+		s.Wall += time.Since(began)
+		s.Computed += processorTime() - computed
+	}
 }
 
 func (s *totals) add(r *result, v verdict) {
@@ -59,8 +72,8 @@ func (s *totals) String() string {
 	for _, n := range s.Faults {
 		all += n
 	}
-	fmt.Fprintf(&b, "%s: %d seeds, %d events, %d histories checked (%d given up), %.1f virtual hours in %.1f s of wall time\n",
-		s.Engine, s.Seeds, s.Events, s.Slots, s.Unknown, s.Virtual.Hours(), s.Wall.Seconds())
+	fmt.Fprintf(&b, "%s: %d seeds, %d events, %d histories checked (%d given up), %.1f virtual hours in %.1f s of wall time and %.1f s of processor time\n",
+		s.Engine, s.Seeds, s.Events, s.Slots, s.Unknown, s.Virtual.Hours(), s.Wall.Seconds(), s.Computed.Seconds())
 	fmt.Fprintf(&b, "%.2f virtual hours and %.1f faults a second; failed: %v\n", s.Virtual.Hours()/wall, float64(all)/wall, s.Failed)
 	if s.Twice > 0 {
 		fmt.Fprintf(&b, "%d of %d programs that are not loose gave the same history again\n", s.Same, s.Twice)
@@ -87,6 +100,7 @@ func (s *totals) save(path string) error {
 		s.Unknown += old.Unknown
 		s.Virtual += old.Virtual
 		s.Wall += old.Wall
+		s.Computed += old.Computed
 		for name, n := range old.Faults {
 			s.Faults[name] += n
 		}
