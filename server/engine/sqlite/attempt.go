@@ -42,7 +42,6 @@ type attempt struct {
 	// Guarded by Engine.mu.
 	finishing bool // the handler has returned
 	cancelled bool // was notified of a cancel request
-	released  bool // its slot was given back
 }
 
 func (a *attempt) Record() *engine.Record { return a.rec }
@@ -60,19 +59,13 @@ func (a *attempt) run() {
 	a.release()
 }
 
-// release gives back the worker's slot, once.
+// release gives back the worker's slot.
 func (a *attempt) release() {
 	a.e.mu.Lock()
-	released := a.released
-	if !released {
-		a.released = true
-		delete(a.worker.attempts, a)
-		a.worker.release(a.kind)
-	}
+	delete(a.worker.attempts, a)
+	a.worker.release(a.kind)
 	a.e.mu.Unlock()
-	if !released {
-		a.e.queue.wake()
-	}
+	a.e.queue.wake()
 }
 
 // finish records how the attempt ended. It tries until the store takes it, the
@@ -102,7 +95,6 @@ func (a *attempt) abandon() {
 		a.e.opts.Logger.Error("abandoned operation could not be handed back",
 			"operation", a.rec.Name, "error", err)
 	}
-	a.release()
 }
 
 // settle stages the outcome of an attempt. forced says that the attempt goes
