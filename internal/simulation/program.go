@@ -138,6 +138,7 @@ const (
 	streamCommit
 	streamElsewhere
 	streamChange
+	streamBesides
 )
 
 func random(seed uint64, stream, n int) *rand.Rand {

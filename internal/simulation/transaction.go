@@ -26,9 +26,16 @@ type Transactor interface {
 	// Transact calls f with the ctx of a transaction, which is committed when f
 	// returns nil, and rolled back otherwise. write writes a row in it. f may be called
 	// again after a transaction that was rolled back.
-	Transact(ctx context.Context, by Committer, f func(ctx context.Context, write func(row string) error) error) error
+	Transact(ctx context.Context, way Way, f func(ctx context.Context, write func(row string) error) error) error
 	// Rows are those that were committed. One that was written twice is there twice.
 	Rows(ctx context.Context) ([]string, error)
+}
+
+// Way is how a transaction is begun and committed.
+type Way struct {
+	By        Committer
+	Isolation string // in SQL; empty for the default
+	SQL       bool   // by database/sql, where a caller begins it
 }
 
 // Committer is who begins and commits a transaction.
@@ -50,7 +57,7 @@ const openFor = 7 * time.Second
 type transaction struct {
 	Transactor
 	row  string
-	by   Committer
+	way  Way
 	undo bool          // it is rolled back in the end
 	late bool          // the row is written after what is done
 	open time.Duration // how long it stays open then
@@ -59,7 +66,15 @@ type transaction struct {
 
 // drawn returns the transaction of a caller that writes row.
 func drawn(in Transactor, row string, r *rand.Rand) transaction {
-	return transaction{Transactor: in, row: row, by: Committer(r.IntN(int(committers))), undo: r.IntN(2) == 0, late: r.IntN(2) == 0}
+	t := transaction{Transactor: in, row: row, way: Way{By: Committer(r.IntN(int(committers)))}, undo: r.IntN(2) == 0, late: r.IntN(2) == 0}
+	t.way.draw(r)
+	return t
+}
+
+// draw draws what is new in ways: after all else, which stays what it was.
+func (w *Way) draw(r *rand.Rand) {
+	w.SQL = r.IntN(2) == 0
+	w.Isolation = []string{"", "", "REPEATABLE READ", "SERIALIZABLE"}[r.IntN(4)]
 }
 
 var errUndo = errors.New("to be rolled back")
@@ -67,7 +82,7 @@ var errUndo = errors.New("to be rolled back")
 // run calls do in the transaction. The error is errUndo when it was rolled back as it
 // should be.
 func (t transaction) run(ctx context.Context, do func(context.Context) error) error {
-	return t.Transact(ctx, t.by, func(ctx context.Context, write func(string) error) error {
+	return t.Transact(ctx, t.way, func(ctx context.Context, write func(string) error) error {
 		steps := []func() error{func() error { return write(t.row) }, func() error { return do(ctx) }}
 		if t.late {
 			slices.Reverse(steps)
@@ -114,50 +129,119 @@ func outcomeIn(err error) string {
 	return outcome(err)
 }
 
-// startIn starts an operation in a transaction of the caller's.
-func (w *world) startIn(ctx context.Context, in transaction, srv *server.Server, e oracle.Event, req *lropb.StartOperationRequest) {
-	called := w.history.call(e)
-	var op *longrunningpb.Operation
-	err := in.run(ctx, func(ctx context.Context) (err error) {
-		op, err = srv.Starter().StartOperation(ctx, req)
-		return err
-	})
-	if err == nil {
-		if called.Seen, err = w.history.view(op); err != nil {
-			w.complain("a start in a transaction returned %v: %v", op, err)
+// call is one of those that a transaction is for.
+type call struct {
+	oracle.Event
+	do func(ctx context.Context) (*longrunningpb.Operation, error) // nil but for a start
+}
+
+// txEvent is of a call in the transaction of a caller's step.
+func (w *world) txEvent(s step, key int) oracle.Event {
+	return oracle.Event{Key: key, By: "transaction of " + actorName(s.Actor), Do: s.Do, Lived: -1, Row: fmt.Sprintf("step %d", s.Index)}
+}
+
+// startCall starts the operation of a step.
+func (w *world) startCall(srv *server.Server, s step, req *lropb.StartOperationRequest) call {
+	e := w.txEvent(s, w.slot(s))
+	e.Variant = w.variant(s)
+	return call{e, func(ctx context.Context) (*longrunningpb.Operation, error) {
+		return srv.Starter().StartOperation(ctx, req)
+	}}
+}
+
+// changeCall cancels or deletes an operation.
+func (w *world) changeCall(srv *server.Server, s step, name string) call {
+	e := w.txEvent(s, w.slotOf(name))
+	e.Name = name
+	return call{e, func(ctx context.Context) (_ *longrunningpb.Operation, err error) {
+		if s.Do == oracle.Cancel {
+			_, err = srv.Operations().CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name})
+		} else {
+			_, err = srv.Operations().DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name})
 		}
-		w.know(op.GetName(), e.Key)
+		return nil, err
+	}}
+}
+
+// besides returns what the transaction of a step does to an operation of another key
+// besides, in one of two.
+func (w *world) besides(srv *server.Server, s step) []call {
+	r := random(w.program.seed, streamBesides, s.Index)
+	others := len(w.program.keys) - 1
+	if others == 0 || r.IntN(2) == 0 {
+		return nil
 	}
-	w.history.done(called, outcomeIn(err))
+	s.Key = (s.Key + 1 + r.IntN(others)) % len(w.program.keys)
+	s.Do = []string{oracle.Start, oracle.Start, oracle.Cancel, oracle.Delete}[r.IntN(4)]
+	if s.Do == oracle.Start {
+		req, err := w.startRequest(s)
+		if err != nil {
+			w.complain("pack request: %v", err)
+			return nil
+		}
+		return []call{w.startCall(srv, s, req)}
+	}
+	name := w.name(s)
+	if name == "" {
+		return nil
+	}
+	return []call{w.changeCall(srv, s, name)}
+}
+
+// together makes calls in one transaction of a caller's.
+func (w *world) together(ctx context.Context, in transaction, calls ...call) {
+	if len(calls) > 1 {
+		w.count("transaction of two operations")
+	}
+	made := make([]*oracle.Event, 0, len(calls)) // in any of the times that in calls
+	ops := make([]*longrunningpb.Operation, len(calls))
+	var failed int // which call has, the last time
+	err := in.run(ctx, func(ctx context.Context) (err error) {
+		for failed = range calls {
+			if failed == len(made) {
+				made = append(made, w.history.call(calls[failed].Event))
+			}
+			if ops[failed], err = calls[failed].do(ctx); err != nil {
+				return err
+			}
+		}
+		failed = len(calls)
+		return nil
+	})
+	for i, e := range made {
+		out := outcomeIn(err)
+		switch {
+		case failed == len(calls) || i == failed:
+		case i < failed:
+			out = oracle.Undone
+		default:
+			out = oracle.Unknown // it was made in a transaction before, which was rolled back
+		}
+		if out == oracle.OK && ops[i] != nil {
+			var bad error
+			if e.Seen, bad = w.history.view(ops[i]); bad != nil {
+				w.complain("a start in a transaction returned %v: %v", ops[i], bad)
+			}
+			w.know(ops[i].GetName(), e.Key)
+		}
+		w.history.done(e, out)
+	}
 }
 
 // change cancels or deletes an operation: a third of the times in a transaction of the
 // caller's, where there are any.
 func (w *world) change(ctx context.Context, l *link, s step, name string) {
-	cancel, del := &longrunningpb.CancelOperationRequest{Name: name}, &longrunningpb.DeleteOperationRequest{Name: name}
 	tx, srv := w.fleet.tx()
 	r := random(w.program.seed, streamChange, s.Index)
-	if tx == nil || r.IntN(3) > 0 {
-		if s.Do == oracle.Cancel {
-			_, _ = l.CancelOperation(ctx, cancel)
-		} else {
-			_, _ = l.DeleteOperation(ctx, del)
-		}
-		return
+	switch {
+	case tx != nil && r.IntN(3) == 0:
+		c := w.changeCall(srv, s, name)
+		w.together(ctx, drawn(tx, c.Row, r), append([]call{c}, w.besides(srv, s)...)...)
+	case s.Do == oracle.Cancel:
+		_, _ = l.CancelOperation(ctx, &longrunningpb.CancelOperationRequest{Name: name})
+	default:
+		_, _ = l.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: name})
 	}
-	e := oracle.Event{
-		Key: w.slotOf(name), By: "transaction of " + actorName(s.Actor), Do: s.Do, Name: name, Lived: -1, Row: fmt.Sprintf("step %d", s.Index),
-	}
-	called := w.history.call(e)
-	err := drawn(tx, e.Row, r).run(ctx, func(ctx context.Context) (err error) {
-		if s.Do == oracle.Cancel {
-			_, err = srv.Operations().CancelOperation(ctx, cancel)
-		} else {
-			_, err = srv.Operations().DeleteOperation(ctx, del)
-		}
-		return err
-	})
-	w.history.done(called, outcomeIn(err))
 }
 
 // countTx names what became of the transaction of an event.
@@ -180,9 +264,11 @@ func (a *actor) draw(e oracle.Event, word int) *rand.Rand {
 // in returns the transaction of a word.
 func (a *actor) in(e *oracle.Event, r *rand.Rand, open time.Duration) transaction {
 	e.Row = e.Name + " " + e.Arg
-	return transaction{
-		Transactor: a.tx, row: e.Row, by: Committer(r.IntN(int(committers))), undo: r.IntN(3) == 0, late: r.IntN(2) == 0, open: a.pace.of(open), wait: a.sleep,
+	in := transaction{
+		Transactor: a.tx, row: e.Row, way: Way{By: Committer(r.IntN(int(committers)))}, undo: r.IntN(3) == 0, late: r.IntN(2) == 0, open: a.pace.of(open), wait: a.sleep,
 	}
+	in.way.draw(r)
+	return in
 }
 
 // saveMaybeIn makes one checkpoint in three in a transaction.

@@ -296,17 +296,16 @@ func (w *world) start(ctx context.Context, l *link, s step) {
 		w.complain("pack request: %v", err)
 		return
 	}
-	slot, variant := w.slot(s), w.variant(s)
 	if tx, srv := w.fleet.tx(); tx != nil {
 		if r := random(w.program.seed, streamTx, s.Index); r.IntN(4) == 0 {
-			e := oracle.Event{
-				Key: slot, By: "transaction of " + actorName(s.Actor), Do: oracle.Start, Variant: variant, Lived: -1, Row: fmt.Sprintf("step %d", s.Index),
-			}
-			w.startIn(ctx, transaction{Transactor: tx, row: e.Row, undo: r.IntN(2) == 0, by: Committer(r.IntN(int(committers)))}, srv, e, req)
+			c := w.startCall(srv, s, req)
+			in := transaction{Transactor: tx, row: c.Row, undo: r.IntN(2) == 0, way: Way{By: Committer(r.IntN(int(committers)))}}
+			in.way.draw(r)
+			w.together(ctx, in, append([]call{c}, w.besides(srv, s)...)...)
 			return
 		}
 	}
-	_, _ = l.start(ctx, slot, variant, req)
+	_, _ = l.start(ctx, w.slot(s), w.variant(s), req)
 }
 
 // variant reports whether a start has another request than usual.

@@ -4,6 +4,7 @@ package faulttest
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/go-lro/lro/internal/cutproxy"
 	"github.com/go-lro/lro/internal/pgserver"
@@ -57,40 +59,84 @@ type simulatedStore struct {
 type pooled struct {
 	*postgres.Engine
 	pool  *pgxpool.Pool
-	table string // of rows that transactions write besides
+	db    *sql.DB // by that pool
+	table string  // of rows that transactions write besides
 }
 
 func newPooled(c workerConfig, pool *pgxpool.Pool, e *postgres.Engine) *pooled {
-	return &pooled{e, pool, pgx.Identifier{c.Schema, "besides"}.Sanitize()}
+	return &pooled{e, pool, stdlib.OpenDBFromPool(pool), pgx.Identifier{c.Schema, "besides"}.Sanitize()}
 }
 
 // Transact implements simulation.Transactor.
-func (p *pooled) Transact(ctx context.Context, by simulation.Committer, f func(context.Context, func(row string) error) error) error {
-	in := func(ctx context.Context, tx pgx.Tx) error {
-		return f(ctx, func(row string) error {
-			_, err := tx.Exec(ctx, "INSERT INTO "+p.table+" VALUES ($1)", row)
-			return err
-		})
+func (p *pooled) Transact(ctx context.Context, way simulation.Way, f func(context.Context, func(row string) error) error) error {
+	in := func(ctx context.Context, exec func(sql string, args ...any) error) error {
+		if way.Isolation != "" {
+			if err := exec("SET TRANSACTION ISOLATION LEVEL " + way.Isolation); err != nil {
+				return err
+			}
+		}
+		return f(ctx, func(row string) error { return exec("INSERT INTO "+p.table+" VALUES ($1)", row) })
 	}
-	if by == simulation.Engine {
-		return p.InTx(ctx, in)
+	if way.By == simulation.Engine {
+		return p.InTx(ctx, func(ctx context.Context, tx pgx.Tx) error { return in(ctx, executor(ctx, tx)) })
 	}
-	tx, err := p.pool.Begin(ctx)
+	begin := p.begin
+	if way.SQL {
+		begin = p.beginSQL
+	}
+	tx, err := begin(ctx)
 	if err != nil {
 		return err
 	}
-	ctx = postgres.WithTx(ctx, tx)
-	if err := in(ctx, tx); err != nil {
-		return errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
+	if err := in(tx.ctx, tx.exec); err != nil {
+		return errors.Join(err, tx.rollback())
 	}
-	if err := tx.Commit(ctx); err != nil {
+	if err := tx.commit(); err != nil {
 		return err
 	}
-	if by == simulation.Unanswered {
+	if way.By == simulation.Unanswered {
 		return errors.New("the answer to the commit is lost")
 	}
-	p.Committed(ctx)
+	p.Committed(tx.ctx)
 	return nil
+}
+
+// callersTx is a transaction that a caller has begun.
+type callersTx struct {
+	ctx              context.Context // with which calls take part in it
+	exec             func(sql string, args ...any) error
+	commit, rollback func() error
+}
+
+func (p *pooled) begin(ctx context.Context) (t callersTx, err error) {
+	tx, err := p.pool.Begin(ctx)
+	if err != nil {
+		return t, err
+	}
+	return callersTx{
+		ctx: postgres.WithTx(ctx, tx), exec: executor(ctx, tx),
+		commit:   func() error { return tx.Commit(ctx) },
+		rollback: func() error { return tx.Rollback(context.WithoutCancel(ctx)) },
+	}, nil
+}
+
+func executor(ctx context.Context, tx pgx.Tx) func(sql string, args ...any) error {
+	return func(sql string, args ...any) error {
+		_, err := tx.Exec(ctx, sql, args...)
+		return err
+	}
+}
+
+func (p *pooled) beginSQL(ctx context.Context) (t callersTx, err error) {
+	tx, err := p.db.BeginTx(ctx, nil)
+	if err != nil {
+		return t, err
+	}
+	exec := func(sql string, args ...any) error {
+		_, err := tx.ExecContext(ctx, sql, args...)
+		return err
+	}
+	return callersTx{ctx: postgres.WithSQLTx(ctx, tx), exec: exec, commit: tx.Commit, rollback: tx.Rollback}, nil
 }
 
 // Rows implements simulation.Transactor.
@@ -103,7 +149,7 @@ func (p *pooled) Rows(ctx context.Context) ([]string, error) {
 }
 
 func (p *pooled) Close() error {
-	err := p.Engine.Close()
+	err := errors.Join(p.Engine.Close(), p.db.Close())
 	p.pool.Close()
 	return err
 }
