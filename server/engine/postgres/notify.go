@@ -190,7 +190,6 @@ func (n *notifier) receive(ctx context.Context) {
 // miss does what must be done when changes may not have been received.
 func (n *notifier) miss() {
 	n.e.wakeWorkers("")
-	kick(n.e.watchKick)
 	n.e.feed.End(engine.ErrLagged)
 }
 

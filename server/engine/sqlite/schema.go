@@ -75,7 +75,8 @@ CREATE TABLE tally (
 
 var errNotOurs = errors.New("the file is a SQLite database of another application")
 
-// migrate creates the schema in a new file, or brings an older one up to date.
+// migrate creates the schema in a new file, or brings an older one up to date. After an
+// error c is to be closed, which undoes what it had begun.
 func migrate(c *sqlite3.Conn) error {
 	version, err := schemaOf(c)
 	if err != nil {
@@ -85,9 +86,6 @@ func migrate(c *sqlite3.Conn) error {
 		script := fmt.Sprintf("BEGIN IMMEDIATE; %s; PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
 			migrations[v], applicationID, v+1)
 		if err := c.Exec(script); err != nil {
-			if !c.GetAutocommit() {
-				err = errors.Join(err, c.Exec("ROLLBACK"))
-			}
 			return fmt.Errorf("migrate to schema %d: %w", v+1, err)
 		}
 	}
