@@ -292,7 +292,6 @@ func (a *actor) endIn(ctx context.Context, k kind, task *server.Task[details], b
 		return at, nil
 	}
 	r := a.draw(base, word)
-	r.IntN(2) // whether it is one
 	inner := ctx
 	if open > 0 {
 		inner = context.WithoutCancel(ctx) // it is to be open when the fault comes

@@ -235,11 +235,10 @@ func (e *Engine) query(ctx context.Context, f func(querier) error) error {
 	return e.with(ctx, e.pool, func(c *pgx.Conn) error { return f(pgxQuerier{q: c}) })
 }
 
-// keyed runs a statement that finds its rows by their keys. make makes it, for each
-// try.
-func (e *Engine) keyed(ctx context.Context, pool *pgxpool.Pool, make func() statement) error {
+// keyed runs a statement that finds its rows by their keys, made anew for each try.
+func (e *Engine) keyed(ctx context.Context, pool *pgxpool.Pool, made func() statement) error {
 	return e.with(ctx, pool, func(c *pgx.Conn) error {
-		return all(ctx, pgxQuerier{q: c}, statement{sql: setKeyed}, make())
+		return all(ctx, pgxQuerier{q: c}, statement{sql: setKeyed}, made())
 	})
 }
 

@@ -178,69 +178,6 @@ func TestUnusableTransaction(t *testing.T) {
 	})
 }
 
-// TestInTxDeadlock: InTx repeats a transaction that a start by a Kind has lost in,
-// whose error is a status.
-func TestInTxDeadlock(t *testing.T) {
-	t.Parallel()
-	s := newStore(t, &Options{Lease: testLease})
-	e := s.open(t)
-	kind := server.Kind[*wrapperspb.StringValue, *wrapperspb.StringValue, *lropb.OperationMetadata]{Name: "k"}
-	srv, err := server.New(e, server.Config{}, kind.Declare())
-	if err != nil {
-		t.Fatal(err)
-	}
-	start := func(ctx context.Context, id string) error {
-		_, err := kind.Start(ctx, srv, wrapperspb.String(""), &server.StartOptions{RequestID: id})
-		return err
-	}
-	// The other one starts in the other order, and is never the victim.
-	pool := s.pool(t)
-	other, err := pool.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = other.Rollback(context.WithoutCancel(t.Context())) }()
-	if _, err := other.Exec(t.Context(), "SET LOCAL deadlock_timeout = '1h'"); err != nil {
-		t.Fatal(err)
-	}
-	if err := start(WithTx(t.Context(), other), "b"); err != nil {
-		t.Fatal(err)
-	}
-	pid := other.Conn().PgConn().PID()
-	tries, ended := 0, make(chan error, 1)
-	err = e.InTx(t.Context(), func(ctx context.Context, tx pgx.Tx) error {
-		if tries++; tries == 1 {
-			if _, err := tx.Exec(ctx, "SET LOCAL deadlock_timeout = '1s'"); err != nil {
-				return err
-			}
-		}
-		if err := start(ctx, "a"); err != nil {
-			return err
-		}
-		if tries == 1 {
-			go func() {
-				err := start(WithTx(context.WithoutCancel(ctx), other), "a")
-				if err == nil {
-					err = other.Commit(context.WithoutCancel(ctx))
-				}
-				ended <- err
-			}()
-			for waits := false; !waits; {
-				if err := pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)", pid).Scan(&waits); err != nil {
-					return err
-				}
-			}
-		}
-		return start(ctx, "b")
-	})
-	if err != nil || tries < 2 {
-		t.Errorf("InTx() = %v in %d tries, want it repeated", err, tries)
-	}
-	if err := <-ended; err != nil {
-		t.Errorf("the other transaction was the victim: %v", err)
-	}
-}
-
 // TestStartWaitsForTwin: a request ID that an open transaction has used is waited
 // for, a bounded time, and the transaction of the one that waits can still be used.
 func TestStartWaitsForTwin(t *testing.T) {

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"testing"
-	"time"
 
 	"github.com/go-lro/lro/internal/pgserver"
 	"github.com/go-lro/lro/internal/pgtest"
@@ -39,17 +38,9 @@ func TestVacuum(t *testing.T) {
 		}
 		return n
 	}
-	until := func(what string, ok func() bool) {
-		t.Helper()
-		for begin := time.Now(); !ok(); time.Sleep(50 * time.Millisecond) { // sleep: PostgreSQL has its own time
-			if time.Since(begin) > elsewhere {
-				t.Fatalf("%s: %d dead rows", what, dead())
-			}
-		}
-	}
-	until("not counted yet", func() bool { return dead() >= ends })
+	until(t, "the dead rows are not counted", func() bool { return dead() >= ends })
 	if err := held.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	until("not removed after the transaction", func() bool { return dead() == 0 })
+	until(t, "dead rows are left after the transaction", func() bool { return dead() == 0 })
 }
