@@ -127,7 +127,7 @@ func (e *Engine) claim(ctx context.Context, w *worker, want int, kinds []string,
 	if err := e.handBackLost(ctx); err != nil {
 		return 0, 0, err
 	}
-	owner, err := e.process.id(ctx)
+	owner, started, err := e.process.id(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -142,19 +142,24 @@ func (e *Engine) claim(ctx context.Context, w *worker, want int, kinds []string,
 	var claimed []*row
 	var last int64
 	var due float64
+	held := true
 	err = e.keyed(ctx, e.pool, func() statement {
 		claimed = nil
-		return statement{sql: e.sql.claim, args: []any{owner, kinds, marks, limits, want}, scan: scanRows(func(r *row) { claimed = append(claimed, r) })}
+		return statement{sql: e.sql.claim, args: []any{owner, kinds, marks, limits, want, started}, scan: scanRows(func(r *row) { claimed = append(claimed, r) })}
 	})
 	if err == nil && len(claimed) == 0 {
 		// Not by its key: a sequence is read as a whole.
 		err = e.planned(ctx, func(q querier) error {
-			return each(ctx, q, e.sql.claimInfo, func(r rows) error { return r.Scan(&last, &due) })
+			return each(ctx, q, e.sql.claimInfo, func(r rows) error { return r.Scan(&last, &due, &held) }, owner, started)
 		})
 	}
 	if err != nil {
 		e.claimLost = owner // the answer may be, and not the claim
 		return 0, 0, err
+	}
+	if !held {
+		e.process.lose(owner, nil)
+		return 0, 0, nil
 	}
 	now := time.Now()
 	e.measured.claimed(now.Sub(begin))
@@ -230,12 +235,19 @@ func (e *Engine) handBackLost(ctx context.Context) error {
 	// Before the lease is looked at: attempts that lose it are no longer known, and
 	// their operations are taken over as crashed.
 	here := e.running()
-	if !e.process.holds(e.claimLost) {
+	held := e.process.holds(e.claimLost)
+	var err error
+	if held {
+		if held, err = e.process.restart(ctx, e.claimLost); err != nil {
+			return err
+		}
+	}
+	if !held {
 		e.claimLost = 0
 		return nil
 	}
 	var owned []int64
-	err := e.keyed(ctx, e.pool, func() statement {
+	err = e.keyed(ctx, e.pool, func() statement {
 		owned = nil
 		return statement{sql: e.sql.owned, args: []any{e.claimLost, math.MaxInt32}, scan: scanSeqs(&owned)}
 	})

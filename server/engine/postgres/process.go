@@ -11,37 +11,60 @@ import (
 type process struct {
 	e *Engine
 
-	mu     sync.Mutex
-	owner  int64         // 0 before it has joined, and after its lease has ended
-	until  time.Time     // the lease is good so long, by this process's clock
-	offset time.Duration // of the database's clock from ours
+	mu      sync.Mutex
+	owner   int64         // 0 before it has joined, and after its lease has ended
+	started time.Time     // which claims must know: those that were made before are void
+	until   time.Time     // the lease is good so long, by this process's clock
+	offset  time.Duration // of the database's clock from ours
 }
 
-// id returns the owner that claims are made for.
-func (p *process) id(ctx context.Context) (int64, error) {
+// id returns the owner that claims are made for, and when it started.
+func (p *process) id(ctx context.Context) (owner int64, started time.Time, err error) {
 	p.mu.Lock()
-	owner, until := p.owner, p.until
+	owner, started, until := p.owner, p.started, p.until
 	p.mu.Unlock()
 	if owner != 0 && time.Now().Before(until) {
-		return owner, nil
+		return owner, started, nil
 	}
-	begin := time.Now()
-	var joined int64
-	err := p.e.own(ctx, func(q querier) error {
-		return each(ctx, q, p.e.sql.join, func(r rows) error { return r.Scan(&joined) },
+	begin, old := time.Now(), owner
+	err = p.e.own(ctx, func(q querier) error {
+		return each(ctx, q, p.e.sql.join, func(r rows) error { return r.Scan(&owner, &started) },
 			p.e.opts.Identity, p.e.opts.Lease.Microseconds())
 	})
 	if err != nil {
-		return 0, err
+		return 0, time.Time{}, err
 	}
 	p.mu.Lock()
-	old := p.owner
-	p.owner, p.until = joined, begin.Add(p.e.opts.Lease)
+	p.owner, p.started, p.until = owner, started, begin.Add(p.e.opts.Lease)
 	p.mu.Unlock()
 	if old != 0 {
 		p.e.loseAll(old)
 	}
-	return joined, nil
+	return owner, started, nil
+}
+
+// restart waits for claims of the process that have begun, and has those claim nothing
+// that have not: a statement may arrive long after its connection was lost. It reports
+// false when the process has been taken over.
+func (p *process) restart(ctx context.Context, owner int64) (held bool, err error) {
+	var started time.Time
+	err = p.e.within(ctx, p.e.ownPool, func(f frame) error {
+		held = false
+		return f.run(ctx, statement{sql: p.e.sql.hold, args: []any{owner}}, statement{sql: p.e.sql.restart, args: []any{owner}, scan: func(r rows) error {
+			held = true
+			return r.Scan(&started)
+		}})
+	})
+	if err != nil || !held {
+		return false, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.owner != owner {
+		return false, nil
+	}
+	p.started = started
+	return true, nil
 }
 
 // holds reports whether the lease of an owner has not ended. Its attempts are lost
@@ -91,12 +114,17 @@ func (p *process) renew(ctx context.Context) {
 	case err == nil && n > 0:
 		p.set(owner, owner, begin.Add(p.e.opts.Lease))
 	case err == nil || !time.Now().Before(until):
-		p.e.opts.Logger.Error("the lease of this process has ended, its attempts have lost their operations", "error", err)
-		p.set(owner, 0, time.Time{})
-		p.e.loseAll(owner)
+		p.lose(owner, err)
 	default:
 		p.e.outages.warn("the lease of this process could not be renewed, will try again", err)
 	}
+}
+
+// lose notes that the lease of an owner has ended.
+func (p *process) lose(owner int64, err error) {
+	p.e.opts.Logger.Error("the lease of this process has ended, its attempts have lost their operations", "error", err)
+	p.set(owner, 0, time.Time{})
+	p.e.loseAll(owner)
 }
 
 // set changes the owner, unless it is no longer old.
@@ -119,12 +147,9 @@ func (p *process) leave() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.e.opts.Lease)
 	defer cancel()
-	err := p.e.own(ctx, func(q querier) error {
-		if _, err := exec(ctx, q, p.e.sql.leave, owner); err != nil {
-			return err
-		}
-		_, err := exec(ctx, q, p.e.sql.expireProc, owner)
-		return err
+	id := []any{owner}
+	err := p.e.within(ctx, p.e.ownPool, func(f frame) error {
+		return f.run(ctx, statement{sql: p.e.sql.hold, args: id}, statement{sql: p.e.sql.leave, args: id}, statement{sql: p.e.sql.expireProc, args: id})
 	})
 	if err != nil {
 		p.e.opts.Logger.Warn("the lease of this process could not be given back, and will end", "error", err)

@@ -127,15 +127,14 @@ func TestEndAgainInTransaction(t *testing.T) {
 	}
 }
 
-// waited returns when another transaction waits for an advisory lock of this one.
+// waited returns when another transaction waits for this one.
 func waited(ctx context.Context, tx pgx.Tx) error {
 	for begin := time.Now(); time.Since(begin) < elsewhere; enginekit.Pause(ctx, 5*time.Millisecond) {
 		var waits bool
-		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_locks w JOIN pg_locks h USING (locktype, database, classid, objid, objsubid)
-			WHERE w.locktype = 'advisory' AND NOT w.granted AND h.granted AND h.pid = pg_backend_pid())`).Scan(&waits)
+		err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))").Scan(&waits)
 		if waits || err != nil {
 			return err
 		}
 	}
-	return errors.New("no transaction waits for the lock")
+	return errors.New("no transaction waits for this one")
 }

@@ -128,6 +128,7 @@ type statements struct {
 	watch, watchRange  string
 	mine               string
 	join, renew, leave string
+	hold, restart      string
 	expireProc         string
 	deadProcs, lockDead, owned,
 	endedLeases, nextEvents string
@@ -153,8 +154,10 @@ func newStatements(schema string) *statements {
 		lock:         `SELECT seq FROM {live} WHERE seq = $1::bigint FOR UPDATE`,
 
 		// $1 the process, $2 kinds, $3 from which number on, $4 how many of each,
-		// $5 of all. Candidates are read without a lock, so that none is held that
-		// is not claimed.
+		// $5 of all, $6 when the process started. Candidates are read without a lock, so
+		// that none is held that is not claimed. A claim may run late, when nobody waits
+		// for it any more: the process has been taken over, has left, or has started anew.
+		// Then it claims nothing, and all of these wait for one that has begun.
 		claim: `
 UPDATE {live} l SET owner = $1::bigint, fence = l.fence + 1, attempt = l.attempt + 1, revision = l.revision + 1, due = NULL,
 	start_time = coalesce(l.start_time, statement_timestamp()), update_time = ` + changeTime + `,
@@ -162,7 +165,8 @@ UPDATE {live} l SET owner = $1::bigint, fence = l.fence + 1, attempt = l.attempt
 		ELSE CASE WHEN jsonb_array_length(l.history) >= 100 THEN l.history - 0 ELSE l.history END
 			|| jsonb_build_object('t', ` + eventTime + `, 'e', 'attempt_started', 'a', l.attempt + 1) END
 FROM {op} o
-WHERE o.seq = l.seq AND l.seq = ANY(ARRAY(
+WHERE EXISTS (SELECT 1 FROM {proc} WHERE id = $1::bigint AND started = $6::timestamptz FOR KEY SHARE)
+AND o.seq = l.seq AND l.seq = ANY(ARRAY(
 	SELECT p.seq FROM {live} p WHERE p.owner IS NULL AND p.seq = ANY(ARRAY(
 		SELECT c.seq FROM unnest($2::text[], $3::bigint[], $4::integer[]) AS k(kind, mark, n), LATERAL (
 			(SELECT f.seq FROM {live} f
@@ -173,9 +177,11 @@ WHERE o.seq = l.seq AND l.seq = ANY(ARRAY(
 			ORDER BY 1 LIMIT k.n) c))
 	ORDER BY p.seq LIMIT $5::integer FOR UPDATE SKIP LOCKED))
 RETURNING ` + rowColumns,
-		// The last number that was given away, and how long until a retry is due.
+		// The last number that was given away, how long until a retry is due, and whether
+		// $1 still is a process that started at $2.
 		claimInfo: `SELECT (SELECT last_value FROM {sequence}), coalesce((SELECT extract(epoch FROM due - clock_timestamp())
-			FROM {live} WHERE owner IS NULL AND due IS NOT NULL AND due > statement_timestamp() ORDER BY due LIMIT 1), 3600)::float8`,
+			FROM {live} WHERE owner IS NULL AND due IS NOT NULL AND due > statement_timestamp() ORDER BY due LIMIT 1), 3600)::float8,
+			EXISTS (SELECT FROM {proc} WHERE id = $1::bigint AND started = $2::timestamptz)`,
 
 		// The end of an operation that is locked, as [Engine.writes] has it.
 		dropLive: `DELETE FROM {live} WHERE seq = $1::bigint`,
@@ -211,7 +217,9 @@ RETURNING l.seq, l.revision`,
 		mine: `SELECT l.seq, l.fence, l.cancel_time IS NOT NULL FROM {live} l WHERE l.seq = ANY($1::bigint[]) AND l.owner = $2::bigint`,
 
 		join: `INSERT INTO {proc} (identity, started, until)
-			VALUES ($1::text, clock_timestamp(), clock_timestamp() + $2::bigint * interval '1 microsecond') RETURNING id`,
+			VALUES ($1::text, clock_timestamp(), clock_timestamp() + $2::bigint * interval '1 microsecond') RETURNING id, started`,
+		hold:    `SELECT id FROM {proc} WHERE id = $1::bigint FOR UPDATE`,
+		restart: `UPDATE {proc} SET started = clock_timestamp() WHERE id = $1::bigint RETURNING started`,
 		// A process whose lease has ended may renew it until another one has taken all
 		// its operations. Those that were taken are fenced.
 		renew:      `UPDATE {proc} SET until = clock_timestamp() + $2::bigint * interval '1 microsecond' WHERE id = $1::bigint RETURNING id`,
@@ -254,7 +262,7 @@ RETURNING l.seq, l.revision`,
 func (s *statements) all() []*string {
 	return []*string{
 		&s.start, &s.startGroup, &s.byRequestKey, &s.get, &s.getMany, &s.lock, &s.claim, &s.claimInfo, &s.end, &s.endGroup, &s.endOne,
-		&s.dropLive, &s.updateLive, &s.hide, &s.remove, &s.progress, &s.watch, &s.watchRange, &s.mine, &s.join, &s.renew, &s.leave, &s.expireProc,
+		&s.dropLive, &s.updateLive, &s.hide, &s.remove, &s.progress, &s.watch, &s.watchRange, &s.mine, &s.join, &s.renew, &s.leave, &s.hold, &s.restart, &s.expireProc,
 		&s.deadProcs, &s.lockDead, &s.owned, &s.endedLeases, &s.nextEvents, &s.expire, &s.counts, &s.compact, &s.queues, &s.secret, &s.newest, &s.revisions,
 	}
 }

@@ -1,0 +1,106 @@
+package postgres
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/go-lro/lro/server/engine"
+)
+
+// TestLateClaim: a claim that runs when nobody waits for it any more claims nothing, and
+// what one has claimed that was under way is not left without an attempt. It may run
+// late because its process was stopped, or the server was busy, or the network held it.
+func TestLateClaim(t *testing.T) {
+	t.Parallel()
+	// of another engine; the first one does not work.
+	runs := func(t *testing.T, s *store, name string, crashes int) {
+		t.Helper()
+		work(t, s.open(t), func(context.Context, engine.Attempt) engine.Outcome { return engine.Outcome{Response: text("ran")} })
+		ctx, cancel := context.WithTimeout(t.Context(), elsewhere)
+		defer cancel()
+		if rec, err := s.last.Wait(ctx, name); err != nil || rec.State != engine.Succeeded || rec.Crashes != crashes {
+			t.Errorf("Wait() = %v, %v; want success with %d crashes", rec, err, crashes)
+		}
+	}
+	for name, over := range map[string]struct {
+		end     func(t *testing.T, e *Engine, owner int64) error // has the claim be late
+		crashes int                                              // of what a claim that is under way has claimed
+	}{
+		"another claim follows": {func(t *testing.T, e *Engine, owner int64) error {
+			e.claiming <- struct{}{}
+			defer func() { <-e.claiming }()
+			e.claimLost = owner
+			return e.handBackLost(t.Context())
+		}, 0},
+		"the process leaves": {func(_ *testing.T, e *Engine, _ int64) error { return e.Close() }, 1},
+	} {
+		late := func(t *testing.T) (s *store, e *Engine, owner int64, rec *engine.Record, claim func(pgx.Tx) int) {
+			s = newStore(t, &Options{Lease: testLease})
+			e = s.open(t)
+			owner, started, err := e.process.id(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s, e, owner, mustStart(t, e, engine.Spec{}), func(tx pgx.Tx) (n int) {
+				t.Helper()
+				rows, err := tx.Query(t.Context(), e.sql.claim, owner, []string{"k"}, []int64{0}, []int32{10}, 10, started)
+				if err == nil {
+					for rows.Next() {
+						n++
+					}
+					err = rows.Err()
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				return n
+			}
+		}
+		begin := func(t *testing.T, s *store) pgx.Tx {
+			t.Helper()
+			tx, err := s.pool(t).Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
+			return tx
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, e, owner, rec, claim := late(t)
+			if err := over.end(t, e, owner); err != nil {
+				t.Fatal(err)
+			}
+			tx := begin(t, s)
+			if n := claim(tx); n != 0 {
+				t.Errorf("the claim has %d operations, want none", n)
+			}
+			if err := tx.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			runs(t, s, rec.Name, 0)
+		})
+		t.Run(name+" while it is under way", func(t *testing.T) {
+			t.Parallel()
+			s, e, owner, rec, claim := late(t)
+			tx := begin(t, s)
+			if n := claim(tx); n != 1 {
+				t.Errorf("the claim has %d operations, want one", n)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- over.end(t, e, owner) }()
+			if err := waited(t.Context(), tx); err != nil {
+				t.Fatal(err)
+			}
+			if err := tx.Commit(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+			runs(t, s, rec.Name, over.crashes)
+		})
+	}
+}
