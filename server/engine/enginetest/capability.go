@@ -16,6 +16,7 @@ var subscribeTests = []test{
 	{name: "every change", run: subscribeChanges},
 	{name: "merged", run: subscribeMerged},
 	{name: "deleted", run: subscribeDeleted},
+	{name: "deleted while it runs", run: subscribeDeletedRunning},
 	{name: "ends with ctx", run: subscribeContext},
 	{name: "ends with the engine", run: subscribeClosed},
 	{name: "once", run: subscribeOnce},
@@ -111,6 +112,32 @@ func subscribeDeleted(v *env) {
 	v.delete(rec.Name)
 	c := f.until(func(c engine.Change) bool { return c.Deleted })
 	v.wantSame("the change", c.Record, rec)
+}
+
+// subscribeDeletedRunning: what an attempt still does with an operation that was deleted
+// is no change.
+func subscribeDeletedRunning(v *env) {
+	f := v.subscribe(v.Context())
+	if v.DeleteNeedsEnd {
+		v.Skip("declared: only operations that are done can be deleted")
+	}
+	c := v.work()
+	rec := v.start(engine.Spec{})
+	r := c.nextOf(rec)
+	v.delete(rec.Name)
+	f.until(func(c engine.Change) bool { return c.Deleted })
+	r.Report(text("half"))
+	if err := r.Save(v.Context(), []byte("half")); err != nil {
+		v.Errorf("Save() = %v", err)
+	}
+	r.end(succeed("response"))
+	v.startDone(engine.Spec{Kind: "other"}) // whose changes come after
+	f.until(func(c engine.Change) bool {
+		if c.Record.Name == rec.Name {
+			v.Errorf("change of %q after it was deleted: %+v", rec.Name, c)
+		}
+		return c.Record.State.Terminal()
+	})
 }
 
 func subscribeContext(v *env) {

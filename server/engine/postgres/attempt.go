@@ -39,6 +39,7 @@ type attempt struct {
 	revision    int64      // that was shown with it
 	reported    time.Time  // when
 	showsCancel bool       // what was shown says that cancel was requested
+	hidden      bool       // the operation was deleted, and subscribers know
 	finishing   bool       // the handler has returned
 	told        bool       // of the request to cancel
 	lost        bool       // the operation is another's, or has ended
@@ -221,7 +222,7 @@ func (a *attempt) Report(metadata *anypb.Any) {
 	a.reported = e.process.now()
 	e.dirty[a.seq] = struct{}{}
 	kick(e.dirtyKick)
-	if !e.feed.Used() {
+	if a.hidden || !e.feed.Used() {
 		return
 	}
 	rec := *a.rec

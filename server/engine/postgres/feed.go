@@ -14,7 +14,7 @@ var _ engine.Subscriber = (*Engine)(nil)
 // also before the iterator is used; a subscriber is too slow when it has changes
 // of more than 10,000 operations to read. It ends with [engine.ErrClosed] when the
 // engine closes, and with [engine.ErrLagged] when changes of other processes may
-// have been missed, such as after the connection that listens was lost.
+// have been missed: after the connection that listens was lost, or a process has died.
 //
 // Of an operation that another process has deleted, a change has the name alone.
 // Without LISTEN, changes of other processes are found by polling, and an
@@ -36,6 +36,7 @@ type polled struct {
 	mu       sync.Mutex
 	revision map[int64]int64 // of what lives, by number; nil before the first poll
 	highest  int64           // number that was given to an operation
+	dropped  []int64         // since the last poll
 }
 
 // begin polls for the first time, if that is to come.
@@ -54,7 +55,17 @@ func (p *polled) begin(ctx context.Context, e *Engine) error {
 func (p *polled) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.revision = nil
+	p.revision, p.dropped = nil, nil
+}
+
+// drop has polls not find that an operation is gone, which is known.
+func (p *polled) drop(seq int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.revision != nil {
+		delete(p.revision, seq)
+		p.dropped = append(p.dropped, seq) // a poll may be under way
+	}
 }
 
 // poll returns the operations that may have changed since the last poll, none for
@@ -85,7 +96,10 @@ func (p *polled) poll(ctx context.Context, e *Engine) ([]int64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before := p.revision
-	p.revision = now
+	for _, seq := range p.dropped {
+		delete(now, seq)
+	}
+	p.revision, p.dropped = now, nil
 	var changed []int64
 	for _, seq := range fresh {
 		p.highest = max(p.highest, seq)
@@ -125,7 +139,7 @@ func (e *Engine) pollFeed(ctx context.Context) error {
 		return err
 	}
 	for _, seq := range changed {
-		e.fetch(news{seq: seq})
+		e.fetch(news{seq: seq, polled: true})
 	}
 	return nil
 }

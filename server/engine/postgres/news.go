@@ -21,6 +21,7 @@ type news struct {
 	told    string         // its end as another process sent it; not decoded yet
 	lives   bool           // has not ended
 	own     bool           // by its own attempt, which knows
+	polled  bool           // found by a poll
 }
 
 func startedNews(rec *engine.Record) news {
@@ -113,6 +114,9 @@ func (e *Engine) hear(changes []news) {
 		if n.kind != "" && !kinds[n.kind] {
 			kinds[n.kind] = true
 			e.wakeWorkers(n.kind)
+		}
+		if n.deleted != nil {
+			e.polled.drop(n.seq)
 		}
 		if !e.interested(n) {
 			continue
@@ -229,7 +233,7 @@ func (e *Engine) fetchNow(ctx context.Context, batch []news) error {
 	sent := make(map[int64]bool)
 	for _, n := range batch {
 		r := found[n.seq]
-		if n.deleted == nil && sent[n.seq] {
+		if sent[n.seq] && n.deleted == nil && !n.polled {
 			continue
 		}
 		sent[n.seq] = true
@@ -250,10 +254,13 @@ func (e *Engine) publish(n news, r *row) {
 	switch {
 	case gone && n.deleted != nil:
 		e.feed.Send(engine.Change{Record: n.deleted, Deleted: true})
-	case r != nil && r.hidden:
+	case r != nil && r.hidden && n.polled: // else the news of the delete has come, or will
 		e.feed.Send(engine.Change{Record: r.rec, Deleted: true})
 	case !gone && e.feed.Used():
 		e.feed.Send(engine.Change{Record: e.shownLocked(r)})
+	}
+	if a != nil && gone {
+		a.hidden = true
 	}
 	e.mu.Unlock()
 	switch {

@@ -57,7 +57,7 @@ type notifier struct {
 
 	mu     sync.Mutex
 	queued []string
-	missed bool // more than maxQueued
+	missed bool // others have missed changes, such as more than maxQueued
 }
 
 func newNotifier(e *Engine) *notifier {
@@ -93,6 +93,14 @@ func (n *notifier) queue(changes []news) {
 			n.queued = append(n.queued, c.line())
 		}
 	}
+	n.mu.Unlock()
+	kick(n.kick)
+}
+
+// lose has other processes know soon that they have missed changes.
+func (n *notifier) lose() {
+	n.mu.Lock()
+	n.missed, n.queued = true, nil
 	n.mu.Unlock()
 	kick(n.kick)
 }
@@ -143,10 +151,7 @@ func (n *notifier) send(ctx context.Context) {
 			if err := n.notify(context.WithoutCancel(ctx), payloads); err != nil {
 				// Others poll, and are told that they have missed some.
 				n.e.outages.warn("other processes could not be notified of changes", err)
-				n.mu.Lock()
-				n.missed, n.queued = true, nil
-				n.mu.Unlock()
-				kick(n.kick)
+				n.lose()
 				wait = listenRetry
 			}
 		}

@@ -237,6 +237,25 @@ func TestSubscribeBesideClose(t *testing.T) {
 	}
 }
 
+// TestSubscribeBesideCrash: a process that has died may not have made known what it
+// changed last, so subscribers of the others have to list again.
+func TestSubscribeBesideCrash(t *testing.T) {
+	t.Parallel()
+	a, b := twoEngines(t, &Options{})
+	if _, _, err := a.process.id(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := endElsewhere(t, a, b, func(*engine.Record) error {
+		return a.own(t.Context(), func(q querier) error {
+			_, err := exec(t.Context(), q, a.sql.expireProc, a.forgetLease())
+			return err
+		})
+	}, func(engine.Change) bool { return false })
+	if !errors.Is(err, engine.ErrLagged) {
+		t.Errorf("the feed ends with %v, want %v", err, engine.ErrLagged)
+	}
+}
+
 // TestDeafListener: a connection that hears nothing, with no error, is found and
 // replaced.
 func TestDeafListener(t *testing.T) {
@@ -335,7 +354,7 @@ func TestLostClaim(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, &Options{Lease: testLease})
 	e := s.open(t)
-	owner, err := e.process.id(t.Context())
+	owner, _, err := e.process.id(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -519,5 +538,24 @@ func TestProgressMovesUpdateTime(t *testing.T) {
 	close(proceed)
 	if end, err := e.Wait(t.Context(), began.Name); err != nil || end.State != engine.Succeeded {
 		t.Errorf("Wait() = %v, %v; want success", end, err)
+	}
+}
+
+// TestIdleWorker: a worker that finds nothing looks again after a while.
+func TestIdleWorker(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{})
+	claim := newStatements(s.opts.Schema).claim
+	var claims atomic.Int64
+	e := s.openTraced(t, func(trip []*pgx.QueuedQuery) {
+		if trip[len(trip)-1].SQL == claim {
+			claims.Add(1)
+		}
+	})
+	work(t, e, func(context.Context, engine.Attempt) engine.Outcome { return engine.Outcome{} })
+	until(t, "the worker does not claim", func() bool { return claims.Load() > 0 })
+	time.Sleep(time.Second) // sleep: PostgreSQL has its own time
+	if n := claims.Load(); n > 10 {
+		t.Errorf("an idle worker has claimed %d times in a second", n)
 	}
 }

@@ -114,33 +114,38 @@ func (e *Engine) sweep(ctx context.Context, from time.Time) error {
 // transactions still have locked is left to the next sweep.
 func (e *Engine) takeOver(ctx context.Context, id int64) (more bool, err error) {
 	var changes []news
+	dead := false
 	err = e.within(ctx, e.ownPool, func(f frame) (err error) {
-		changes, more, err = e.takeOverIn(ctx, f, id)
+		changes, dead, more, err = e.takeOverIn(ctx, f, id)
 		return f.undone(ctx, err)
 	})
 	if err != nil {
 		return false, err
 	}
 	e.changed(ctx, changes...)
+	if dead && !more && e.news.listening() {
+		// What it has done last it may not have told.
+		e.news.lose()
+		e.news.miss()
+	}
 	return more, nil
 }
 
-func (e *Engine) takeOverIn(ctx context.Context, f frame, id int64) (changes []news, more bool, err error) {
-	dead := false
+func (e *Engine) takeOverIn(ctx context.Context, f frame, id int64) (changes []news, dead, more bool, err error) {
 	lock := statement{sql: e.sql.lockDead, args: []any{id}, scan: func(rows) error { dead = true; return nil }}
 	if err := all(ctx, f.q, slices.Concat(f.enter, []statement{lock})...); err != nil {
-		return nil, false, err
+		return nil, false, false, err
 	}
 	if !dead {
-		return nil, false, all(ctx, f.q, f.leave...)
+		return nil, false, false, all(ctx, f.q, f.leave...)
 	}
 	owned, err := seqs(ctx, f.q, e.sql.owned, id, maxTakeOver)
 	if err != nil {
-		return nil, false, err
+		return nil, false, false, err
 	}
 	found := make(map[int64]*row, len(owned))
 	if err := all(ctx, f.q, e.getMany(owned, func(r *row) { found[r.seq] = r })); err != nil {
-		return nil, false, err
+		return nil, false, false, err
 	}
 	var statements []statement
 	for _, seq := range owned {
@@ -151,7 +156,7 @@ func (e *Engine) takeOverIn(ctx context.Context, f frame, id int64) (changes []n
 		after := crashed(before)
 		written, err := e.writes(before, after, new(bool))
 		if err != nil {
-			return nil, false, err
+			return nil, false, false, err
 		}
 		statements = append(statements, written...)
 		changes = append(changes, newsOf(before, after))
@@ -160,7 +165,7 @@ func (e *Engine) takeOverIn(ctx context.Context, f frame, id int64) (changes []n
 	if !more {
 		statements = append(statements, statement{sql: e.sql.leave, args: []any{id}})
 	}
-	return changes, more, all(ctx, f.q, slices.Concat(statements, f.leave)...)
+	return changes, true, more, all(ctx, f.q, slices.Concat(statements, f.leave)...)
 }
 
 // endLease ends an external operation without a report or heartbeat for the time of its lease.

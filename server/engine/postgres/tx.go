@@ -62,8 +62,10 @@ func apart(ctx context.Context) context.Context {
 }
 
 // Committed makes known what calls with a ctx of [WithTx] or [WithSQLTx] have
-// changed. It may be called once the transaction is committed; without it workers
-// and waiters find the changes when they poll.
+// changed. It may be called once the transaction is committed, and should be when the
+// answer to the commit is lost: what was rolled back has no effect. Without it workers
+// and waiters find the changes when they poll, and subscribers of other processes do not
+// hear of them before the next change of the same operation.
 func (e *Engine) Committed(ctx context.Context) {
 	j := joinedBy(ctx)
 	if j == nil {
@@ -152,6 +154,8 @@ func (e *Engine) InTx(ctx context.Context, f func(ctx context.Context, tx pgx.Tx
 		return nil
 	case connected && !transient(err):
 		return err
+	case in != nil && !connected:
+		e.Committed(in) // maybe
 	}
 	return e.storeError(ctx, err)
 }
