@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
@@ -127,6 +129,98 @@ func TestCacheBound(t *testing.T) {
 			}
 		}
 		check()
+	}
+}
+
+// TestCacheKeepsWhatIsRead: what is read often stays in memory, and others leave it.
+func TestCacheKeepsWhatIsRead(t *testing.T) {
+	t.Parallel()
+	e := mustOpen(t, filepath.Join(t.TempDir(), "operations.db"), &Options{CacheBytes: 100_000})
+	start := func() *engine.Record {
+		rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
+		if err != nil {
+			t.Fatalf("Start() = %v", err)
+		}
+		return rec
+	}
+	read, other := start(), start()
+	get := func(rec *engine.Record) *engine.Record {
+		got, err := e.Get(t.Context(), rec.Name)
+		if err != nil {
+			t.Fatalf("Get() = %v", err)
+		}
+		return got
+	}
+	for range 300 {
+		start()
+		if get(read) != read {
+			t.Fatal("what is read often was read from the file")
+		}
+	}
+	if get(other) == other {
+		t.Error("what was not read has stayed in memory")
+	}
+}
+
+// TestEndStopsTheLease: nothing is left of the lease of an operation that has ended.
+func TestEndStopsTheLease(t *testing.T) {
+	t.Parallel()
+	e := mustOpen(t, filepath.Join(t.TempDir(), "operations.db"), nil)
+	rec, err := e.Start(t.Context(), engine.Spec{Kind: "k", External: true, LeaseFor: time.Hour})
+	if err != nil {
+		t.Fatalf("Start() = %v", err)
+	}
+	timers := func() int {
+		e.mu.RLock()
+		defer e.mu.RUnlock()
+		return len(e.timers)
+	}
+	before := timers()
+	if _, err := e.Complete(t.Context(), rec.Lease(), engine.Completion{Response: textAny("done")}); err != nil {
+		t.Fatalf("Complete() = %v", err)
+	}
+	if after := timers(); before != 1 || after != 0 {
+		t.Errorf("%d timers before the end and %d after it, want 1 and 0", before, after)
+	}
+}
+
+// TestSaveRefused: a checkpoint that the file does not take is not acknowledged.
+func TestSaveRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "operations.db")
+	if err := mustOpen(t, path, nil).Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := sqlite3.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.Exec("CREATE TRIGGER refuse BEFORE INSERT ON checkpoint BEGIN SELECT RAISE(ABORT, 'refused'); END")
+	if err := errors.Join(err, c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	e := mustOpen(t, path, nil)
+	rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
+	if err != nil {
+		t.Fatalf("Start() = %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	saved, done := make(chan error, 1), make(chan error, 1)
+	go func() {
+		done <- e.Work(ctx, engine.Worker{Kinds: map[string]int{"k": 0}, Run: func(ctx context.Context, a engine.Attempt) engine.Outcome {
+			saved <- a.Save(ctx, []byte("half"))
+			return engine.Outcome{Response: textAny("done")}
+		}})
+	}()
+	if err := <-saved; err == nil {
+		t.Error("Save() = nil, want an error")
+	}
+	if _, err := e.Wait(t.Context(), rec.Name); err != nil {
+		t.Errorf("Wait() = %v", err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Work() = %v", err)
 	}
 }
 
