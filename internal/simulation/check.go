@@ -59,6 +59,7 @@ func check(r *result) verdict {
 	}
 	c.walks()
 	c.narrow()
+	c.feeds()
 	slices.Sort(c.wrong)
 	return c.verdict
 }
@@ -351,29 +352,31 @@ func (c *checker) stopped(lived int, at time.Duration) bool {
 	})
 }
 
-// reports: in one process, a report is shown at once, and no older one after it. A
-// report is "attempt/place in the script".
+// place is the place of a report in the order of a handler's: they are "attempt/place
+// in the script". Nothing reported is older than anything.
+func place(text string) int {
+	var attempt, word int
+	_, _ = fmt.Sscanf(text, "%d/%d", &attempt, &word)
+	return attempt<<16 | word
+}
+
+// reports: in one process, a report is shown at once, and no older one after it.
 func (c *checker) reports(name string, f *facts) {
 	if f.kind == kindOutside {
 		return // the model has them
-	}
-	order := func(text string) int {
-		var attempt, place int
-		_, _ = fmt.Sscanf(text, "%d/%d", &attempt, &place) // nothing reported is older than anything
-		return attempt<<16 | place
 	}
 	for _, a := range f.seen {
 		for _, b := range f.seen {
 			if c.r.Shared && (a.State != "RUNNING" || b.State != "RUNNING" || a.View.Attempt != b.View.Attempt) {
 				continue // what a process had not stored when it lost an attempt is gone
 			}
-			if a.Lived == b.Lived && a.Return > 0 && a.Return < b.Call && order(a.Text) > order(b.Text) {
+			if a.Lived == b.Lived && a.Return > 0 && a.Return < b.Call && place(a.Text) > place(b.Text) {
 				c.complain("%s showed the report %q, and then %q: %v", name, a.Text, b.Text, b.Event)
 				return
 			}
 		}
 		for _, r := range f.writes {
-			if a.State == "RUNNING" && a.View.Attempt == r.Attempt && a.Lived == r.Lived && r.Return < a.Call && order(a.Text) < order(r.Arg) {
+			if a.State == "RUNNING" && a.View.Attempt == r.Attempt && a.Lived == r.Lived && r.Return < a.Call && place(a.Text) < place(r.Arg) {
 				c.complain("%s showed the report %q after %q was made: %v", name, a.Text, r.Arg, a.Event)
 				return
 			}

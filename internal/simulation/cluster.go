@@ -112,6 +112,8 @@ func runCluster(t *testing.T, traits Traits, store Cluster, p *program) *result 
 	var watching sync.WaitGroup
 	watching.Go(func() { c.watch(ctx) })
 	defer watching.Wait()
+	reader := w.subscribe(ctx, c.server, c.here.number)
+	defer reader.reading.Wait()
 	defer stop()
 	defer c.end()
 	return w.run()

@@ -55,6 +55,7 @@ type process struct {
 
 	engine engine.Engine // nil of a process that is not this one
 	serves []*serve
+	reader *subscriber
 
 	once   sync.Once
 	dead   chan struct{} // closed when it has died, or no longer answers
@@ -143,6 +144,9 @@ func (h *host) start(missing string) error {
 		}
 		s := &serve{server: srv, calls: srv.Operations(), starter: srv.Starter(), served: make(chan struct{})}
 		p.serves = append(p.serves, s)
+		if p.reader == nil {
+			p.reader = h.w.subscribe(context.Background(), srv, p.number)
+		}
 		go func() {
 			defer close(s.served)
 			if err := srv.Serve(context.Background(), nil, nil); err != nil && p.alive() {
@@ -162,6 +166,7 @@ func (h *host) die(p *process) {
 	p.once.Do(func() {
 		p.diedAt = h.w.history.next()
 		close(p.dead)
+		p.reader.stop()
 	})
 	h.mu.Lock()
 	if h.current == p {
@@ -182,7 +187,9 @@ func (h *host) bury(p *process) error {
 		<-s.served
 		h.w.history.done(drain, oracle.OK)
 	}
-	return errors.Join(append(errs, p.engine.Close())...)
+	errs = append(errs, p.engine.Close())
+	p.reader.reading.Wait()
+	return errors.Join(errs...)
 }
 
 // stop ends the process in good order.

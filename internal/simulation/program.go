@@ -139,6 +139,7 @@ const (
 	streamElsewhere
 	streamChange
 	streamBesides
+	streamFeed
 )
 
 func random(seed uint64, stream, n int) *rand.Rand {

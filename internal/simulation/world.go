@@ -56,6 +56,8 @@ type world struct {
 	counts map[string]int   // faults by name
 	rows   []string
 	wrong  []string // found while it ran
+
+	subscribers []*subscriber
 }
 
 // result is what is left of a run.
@@ -72,6 +74,8 @@ type result struct {
 	Settled int // place in the order of events from which on all is calm
 	// Rows are what the transactions have written besides, as they are in the end.
 	Rows []string `json:",omitempty"`
+
+	Feeds []*feed `json:",omitempty"`
 
 	// Of processes that share a store, in real time.
 	Shared bool   `json:",omitempty"`
@@ -167,6 +171,10 @@ func (w *world) result(settled int) *result {
 	}
 	for _, k := range w.program.keys {
 		r.Keys = append(r.Keys, k.kind)
+	}
+	for _, s := range w.subscribers {
+		s.stop()
+		r.Feeds = append(r.Feeds, s.feeds...)
 	}
 	for name, n := range w.counts {
 		r.Faults[name] += n
