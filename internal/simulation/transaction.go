@@ -31,11 +31,15 @@ type Transactor interface {
 	Rows(ctx context.Context) ([]string, error)
 }
 
+// RefusedRow is a row with which a transaction cannot be committed.
+const RefusedRow = ""
+
 // Way is how a transaction is begun and committed.
 type Way struct {
 	By        Committer
 	Isolation string // in SQL; empty for the default
 	SQL       bool   // by database/sql, where a caller begins it
+	Refused   bool   // what is to be rolled back is committed, and the commit refused
 }
 
 // Committer is who begins and commits a transaction.
@@ -75,6 +79,7 @@ func drawn(in Transactor, row string, r *rand.Rand) transaction {
 func (w *Way) draw(r *rand.Rand) {
 	w.SQL = r.IntN(2) == 0
 	w.Isolation = []string{"", "", "REPEATABLE READ", "SERIALIZABLE"}[r.IntN(4)]
+	w.Refused = r.IntN(2) == 0
 }
 
 var errUndo = errors.New("to be rolled back")
@@ -94,6 +99,9 @@ func (t transaction) run(ctx context.Context, do func(context.Context) error) er
 		}
 		if t.open > 0 {
 			t.wait(ctx, t.open)
+		}
+		if t.undo && t.way.Refused {
+			return write(RefusedRow)
 		}
 		if t.undo {
 			return errUndo

@@ -187,8 +187,16 @@ func (s *simulatedStore) fresh(t *testing.T) *simulatedStore {
 		t.Fatalf("Open() = %v", err)
 	}
 	s.engine = newPooled(c, enginePool, e)
-	if _, err := pool.Exec(t.Context(), "CREATE TABLE "+s.engine.table+" (line text NOT NULL)"); err != nil {
-		t.Fatal(err)
+	refuse := pgx.Identifier{s.schema, "refuse"}.Sanitize()
+	for _, sql := range []string{
+		"CREATE TABLE " + s.engine.table + " (line text NOT NULL)",
+		"CREATE FUNCTION " + refuse + "() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'refused'; END$$",
+		"CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON " + s.engine.table + " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.line = '" +
+			simulation.RefusedRow + "') EXECUTE FUNCTION " + refuse + "()",
+	} {
+		if _, err := pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(func() {
 		if err := s.engine.Close(); err != nil {
