@@ -320,8 +320,8 @@ func attemptSaveCopies(v *env) {
 		v.Fatalf("Save(nil) = %v", err)
 	}
 	v.crash()
-	if got := v.get(rec.Name).Checkpoint; len(got) != 0 {
-		v.Errorf("checkpoint is %q, want it empty", got)
+	if got := v.get(rec.Name).Checkpoint; got == nil || len(got) != 0 {
+		v.Errorf("checkpoint is %#v, want it empty, and not nil as when none was saved", got)
 	}
 }
 

@@ -46,6 +46,31 @@ func TestCompleteOnce(t *testing.T) {
 	}
 }
 
+// TestCompleteAfterReport: progress that is not stored yet is stored with the end.
+func TestCompleteAfterReport(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{})
+	e := s.open(t)
+	work(t, e, func(ctx context.Context, a engine.Attempt) engine.Outcome {
+		writing := a.(*attempt).writing
+		writing <- struct{}{} // so that it is not
+		defer func() { <-writing }()
+		a.Report(text("progress"))
+		err := e.InTx(ctx, func(ctx context.Context, _ pgx.Tx) error {
+			_, err := e.Complete(ctx, a.Record().Lease(), engine.Completion{Response: text("inside")})
+			return err
+		})
+		if err != nil {
+			t.Errorf("InTx() = %v", err)
+		}
+		return engine.Outcome{}
+	})
+	rec := mustStart(t, e, engine.Spec{Metadata: text("metadata")})
+	if end, err := e.Wait(t.Context(), rec.Name); err != nil || end.Metadata.String() != text("progress").String() {
+		t.Errorf("Wait() = %v, %v; want the metadata that was reported", end, err)
+	}
+}
+
 // TestCompleteRolledBack: an operation still runs whose end was rolled back, even
 // where Committed is called by mistake.
 func TestCompleteRolledBack(t *testing.T) {
