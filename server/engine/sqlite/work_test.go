@@ -77,6 +77,45 @@ func TestAbandon(t *testing.T) {
 	})
 }
 
+// TestDrainBesideClaim: an attempt whose claim is committed only after the others were
+// told that the worker is draining is told, too.
+func TestDrainBesideClaim(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		fs := newFaultFS(t, 1)
+		e := mustOpen(t, filepath.Join(dir, "operations.db"), &Options{vfs: fs.name, syncDir: fs.syncDir})
+		rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
+		if err != nil {
+			t.Fatalf("Start() = %v", err)
+		}
+		fs.mu.Lock()
+		fs.commits = func() time.Duration { return time.Second }
+		fs.mu.Unlock()
+		ctx, cancel := context.WithCancel(t.Context())
+		told, done := make(chan error, 1), make(chan error, 1)
+		go func() {
+			done <- e.Work(ctx, engine.Worker{Kinds: map[string]int{"k": 0}, Run: func(ctx context.Context, _ engine.Attempt) engine.Outcome {
+				<-ctx.Done()
+				told <- context.Cause(ctx)
+				return engine.Outcome{Release: true}
+			}})
+		}()
+		time.Sleep(time.Second / 2) // sleep: in a bubble
+		if got, err := e.Get(t.Context(), rec.Name); err != nil || got.State != engine.Pending {
+			t.Fatalf("Get() = %v, %v; want that the claim is under way", got, err)
+		}
+		cancel()
+		begin := time.Now()
+		if cause := <-told; !errors.Is(cause, engine.ErrDraining) || time.Since(begin) > 2*time.Second {
+			t.Errorf("the attempt was told %v after %v, want %v at once", cause, time.Since(begin), engine.ErrDraining)
+		}
+		if err := <-done; err != nil {
+			t.Errorf("Work() = %v", err)
+		}
+	})
+}
+
 // TestCacheBound: operations that do not run take no more memory than allowed,
 // and those that run stay.
 func TestCacheBound(t *testing.T) {
