@@ -109,7 +109,7 @@ func percent(p *lropb.Progress) int32 {
 	if done >= total {
 		return 100
 	}
-	return min(99, int32(float64(done)/float64(total)*100))
+	return min(99, int32(float64(done)*100/float64(total)))
 }
 
 func timestamp(t time.Time) *timestamppb.Timestamp {

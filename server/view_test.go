@@ -118,7 +118,7 @@ func TestPercent(t *testing.T) {
 		done, total int64
 		want        int32
 	}{
-		{0, 0, 0}, {5, 0, 0}, {0, 10, 0}, {-1, 10, 0}, {1, -1, 0}, {5, 10, 50}, {10, 10, 100}, {11, 10, 100},
+		{0, 0, 0}, {5, 0, 0}, {0, 10, 0}, {-1, 10, 0}, {1, -1, 0}, {5, 10, 50}, {10, 10, 100}, {11, 10, 100}, {29, 100, 29}, {199, 400, 49},
 		{999, 1000, 99}, {9999, 10000, 99}, {math.MaxInt64 - 1, math.MaxInt64, 99}, {math.MaxInt64, math.MaxInt64, 100},
 	} {
 		if got := percent(&lropb.Progress{Done: tc.done, Total: tc.total}); got != tc.want {

@@ -236,7 +236,7 @@ func percentOf(o object) float64 {
 }
 
 func share(done, total int64) float64 {
-	return min(float64(done)/float64(total), 1) * 100
+	return min(float64(done)*100/float64(total), 100)
 }
 
 func count(o object, names []string) int64 {

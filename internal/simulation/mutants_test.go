@@ -19,12 +19,9 @@ var (
 	withinFlag  = flag.Int("within", 400, "how many seeds may be needed to find one")
 )
 
-// mostPostgres is how many seeds may be needed on PostgreSQL, where programs take
-// real time.
-const mostPostgres = 20
-
-// mostTemporal is the same on Temporal.
-const mostTemporal = 40
+// mostReal is how many seeds may be needed on PostgreSQL and Temporal, where programs
+// take real time.
+const mostReal = 40
 
 // root is the folder of the repository.
 const root = "../.."
@@ -54,10 +51,10 @@ func TestMutants(t *testing.T) {
 			within, found := *withinFlag, ""
 			switch kind, _, _ := strings.Cut(name, "-"); kind {
 			case "postgres":
-				within = min(within, mostPostgres)
+				within = min(within, mostReal)
 				found = hunt(t, "./server/engine/postgres/internal/faulttest", replaced, within, "-simulation-lanes=4")
 			case "temporal":
-				within = min(within, mostTemporal)
+				within = min(within, mostReal)
 				found = hunt(t, "./temporal/internal/faulttest", replaced, within, "-simulation-lanes=4")
 			case "future":
 				if found = hunt(t, "./internal/simulation/future", replaced, within); found == "" {
