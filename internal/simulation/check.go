@@ -37,6 +37,8 @@ type verdict struct {
 	wrong   []string
 	slots   int // histories that were checked
 	unknown int // of those, given up
+
+	compared int // that calls have shown, with what subscribers were given
 }
 
 // check is the oracle: everything that is wrong with a result.

@@ -155,48 +155,69 @@ func (c *checker) orderly(name string, changes []change) {
 	}
 }
 
+// feedSlack is how much sooner than the end of a subscription something must have been
+// shown that it has to have by then, where several processes share a store.
+const feedSlack = 3 * time.Second
+
 // delivered: what a call has shown of an operation that was started after the
-// subscription, a subscriber has heard of soon after, or of something newer. Processes
-// that share a store do not hear of what others have ended and deleted.
+// subscription, a subscriber has heard of soon after, or of something newer.
 func (c *checker) delivered(f *feed, name string, of *facts, changes []change) {
-	if len(of.started) == 0 || of.started[0].From < f.From || !c.oneStart(name) {
+	if len(of.started) == 0 || of.started[0].From < f.From || !c.oneStart(name) || c.r.Shared && c.untold(name, of) {
 		return
 	}
-	if c.r.Shared && (len(of.deletes) > 0 || c.expires(of) || c.untold(name)) {
-		return
+	// must reports whether the feed must have what a call has shown, and by when.
+	must := func(e *oracle.Event) (by time.Duration, is bool) {
+		if c.r.Shared {
+			return f.To, e.To+feedSlack <= f.To
+		}
+		by = e.To + c.slack()
+		return by, e.Lived == f.Lived && by <= f.To
 	}
 	heard := func(by time.Duration, of func(change) bool) bool {
+		c.compared++
 		return slices.ContainsFunc(changes, func(x change) bool { return x.At <= by && (x.Deleted || of(x)) })
 	}
-	here := func(e *oracle.Event) bool { return c.r.Shared || e.Lived == f.Lived }
 	for _, s := range of.seen {
-		by := s.To + c.slack()
-		if !here(s.Event) || s.From < f.From || by > f.To {
-			continue
-		}
-		if !heard(by, func(x change) bool { return !older(x.View, s.View) }) {
+		if by, is := must(s.Event); is && !heard(by, func(x change) bool { return !c.older(x.View, s.View) }) {
 			c.complain("a subscriber did not hear of %s what was shown at %v: %+v; it has %+v", name, s.To, s.View, changes)
 			return
 		}
 	}
 	for _, d := range of.deletes {
-		by := d.To + c.slack()
-		if d.Out == oracle.OK && here(d) && d.From >= f.From && by <= f.To && !heard(by, func(change) bool { return false }) {
+		if by, is := must(d); is && d.Out == oracle.OK && !heard(by, func(change) bool { return false }) {
 			c.complain("a subscriber did not hear that %s was deleted at %v; it has %+v", name, d.To, changes)
 		}
 	}
 }
 
-// untold reports whether an operation was changed in a transaction whose caller may
-// not have called Committed.
-func (c *checker) untold(name string) bool {
+// untold reports whether another process may not have made known what became of an
+// operation: because it died, or because the caller of a transaction did not call
+// Committed. And without LISTEN, subscribers do not hear of what others have ended and
+// deleted.
+func (c *checker) untold(name string, of *facts) bool {
+	if len(of.deletes) > 0 || c.expires(of) {
+		return true
+	}
+	died := make(map[int]bool)
+	for _, e := range c.r.Events {
+		if e.Do == oracle.Die {
+			died[e.Lived] = true
+		}
+	}
 	return slices.ContainsFunc(c.r.Events, func(e *oracle.Event) bool {
-		return e.Name == name && e.Row != "" && e.Out == oracle.Unknown && c.rows[e.Row] > 0
+		if e.Name != name && (e.Seen == nil || e.Seen.Name != name) || e.Do == oracle.Get || e.Do == oracle.Wait {
+			return false
+		}
+		return died[e.Lived] || e.Row != "" && e.Out == oracle.Unknown && c.rows[e.Row] > 0
 	})
 }
 
-// older reports whether a shows less than b of what only grows.
-func older(a, b oracle.View) bool {
-	return a.Attempt < b.Attempt || b.Cancel && !a.Cancel || b.Done() && !a.Done() ||
-		a.Attempt == b.Attempt && place(a.Text) < place(b.Text)
+// older reports whether a shows less than b of what only grows. Where several processes
+// share a store, that is less: a claim whose answer was lost does not count, and a
+// report that was not stored is gone.
+func (c *checker) older(a, b oracle.View) bool {
+	if b.Cancel && !a.Cancel || b.Done() && !a.Done() {
+		return true
+	}
+	return !c.r.Shared && (a.Attempt < b.Attempt || a.Attempt == b.Attempt && place(a.Text) < place(b.Text))
 }

@@ -21,6 +21,9 @@ type totals struct {
 	Events  int
 	Slots   int // whose histories were checked
 	Unknown int // of those, given up
+	// Compared are states and deletes that subscribers had to hear of.
+	Compared int `json:",omitempty"`
+
 	Virtual time.Duration
 	Wall    time.Duration
 	// Computed is the processor time of all processes. Of one that still runs when the
@@ -46,6 +49,7 @@ func (s *totals) add(r *result, v verdict) {
 	s.Events += len(r.Events)
 	s.Slots += v.slots
 	s.Unknown += v.unknown
+	s.Compared += v.compared
 	s.Virtual += r.Virtual
 	for name, n := range r.Faults {
 		s.Faults[name] += n
@@ -75,6 +79,7 @@ func (s *totals) String() string {
 	fmt.Fprintf(&b, "%s: %d seeds, %d events, %d histories checked (%d given up), %.1f virtual hours in %.1f s of wall time and %.1f s of processor time\n",
 		s.Engine, s.Seeds, s.Events, s.Slots, s.Unknown, s.Virtual.Hours(), s.Wall.Seconds(), s.Computed.Seconds())
 	fmt.Fprintf(&b, "%.2f virtual hours and %.1f faults a second; failed: %v\n", s.Virtual.Hours()/wall, float64(all)/wall, s.Failed)
+	fmt.Fprintf(&b, "subscribers had to hear of %d states and deletes\n", s.Compared)
 	if s.Twice > 0 {
 		fmt.Fprintf(&b, "%d of %d programs that are not loose gave the same history again\n", s.Same, s.Twice)
 	}
@@ -98,6 +103,7 @@ func (s *totals) save(path string) error {
 		s.Twice += old.Twice
 		s.Same += old.Same
 		s.Unknown += old.Unknown
+		s.Compared += old.Compared
 		s.Virtual += old.Virtual
 		s.Wall += old.Wall
 		s.Computed += old.Computed

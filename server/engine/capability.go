@@ -12,12 +12,12 @@ type Subscriber interface {
 	// Subscribe yields every visible change from now on, in the order in which
 	// they happened for one operation; changes that follow each other quickly
 	// may be merged into the latest. It ends with ctx's error, or with
-	// [ErrLagged] when the reader was too slow and changes were lost: list
+	// [ErrLagged] when changes were lost, as when the reader was too slow: list
 	// again and subscribe again. The iterator can be used once.
 	Subscribe(ctx context.Context) iter.Seq2[Change, error]
 }
 
-// ErrLagged ends a subscription whose reader was too slow.
+// ErrLagged ends a subscription that has lost changes.
 var ErrLagged = errors.New("subscriber lagged, changes were lost")
 
 // Change is one change of an operation.

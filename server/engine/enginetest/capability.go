@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/genproto/googleapis/rpc/status"
 
 	"github.com/go-lro/lro/server/engine"
 )
@@ -126,9 +127,15 @@ func subscribeDeletedRunning(v *env) {
 	r := c.nextOf(rec)
 	v.delete(rec.Name)
 	f.until(func(c engine.Change) bool { return c.Deleted })
-	r.Report(text("half"))
-	if err := r.Save(v.Context(), []byte("half")); err != nil {
-		v.Errorf("Save() = %v", err)
+	for again := range 2 {
+		r.Report(text("half"))
+		if err := r.Save(v.Context(), []byte("half")); err != nil {
+			v.Errorf("Save() = %v", err)
+		}
+		if again == 0 {
+			r.end(engine.Outcome{Retry: true, Error: &status.Status{Code: int32(code.Code_UNAVAILABLE)}})
+			r = c.nextOf(rec)
+		}
 	}
 	r.end(succeed("response"))
 	v.startDone(engine.Spec{Kind: "other"}) // whose changes come after

@@ -96,11 +96,16 @@ func (a *attempt) finish(o engine.Outcome) {
 		return // it would be refused
 	}
 	o = enginekit.Storable(o, a.e.opts.MaxPayload)
+	failed := false
 	enginekit.Retry(a.worker.abandoned, minFinishPause, maxFinishPause, func(pause time.Duration) bool {
 		err := a.store(o)
+		if failed && isRefusal(err) {
+			a.e.tell([]news{{seq: a.seq}}) // it may have been stored before, without an answer
+		}
 		if err == nil || isRefusal(err) || isGone(err) {
 			return true
 		}
+		failed = true
 		a.e.opts.Logger.Error("end of attempt could not be stored, will try again",
 			"operation", a.rec.Name, "attempt", a.rec.Attempt, "error", err, "after", pause)
 		return a.isLost()
@@ -188,6 +193,13 @@ func (a *attempt) lose() {
 	if !finishing {
 		a.cancel(engine.ErrLeaseLost)
 	}
+}
+
+// hide has subscribers be shown no progress any more.
+func (a *attempt) hide() {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	a.hidden = true
 }
 
 // cancelRequested tells the attempt, once.

@@ -89,6 +89,9 @@ func (e *Engine) changeSeq(ctx context.Context, pool *pgxpool.Pool, seq int64, a
 	}
 	switch {
 	case err != nil:
+		if after != before && !isRefusal(err) && !transient(err) {
+			e.changed(ctx, news{seq: seq}) // maybe: the answer to the commit may be lost
+		}
 		return nil, err
 	case after == before:
 		return before, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math"
 	"time"
 
 	"github.com/go-lro/lro/server/engine"
@@ -179,7 +178,8 @@ func (e *Engine) claim(ctx context.Context, w *worker, want int, kinds []string,
 		changes[i] = news{seq: r.seq, lives: true, own: true}
 		w.marks[r.rec.Kind].see(r.seq, now)
 	}
-	if len(claimed) == 0 {
+	// A claim that had to wait has not looked at what was started meanwhile.
+	if len(claimed) == 0 && now.Sub(begin) < markDelay {
 		for _, kind := range kinds {
 			w.marks[kind].see(last, now)
 		}
@@ -193,7 +193,7 @@ func (e *Engine) claim(ctx context.Context, w *worker, want int, kinds []string,
 
 // begin runs the attempt of an operation that was claimed.
 func (e *Engine) begin(w *worker, r *row, owner int64) {
-	a := &attempt{e: e, worker: w, seq: r.seq, rec: r.rec, owner: owner, writing: make(chan struct{}, 1)}
+	a := &attempt{e: e, worker: w, seq: r.seq, rec: r.rec, owner: owner, hidden: r.hidden, writing: make(chan struct{}, 1)}
 	a.ctx, a.cancel = context.WithCancelCause(w.ctx)
 	a.told = !r.rec.CancelTime.IsZero()
 	if a.told {
@@ -238,7 +238,7 @@ func (e *Engine) handBackLost(ctx context.Context) error {
 	held := e.process.holds(e.claimLost)
 	var err error
 	if held {
-		if held, err = e.process.restart(ctx, e.claimLost); err != nil {
+		if held, err = e.process.voidClaims(ctx, e.claimLost); err != nil {
 			return err
 		}
 	}
@@ -249,7 +249,7 @@ func (e *Engine) handBackLost(ctx context.Context) error {
 	var owned []int64
 	err = e.keyed(ctx, e.pool, func() statement {
 		owned = nil
-		return statement{sql: e.sql.owned, args: []any{e.claimLost, math.MaxInt32}, scan: scanSeqs(&owned)}
+		return statement{sql: e.sql.allOwned, args: []any{e.claimLost}, scan: scanSeqs(&owned)}
 	})
 	if err != nil {
 		return err

@@ -36,7 +36,8 @@ type polled struct {
 	mu       sync.Mutex
 	revision map[int64]int64 // of what lives, by number; nil before the first poll
 	highest  int64           // number that was given to an operation
-	dropped  []int64         // since the last poll
+	polling  bool            // a poll is under way
+	dropped  []int64         // since it began
 }
 
 // begin polls for the first time, if that is to come.
@@ -55,30 +56,30 @@ func (p *polled) begin(ctx context.Context, e *Engine) error {
 func (p *polled) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.revision, p.dropped = nil, nil
+	p.revision = nil
 }
 
 // drop has polls not find that an operation is gone, which is known.
 func (p *polled) drop(seq int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.revision != nil {
-		delete(p.revision, seq)
-		p.dropped = append(p.dropped, seq) // a poll may be under way
+	delete(p.revision, seq)
+	if p.polling {
+		p.dropped = append(p.dropped, seq)
 	}
 }
 
 // poll returns the operations that may have changed since the last poll, none for
 // the first.
-func (p *polled) poll(ctx context.Context, e *Engine) ([]int64, error) {
+func (p *polled) poll(ctx context.Context, e *Engine) (changed []news, err error) {
 	p.mu.Lock()
 	highest := p.highest
+	p.polling, p.dropped = true, nil
 	p.mu.Unlock()
 	now := make(map[int64]int64)
 	var fresh []int64
-	err := e.own(ctx, func(q querier) error {
+	err = e.own(ctx, func(q querier) (err error) {
 		clear(now)
-		var err error
 		// Before what lives: what ends in between is found as gone.
 		if fresh, err = seqs(ctx, q, e.sql.newest, highest, maxFresh); err != nil {
 			return err
@@ -90,21 +91,21 @@ func (p *polled) poll(ctx context.Context, e *Engine) ([]int64, error) {
 			return err
 		})
 	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.polling = false
 	if err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	before := p.revision
 	for _, seq := range p.dropped {
 		delete(now, seq)
 	}
 	p.revision, p.dropped = now, nil
-	var changed []int64
 	for _, seq := range fresh {
 		p.highest = max(p.highest, seq)
 		if _, lives := now[seq]; !lives {
-			changed = append(changed, seq) // has ended already
+			changed = append(changed, news{seq: seq}) // has ended already
 		}
 	}
 	if before == nil {
@@ -112,12 +113,12 @@ func (p *polled) poll(ctx context.Context, e *Engine) ([]int64, error) {
 	}
 	for seq, revision := range now {
 		if old, ok := before[seq]; !ok || old != revision {
-			changed = append(changed, seq)
+			changed = append(changed, news{seq: seq})
 		}
 	}
 	for seq := range before {
 		if _, ok := now[seq]; !ok {
-			changed = append(changed, seq)
+			changed = append(changed, news{seq: seq, known: true})
 		}
 	}
 	return changed, nil
@@ -138,8 +139,8 @@ func (e *Engine) pollFeed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, seq := range changed {
-		e.fetch(news{seq: seq, polled: true})
+	for _, n := range changed {
+		e.fetch(n)
 	}
 	return nil
 }

@@ -104,3 +104,36 @@ func TestLateClaim(t *testing.T) {
 		})
 	}
 }
+
+// TestIdleClaim: a claim that finds nothing writes nothing, and so waits for no disk.
+func TestIdleClaim(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{})
+	e := s.open(t)
+	owner, started, err := e.process.id(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := s.pool(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
+	claim := func() (writes bool) {
+		_, err := tx.Exec(t.Context(), e.sql.claim, owner, []string{"k"}, []int64{0}, []int32{10}, 10, started)
+		if err == nil {
+			err = tx.QueryRow(t.Context(), "SELECT pg_current_xact_id_if_assigned() IS NOT NULL").Scan(&writes)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return writes
+	}
+	if claim() {
+		t.Error("a claim that finds nothing has written")
+	}
+	mustStart(t, e, engine.Spec{})
+	if !claim() {
+		t.Error("a claim that finds an operation has not written")
+	}
+}

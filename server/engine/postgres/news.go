@@ -21,7 +21,7 @@ type news struct {
 	told    string         // its end as another process sent it; not decoded yet
 	lives   bool           // has not ended
 	own     bool           // by its own attempt, which knows
-	polled  bool           // found by a poll
+	known   bool           // a poll that has found it before does no more
 }
 
 func startedNews(rec *engine.Record) news {
@@ -233,7 +233,7 @@ func (e *Engine) fetchNow(ctx context.Context, batch []news) error {
 	sent := make(map[int64]bool)
 	for _, n := range batch {
 		r := found[n.seq]
-		if sent[n.seq] && n.deleted == nil && !n.polled {
+		if sent[n.seq] && n.deleted == nil && !n.known {
 			continue
 		}
 		sent[n.seq] = true
@@ -254,7 +254,7 @@ func (e *Engine) publish(n news, r *row) {
 	switch {
 	case gone && n.deleted != nil:
 		e.feed.Send(engine.Change{Record: n.deleted, Deleted: true})
-	case r != nil && r.hidden && n.polled: // else the news of the delete has come, or will
+	case r != nil && r.hidden && n.known: // else its delete is news of its own
 		e.feed.Send(engine.Change{Record: r.rec, Deleted: true})
 	case !gone && e.feed.Used():
 		e.feed.Send(engine.Change{Record: e.shownLocked(r)})

@@ -89,18 +89,16 @@ func (n *notifier) queue(changes []news) {
 		if len(n.queued) >= maxQueued {
 			n.missed, n.queued = true, nil
 		}
-		if !n.missed {
-			n.queued = append(n.queued, c.line())
-		}
+		n.queued = append(n.queued, c.line())
 	}
 	n.mu.Unlock()
 	kick(n.kick)
 }
 
-// lose has other processes know soon that they have missed changes.
-func (n *notifier) lose() {
+// tellMissed has other processes know soon that they have missed changes.
+func (n *notifier) tellMissed() {
 	n.mu.Lock()
-	n.missed, n.queued = true, nil
+	n.missed = true
 	n.mu.Unlock()
 	kick(n.kick)
 }
@@ -112,7 +110,7 @@ func (n *notifier) payloads() []string {
 	n.queued, n.missed = nil, false
 	n.mu.Unlock()
 	if missed {
-		lines = []string{lineMissed}
+		lines = append(lines, lineMissed)
 	}
 	return n.format(lines)
 }
@@ -151,7 +149,7 @@ func (n *notifier) send(ctx context.Context) {
 			if err := n.notify(context.WithoutCancel(ctx), payloads); err != nil {
 				// Others poll, and are told that they have missed some.
 				n.e.outages.warn("other processes could not be notified of changes", err)
-				n.lose()
+				n.tellMissed()
 				wait = listenRetry
 			}
 		}

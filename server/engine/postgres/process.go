@@ -13,7 +13,7 @@ type process struct {
 
 	mu      sync.Mutex
 	owner   int64         // 0 before it has joined, and after its lease has ended
-	started time.Time     // which claims must know: those that were made before are void
+	started time.Time     // in the table, too: claims made with another value take nothing
 	until   time.Time     // the lease is good so long, by this process's clock
 	offset  time.Duration // of the database's clock from ours
 }
@@ -43,14 +43,14 @@ func (p *process) id(ctx context.Context) (owner int64, started time.Time, err e
 	return owner, started, nil
 }
 
-// restart waits for claims of the process that have begun, and has those claim nothing
+// voidClaims waits for claims of the process that have begun, and has those take nothing
 // that have not: a statement may arrive long after its connection was lost. It reports
 // false when the process has been taken over.
-func (p *process) restart(ctx context.Context, owner int64) (held bool, err error) {
+func (p *process) voidClaims(ctx context.Context, owner int64) (held bool, err error) {
 	var started time.Time
 	err = p.e.within(ctx, p.e.ownPool, func(f frame) error {
 		held = false
-		return f.run(ctx, statement{sql: p.e.sql.hold, args: []any{owner}}, statement{sql: p.e.sql.restart, args: []any{owner}, scan: func(r rows) error {
+		return f.run(ctx, statement{sql: p.e.sql.hold, args: []any{owner}}, statement{sql: p.e.sql.voidClaims, args: []any{owner}, scan: func(r rows) error {
 			held = true
 			return r.Scan(&started)
 		}})
@@ -122,6 +122,9 @@ func (p *process) renew(ctx context.Context) {
 
 // lose notes that the lease of an owner has ended.
 func (p *process) lose(owner int64, err error) {
+	if !p.holds(owner) {
+		return // it is known
+	}
 	p.e.opts.Logger.Error("the lease of this process has ended, its attempts have lost their operations", "error", err)
 	p.set(owner, 0, time.Time{})
 	p.e.loseAll(owner)

@@ -128,9 +128,9 @@ type statements struct {
 	watch, watchRange  string
 	mine               string
 	join, renew, leave string
-	hold, restart      string
+	hold, voidClaims   string
 	expireProc         string
-	deadProcs, lockDead, owned,
+	deadProcs, lockDead, owned, allOwned,
 	endedLeases, nextEvents string
 	expire            string
 	counts, compact   string
@@ -157,7 +157,9 @@ func newStatements(schema string) *statements {
 		// $5 of all, $6 when the process started. Candidates are read without a lock, so
 		// that none is held that is not claimed. A claim may run late, when nobody waits
 		// for it any more: the process has been taken over, has left, or has started anew.
-		// Then it claims nothing, and all of these wait for one that has begun.
+		// Then it claims nothing, and all of these wait for one that has begun. CASE has the
+		// process looked at, and locked, only once there is a candidate: the lock makes
+		// the claim a transaction that writes.
 		claim: `
 UPDATE {live} l SET owner = $1::bigint, fence = l.fence + 1, attempt = l.attempt + 1, revision = l.revision + 1, due = NULL,
 	start_time = coalesce(l.start_time, statement_timestamp()), update_time = ` + changeTime + `,
@@ -165,9 +167,10 @@ UPDATE {live} l SET owner = $1::bigint, fence = l.fence + 1, attempt = l.attempt
 		ELSE CASE WHEN jsonb_array_length(l.history) >= 100 THEN l.history - 0 ELSE l.history END
 			|| jsonb_build_object('t', ` + eventTime + `, 'e', 'attempt_started', 'a', l.attempt + 1) END
 FROM {op} o
-WHERE EXISTS (SELECT 1 FROM {proc} WHERE id = $1::bigint AND started = $6::timestamptz FOR KEY SHARE)
-AND o.seq = l.seq AND l.seq = ANY(ARRAY(
-	SELECT p.seq FROM {live} p WHERE p.owner IS NULL AND p.seq = ANY(ARRAY(
+WHERE o.seq = l.seq AND l.seq = ANY(ARRAY(
+	SELECT p.seq FROM {live} p WHERE p.owner IS NULL
+	AND CASE WHEN p.seq > 0 THEN EXISTS (SELECT 1 FROM {proc} WHERE id = $1::bigint AND started = $6::timestamptz FOR KEY SHARE) END
+	AND p.seq = ANY(ARRAY(
 		SELECT c.seq FROM unnest($2::text[], $3::bigint[], $4::integer[]) AS k(kind, mark, n), LATERAL (
 			(SELECT f.seq FROM {live} f
 				WHERE f.kind = k.kind AND f.owner IS NULL AND f.due IS NULL AND f.seq >= k.mark ORDER BY f.seq LIMIT k.n)
@@ -213,21 +216,23 @@ RETURNING l.seq, l.revision`,
 		// $2 to $3 are the least and the greatest of $1. It takes half of the time where
 		// few others are between them, whatever work_mem is: NOT IN would not.
 		watchRange: watchSQL(`EXCEPT ALL SELECT l.seq FROM {live} l WHERE l.seq BETWEEN $2::bigint AND $3::bigint AND NOT l.hidden`),
-		// Of $1 those that are still owned by $2, with whether they were cancelled.
-		mine: `SELECT l.seq, l.fence, l.cancel_time IS NOT NULL FROM {live} l WHERE l.seq = ANY($1::bigint[]) AND l.owner = $2::bigint`,
+		// Of $1 those that are still owned by $2, with whether they were cancelled, and
+		// deleted.
+		mine: `SELECT l.seq, l.fence, l.cancel_time IS NOT NULL, l.hidden FROM {live} l WHERE l.seq = ANY($1::bigint[]) AND l.owner = $2::bigint`,
 
 		join: `INSERT INTO {proc} (identity, started, until)
 			VALUES ($1::text, clock_timestamp(), clock_timestamp() + $2::bigint * interval '1 microsecond') RETURNING id, started`,
-		hold:    `SELECT id FROM {proc} WHERE id = $1::bigint FOR UPDATE`,
-		restart: `UPDATE {proc} SET started = clock_timestamp() WHERE id = $1::bigint RETURNING started`,
+		hold:       `SELECT id FROM {proc} WHERE id = $1::bigint FOR UPDATE`,
+		voidClaims: `UPDATE {proc} SET started = clock_timestamp() WHERE id = $1::bigint RETURNING started`,
 		// A process whose lease has ended may renew it until another one has taken all
 		// its operations. Those that were taken are fenced.
 		renew:      `UPDATE {proc} SET until = clock_timestamp() + $2::bigint * interval '1 microsecond' WHERE id = $1::bigint RETURNING id`,
 		expireProc: `UPDATE {proc} SET until = '-infinity' WHERE id = $1::bigint`,
-		leave:      `DELETE FROM {proc} WHERE id = $1::bigint AND NOT EXISTS (SELECT 1 FROM {live} WHERE owner = $1::bigint)`,
+		leave:      `DELETE FROM {proc} WHERE id = $1::bigint AND NOT EXISTS (SELECT 1 FROM {live} WHERE owner = $1::bigint) RETURNING id`,
 
 		deadProcs: `SELECT id FROM {proc} WHERE until < statement_timestamp() ORDER BY id`,
 		lockDead:  `SELECT id FROM {proc} WHERE id = $1::bigint AND until < statement_timestamp() FOR UPDATE SKIP LOCKED`,
+		allOwned:  `SELECT seq FROM {live} WHERE owner = $1::bigint ORDER BY seq`,
 		owned:     `SELECT seq FROM {live} WHERE owner = $1::bigint ORDER BY seq LIMIT $2::integer FOR UPDATE SKIP LOCKED`,
 		// The statements of a sweep are given a time before which they need not look.
 		endedLeases: `SELECT seq FROM {live} WHERE lease_until >= $1::timestamptz AND lease_until <= statement_timestamp() ORDER BY lease_until LIMIT 100`,
@@ -262,7 +267,7 @@ RETURNING l.seq, l.revision`,
 func (s *statements) all() []*string {
 	return []*string{
 		&s.start, &s.startGroup, &s.byRequestKey, &s.get, &s.getMany, &s.lock, &s.claim, &s.claimInfo, &s.end, &s.endGroup, &s.endOne,
-		&s.dropLive, &s.updateLive, &s.hide, &s.remove, &s.progress, &s.watch, &s.watchRange, &s.mine, &s.join, &s.renew, &s.leave, &s.hold, &s.restart, &s.expireProc,
-		&s.deadProcs, &s.lockDead, &s.owned, &s.endedLeases, &s.nextEvents, &s.expire, &s.counts, &s.compact, &s.queues, &s.secret, &s.newest, &s.revisions,
+		&s.dropLive, &s.updateLive, &s.hide, &s.remove, &s.progress, &s.watch, &s.watchRange, &s.mine, &s.join, &s.renew, &s.leave, &s.hold, &s.voidClaims, &s.expireProc,
+		&s.deadProcs, &s.lockDead, &s.owned, &s.allOwned, &s.endedLeases, &s.nextEvents, &s.expire, &s.counts, &s.compact, &s.queues, &s.secret, &s.newest, &s.revisions,
 	}
 }

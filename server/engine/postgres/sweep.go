@@ -114,24 +114,28 @@ func (e *Engine) sweep(ctx context.Context, from time.Time) error {
 // transactions still have locked is left to the next sweep.
 func (e *Engine) takeOver(ctx context.Context, id int64) (more bool, err error) {
 	var changes []news
-	dead := false
+	gone := false
 	err = e.within(ctx, e.ownPool, func(f frame) (err error) {
-		changes, dead, more, err = e.takeOverIn(ctx, f, id)
+		changes, gone, more, err = e.takeOverIn(ctx, f, id)
 		return f.undone(ctx, err)
 	})
 	if err != nil {
 		return false, err
 	}
 	e.changed(ctx, changes...)
-	if dead && !more && e.news.listening() {
+	if gone {
 		// What it has done last it may not have told.
-		e.news.lose()
-		e.news.miss()
+		e.news.tellMissed()
+		if e.news.listening() {
+			e.news.miss()
+		}
 	}
 	return more, nil
 }
 
-func (e *Engine) takeOverIn(ctx context.Context, f frame, id int64) (changes []news, dead, more bool, err error) {
+// takeOverIn reports that the process is gone when nothing of it is left.
+func (e *Engine) takeOverIn(ctx context.Context, f frame, id int64) (changes []news, gone, more bool, err error) {
+	dead := false
 	lock := statement{sql: e.sql.lockDead, args: []any{id}, scan: func(rows) error { dead = true; return nil }}
 	if err := all(ctx, f.q, slices.Concat(f.enter, []statement{lock})...); err != nil {
 		return nil, false, false, err
@@ -163,9 +167,10 @@ func (e *Engine) takeOverIn(ctx context.Context, f frame, id int64) (changes []n
 	}
 	more = len(owned) == maxTakeOver
 	if !more {
-		statements = append(statements, statement{sql: e.sql.leave, args: []any{id}})
+		statements = append(statements, statement{sql: e.sql.leave, args: []any{id}, scan: func(rows) error { gone = true; return nil }})
 	}
-	return changes, true, more, all(ctx, f.q, slices.Concat(statements, f.leave)...)
+	err = all(ctx, f.q, slices.Concat(statements, f.leave)...)
+	return changes, gone, more, err
 }
 
 // endLease ends an external operation without a report or heartbeat for the time of its lease.

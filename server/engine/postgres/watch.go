@@ -98,14 +98,15 @@ func (e *Engine) watchAttempts(ctx context.Context, owner int64, attempts []*att
 	for i, a := range attempts {
 		numbers[i] = a.seq
 	}
-	cancelled := make(map[claim]bool)
+	cancelled, hidden := make(map[claim]bool), make(map[claim]bool)
 	err := e.keyed(ctx, e.ownPool, func() statement {
 		clear(cancelled)
+		clear(hidden)
 		return statement{sql: e.sql.mine, args: []any{numbers, owner}, scan: func(r rows) error {
 			var of claim
-			var cancel bool
-			err := r.Scan(&of.seq, &of.fence, &cancel)
-			cancelled[of] = cancel
+			var cancel, hide bool
+			err := r.Scan(&of.seq, &of.fence, &cancel, &hide)
+			cancelled[of], hidden[of] = cancel, hide
 			return err
 		}}
 	})
@@ -113,6 +114,9 @@ func (e *Engine) watchAttempts(ctx context.Context, owner int64, attempts []*att
 		return err
 	}
 	for _, a := range attempts {
+		if hidden[a.claim()] {
+			a.hide()
+		}
 		switch cancel, ok := cancelled[a.claim()]; {
 		case !ok:
 			a.lose()
