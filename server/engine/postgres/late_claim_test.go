@@ -129,6 +129,7 @@ func TestIdleClaim(t *testing.T) {
 		}
 		return writes
 	}
+	mustStart(t, e, engine.Spec{Kind: "other"})
 	if claim() {
 		t.Error("a claim that finds nothing has written")
 	}

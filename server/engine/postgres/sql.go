@@ -168,16 +168,15 @@ UPDATE {live} l SET owner = $1::bigint, fence = l.fence + 1, attempt = l.attempt
 			|| jsonb_build_object('t', ` + eventTime + `, 'e', 'attempt_started', 'a', l.attempt + 1) END
 FROM {op} o
 WHERE o.seq = l.seq AND l.seq = ANY(ARRAY(
-	SELECT p.seq FROM {live} p WHERE p.owner IS NULL
-	AND CASE WHEN p.seq > 0 THEN EXISTS (SELECT 1 FROM {proc} WHERE id = $1::bigint AND started = $6::timestamptz FOR KEY SHARE) END
-	AND p.seq = ANY(ARRAY(
+	SELECT p.seq FROM {live} p WHERE p.owner IS NULL AND p.seq = ANY(ARRAY(
 		SELECT c.seq FROM unnest($2::text[], $3::bigint[], $4::integer[]) AS k(kind, mark, n), LATERAL (
 			(SELECT f.seq FROM {live} f
 				WHERE f.kind = k.kind AND f.owner IS NULL AND f.due IS NULL AND f.seq >= k.mark ORDER BY f.seq LIMIT k.n)
 			UNION ALL
 			(SELECT d.seq FROM {live} d
 				WHERE d.kind = k.kind AND d.owner IS NULL AND d.due <= statement_timestamp() ORDER BY d.due LIMIT k.n)
-			ORDER BY 1 LIMIT k.n) c))
+			ORDER BY 1 LIMIT k.n) c
+		WHERE CASE WHEN c.seq > 0 THEN EXISTS (SELECT 1 FROM {proc} WHERE id = $1::bigint AND started = $6::timestamptz FOR KEY SHARE) END))
 	ORDER BY p.seq LIMIT $5::integer FOR UPDATE SKIP LOCKED))
 RETURNING ` + rowColumns,
 		// The last number that was given away, how long until a retry is due, and whether
