@@ -133,7 +133,9 @@ func (b *batch) fail(err error) error {
 // includes progress that is not persisted.
 func (b *batch) load(seq int64) (*row, error) {
 	visible := b.e.visible(seq)
-	b.bases[seq] = visible
+	if visible != nil {
+		b.bases[seq] = visible
+	}
 	if c := b.changes[seq]; c != nil {
 		return c.merge(visible), nil
 	}

@@ -328,3 +328,38 @@ func TestClaimAfterFullDisk(t *testing.T) {
 		}
 	})
 }
+
+// TestChangedTwiceInABatch: what an operation was before the batch is known also when it
+// is not in memory.
+func TestChangedTwiceInABatch(t *testing.T) {
+	t.Parallel()
+	e := mustOpen(t, filepath.Join(t.TempDir(), "operations.db"), &Options{CacheBytes: 1})
+	rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
+	if err != nil {
+		t.Fatalf("Start() = %v", err)
+	}
+	seq, _ := enginekit.ParseSeqName(rec.Name)
+	if e.visible(seq) != nil {
+		t.Fatal("the operation is in memory")
+	}
+	err = e.write(t.Context(), 0, func(b *batch) error {
+		for range 2 {
+			r, err := b.load(seq)
+			if err != nil {
+				return err
+			}
+			after := r.edit()
+			after.rec.Revision++
+			if _, err := b.update(r, after); err != nil {
+				return err
+			}
+		}
+		if base := b.changes[seq].base; base == nil || base.rec.Revision != rec.Revision {
+			t.Errorf("before the batch it was %v, want revision %d", base, rec.Revision)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
