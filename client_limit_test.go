@@ -232,3 +232,14 @@ func TestLimitsInBubbles(t *testing.T) {
 		synctest.Test(t, poll)
 	}
 }
+
+// A function that is given to a context which has just ended is called: package context
+// looks at Done before, but not while it does so.
+func TestAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	call := &limited{values: t.Context()}
+	call.end(context.Canceled)
+	called := make(chan struct{})
+	call.AfterFunc(func() { close(called) })
+	<-called
+}
