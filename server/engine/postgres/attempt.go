@@ -84,7 +84,6 @@ func (a *attempt) release() {
 func (a *attempt) forget() {
 	if a.e.attempts[a.seq] == a {
 		delete(a.e.attempts, a.seq)
-		delete(a.e.dirty, a.seq)
 	}
 }
 

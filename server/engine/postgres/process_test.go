@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -625,4 +626,81 @@ func TestIdleWorker(t *testing.T) {
 	if n := claims.Load() - before; n > 50 { // without LISTEN it polls 10 times
 		t.Errorf("an idle worker has claimed %d times in a second", n)
 	}
+}
+
+// TestLeaseGone: a process that finds at a renewal that it was taken over holds nothing.
+func TestLeaseGone(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{Lease: time.Hour})
+	e := s.open(t)
+	owner, _, err := e.process.id(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, e.sql.leave, owner)
+	if e.process.renew(t.Context()); e.process.holds(owner) {
+		t.Error("the process holds a lease that is gone")
+	}
+}
+
+// TestHeartbeatWithoutLease: it writes nothing.
+func TestHeartbeatWithoutLease(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{})
+	var writes atomic.Int64
+	e := s.openTraced(t, func(trip []*pgx.QueuedQuery) {
+		for _, q := range trip {
+			if q.SQL == newStatements(s.opts.Schema).updateLive {
+				writes.Add(1)
+			}
+		}
+	})
+	for _, want := range []int64{0, 1} { // without a lease, and with one
+		rec := mustStart(t, e, engine.Spec{External: true, LeaseFor: time.Duration(want) * time.Hour})
+		if _, err := e.Heartbeat(t.Context(), rec.Lease()); err != nil {
+			t.Fatalf("Heartbeat() = %v", err)
+		}
+		if got := writes.Load(); got != want {
+			t.Errorf("heartbeats have written %d times, want %d", got, want)
+		}
+	}
+}
+
+// TestSweepFailureIsLogged: so that somebody knows why nothing is taken over.
+func TestSweepFailureIsLogged(t *testing.T) {
+	t.Parallel()
+	log := make(chan string, 100)
+	s := newStore(t, &Options{Logger: slog.New(slog.NewTextHandler(lines(log), nil))})
+	e := s.open(t)
+	rename := func(from, to string) {
+		s.exec(t, "ALTER TABLE "+pgx.Identifier{s.opts.Schema, from}.Sanitize()+" RENAME TO "+to)
+	}
+	rename("proc", "away")
+	defer func() {
+		rename("away", "proc")
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for {
+		select {
+		case line := <-log:
+			if strings.Contains(line, "could not be searched for") {
+				return
+			}
+		case <-time.After(elsewhere):
+			t.Fatal("nothing is logged")
+		}
+	}
+}
+
+// lines is a writer of lines, which drops what does not fit.
+type lines chan string
+
+func (l lines) Write(b []byte) (int, error) {
+	select {
+	case l <- string(b):
+	default:
+	}
+	return len(b), nil
 }

@@ -1,9 +1,12 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -362,4 +365,44 @@ func TestChangedTwiceInABatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestFinishIsTriedAgain: what a handler returned is stored once the disk has room again,
+// with pauses that double.
+func TestFinishIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		fs := newFaultFS(t, 1)
+		var log bytes.Buffer
+		e := mustOpen(t, filepath.Join(dir, "operations.db"), &Options{vfs: fs.name, syncDir: fs.syncDir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
+		if err != nil {
+			t.Fatalf("Start() = %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- e.Work(ctx, engine.Worker{Kinds: map[string]int{"k": 0}, Run: func(context.Context, engine.Attempt) engine.Outcome {
+				fs.mu.Lock()
+				fs.plan = func(int, string) fault { return failTorn }
+				fs.mu.Unlock()
+				return engine.Outcome{Response: textAny("response")}
+			}})
+		}()
+		time.Sleep(time.Second) // sleep: in a bubble
+		fs.revive()
+		if got, err := e.Wait(t.Context(), rec.Name); err != nil || got.State != engine.Succeeded || got.Attempt != 1 {
+			t.Errorf("Wait() = %v, %v; want the end of the first attempt", got, err)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Work() = %v", err)
+		}
+		for _, want := range []string{"after=50ms", "after=100ms", "after=200ms"} {
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("the log has no %q:\n%s", want, log.String())
+			}
+		}
+	})
 }
