@@ -270,8 +270,9 @@ func TestSubscribeBesideCrash(t *testing.T) {
 			// Not while it has something that cannot be taken over.
 			released := make(chan time.Time, 1)
 			time.AfterFunc(3*time.Second, func() {
-				released <- time.Now()
+				now := time.Now()
 				_ = tx.Rollback(ctx)
+				released <- now
 			})
 			for _, err = range changes {
 			}
