@@ -100,6 +100,7 @@ type program struct {
 	seed    uint64
 	callers int
 	keys    []key // by number
+	common  int   // of those, what callers use; the others are each of an aimed step
 	steps   []step
 	net     netFaults
 	loose   bool          // not the same need happen in each run
@@ -162,6 +163,7 @@ func generate(seed uint64) *program {
 	if r.IntN(3) > 0 {
 		p.net = netFaults{lost: r.Float64() * 0.1, replyLost: r.Float64() * 0.1, twice: r.Float64() * 0.1, hangs: r.Float64() * 0.03}
 	}
+	p.common = len(p.keys)
 	p.servers = 1 + r.IntN(2)
 	p.net.latency = time.Duration(1+r.IntN(20)) * time.Millisecond
 	for range 20 + r.IntN(120) {

@@ -175,11 +175,11 @@ func (w *world) changeCall(srv *server.Server, s step, name string) call {
 // besides, in one of two.
 func (w *world) besides(srv *server.Server, s step) []call {
 	r := random(w.program.seed, streamBesides, s.Index)
-	others := len(w.program.keys) - 1
+	others := w.program.common - 1
 	if others == 0 || r.IntN(2) == 0 {
 		return nil
 	}
-	s.Key = (s.Key + 1 + r.IntN(others)) % len(w.program.keys)
+	s.Key, s.Variant = (s.Key+1+r.IntN(others))%w.program.common, false
 	s.Do = []string{oracle.Start, oracle.Start, oracle.Cancel, oracle.Delete}[r.IntN(4)]
 	if s.Do == oracle.Start {
 		req, err := w.startRequest(s)

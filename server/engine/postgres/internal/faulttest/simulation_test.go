@@ -180,7 +180,12 @@ func (s *simulatedStore) fresh(t *testing.T) *simulatedStore {
 	if _, _, err := postgres.Migrate(t.Context(), pool, s.schema); err != nil {
 		t.Fatalf("Migrate() = %v", err)
 	}
-	t.Cleanup(func() { s.drop(t) })
+	schema := s.schema // of this run of several
+	t.Cleanup(func() {
+		if err := s.exec("DROP SCHEMA " + pgx.Identifier{schema}.Sanitize() + " CASCADE"); err != nil {
+			t.Error(err)
+		}
+	})
 	c := workerConfig{URL: s.url(), Schema: s.schema, Lease: simulatedLease}
 	enginePool, e, err := c.open(t.Context(), slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -212,12 +217,6 @@ func (s *simulatedStore) fresh(t *testing.T) *simulatedStore {
 }
 
 func (s *simulatedStore) url() string { return s.server.URL("postgres") + idle }
-
-func (s *simulatedStore) drop(t *testing.T) {
-	if err := s.exec("DROP SCHEMA " + pgx.Identifier{s.schema}.Sanitize() + " CASCADE"); err != nil {
-		t.Error(err)
-	}
-}
 
 func (s *simulatedStore) exec(sql string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
