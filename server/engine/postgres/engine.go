@@ -42,6 +42,7 @@ type Engine struct {
 	attempts map[int64]*attempt // that run here
 	dirty    map[int64]struct{} // of those, progress is not stored
 	workers  map[*worker]struct{}
+	removed  recent // of which a delete was published
 
 	claiming  chan struct{} // holds one while a worker claims
 	claimLost int64         // of table proc, whose claim has failed; 0 for none; guarded by claiming

@@ -48,6 +48,31 @@ func newsOf(before, after *row) news {
 	return news{seq: after.seq, lives: true}
 }
 
+// maxRecent bounds the numbers in recent.
+const maxRecent = 1000
+
+// recent has the numbers that were added last.
+type recent struct {
+	in    map[int64]bool
+	order []int64
+}
+
+func (r *recent) has(seq int64) bool { return r.in[seq] }
+
+func (r *recent) add(seq int64) {
+	if r.in == nil {
+		r.in = make(map[int64]bool)
+	}
+	if r.in[seq] {
+		return
+	}
+	if len(r.order) == maxRecent {
+		delete(r.in, r.order[0])
+		r.order = r.order[1:]
+	}
+	r.in[seq], r.order = true, append(r.order, seq)
+}
+
 // The lines of a notification. They are exchanged between processes of different
 // versions: unknown ones are left out.
 const (
@@ -207,7 +232,9 @@ func (e *Engine) publishEnds(batch []news) []news {
 		}
 		known[n.seq] = true
 		e.mu.Lock()
-		e.feed.Send(engine.Change{Record: n.ended})
+		if !e.removed.has(n.seq) { // a delete may be published before the end that it followed
+			e.feed.Send(engine.Change{Record: n.ended})
+		}
 		e.mu.Unlock()
 	}
 	return slices.DeleteFunc(batch, func(n news) bool { return known[n.seq] && n.deleted == nil })
@@ -253,6 +280,7 @@ func (e *Engine) publish(n news, r *row) {
 	a := e.attempts[n.seq]
 	switch {
 	case gone && n.deleted != nil:
+		e.removed.add(n.seq)
 		e.feed.Send(engine.Change{Record: n.deleted, Deleted: true})
 	case r != nil && r.hidden && n.known: // else its delete is news of its own
 		e.feed.Send(engine.Change{Record: r.rec, Deleted: true})

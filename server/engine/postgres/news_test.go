@@ -89,3 +89,45 @@ func FuzzParseLine(f *testing.F) {
 		}
 	})
 }
+
+// TestEndAfterDelete: an end that comes to be published after the delete that followed
+// it is not.
+func TestEndAfterDelete(t *testing.T) {
+	t.Parallel()
+	e := newStore(t, &Options{}).open(t)
+	changes := e.Subscribe(t.Context())
+	gone := &engine.Record{Name: "operations/gone", State: engine.Succeeded}
+	const seq = 1 << 40 // of no operation
+	e.fetch(news{seq: seq, deleted: gone})
+	until(t, "the delete is not published", func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.removed.has(seq)
+	})
+	e.fetch(news{seq: seq, ended: gone})
+	mustStart(t, e, engine.Spec{External: true}) // comes after
+	var got []engine.Change
+	for c, err := range changes {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got = append(got, c); c.Record.Name != gone.Name {
+			break
+		}
+	}
+	if len(got) != 2 || !got[0].Deleted {
+		t.Errorf("the feed has %v, want the delete and then another operation", got)
+	}
+}
+
+func TestRecent(t *testing.T) {
+	t.Parallel()
+	var r recent
+	for i := range int64(maxRecent + 2) {
+		r.add(i)
+		r.add(i)
+	}
+	if r.has(0) || r.has(1) || !r.has(2) || !r.has(maxRecent+1) || len(r.in) != maxRecent {
+		t.Errorf("%d numbers are kept, want the last %d", len(r.in), maxRecent)
+	}
+}
