@@ -160,3 +160,19 @@ func TestHistories(t *testing.T) {
 		})
 	}
 }
+
+// TestLeaseSinceTheStart: of starts that overlap, any may have made the operation.
+func TestLeaseSinceTheStart(t *testing.T) {
+	t.Parallel()
+	const name = "shelves/a/operations/x"
+	seen := &oracle.View{Name: name, State: "RUNNING", Attempt: 1}
+	first := oracle.Event{Do: oracle.Start, Seen: seen, Call: 1, Return: 4, From: 2 * time.Second, To: 2 * time.Second}
+	second := oracle.Event{Do: oracle.Start, Seen: seen, Call: 2, Return: 3, From: time.Second, To: time.Second}
+	end := time.Second + outsideLease
+	ended := oracle.Event{
+		Do: oracle.Get, Name: name, Call: 5, Return: 6, From: end, To: end,
+		Seen: &oracle.View{Name: name, State: "FAILED", Attempt: 1, Result: "err:ABORTED", End: end},
+	}
+	saysOf(t, &result{Keys: []string{kindOutside}}, []oracle.Event{first, second, ended}, "")
+	saysOf(t, &result{Keys: []string{kindOutside}}, []oracle.Event{first, ended}, "was given up")
+}

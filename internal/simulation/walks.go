@@ -141,6 +141,6 @@ func (c *checker) oneStart(name string) bool {
 	slot := c.names[name]
 	first := c.of[name].started[0]
 	return !slices.ContainsFunc(c.r.Events, func(e *oracle.Event) bool {
-		return e.Do == oracle.Start && e.Key == slot && e.Call < first.Call
+		return e != first && e.Do == oracle.Start && e.Key == slot && e.Call < first.Return
 	})
 }
