@@ -378,7 +378,7 @@ func (c *checker) reports(name string, f *facts) {
 			}
 		}
 		for _, r := range f.writes {
-			if a.State == "RUNNING" && a.View.Attempt == r.Attempt && a.Lived == r.Lived && r.Return < a.Call && place(a.Text) < place(r.Arg) {
+			if a.State == "RUNNING" && a.View.Attempt == r.Attempt && a.Lived == r.Lived && r.Return > 0 && r.Return < a.Call && place(a.Text) < place(r.Arg) {
 				c.complain("%s showed the report %q after %q was made: %v", name, a.Text, r.Arg, a.Event)
 				return
 			}

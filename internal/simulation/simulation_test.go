@@ -176,3 +176,18 @@ func TestLeaseSinceTheStart(t *testing.T) {
 	saysOf(t, &result{Keys: []string{kindOutside}}, []oracle.Event{first, second, ended}, "")
 	saysOf(t, &result{Keys: []string{kindOutside}}, []oracle.Event{first, ended}, "was given up")
 }
+
+// TestReportIsShown: a report that was made is shown, and one may be that was under way
+// when its process died.
+func TestReportIsShown(t *testing.T) {
+	t.Parallel()
+	const name = "shelves/a/operations/x"
+	started := oracle.Event{Do: oracle.Start, Seen: &oracle.View{Name: name, State: "PENDING"}, Call: 1, Return: 2, Lived: 1}
+	claimed := oracle.Event{Do: oracle.Claim, Name: name, Attempt: 1, Call: 3, Return: 4, Lived: 1}
+	seen := oracle.Event{Do: oracle.Get, Name: name, Seen: &oracle.View{Name: name, State: "RUNNING", Attempt: 1}, Call: 7, Return: 8, Lived: 1}
+	deleted := oracle.Event{Do: oracle.Delete, Name: name, Call: 9, Return: 10, Lived: 1}
+	report := oracle.Event{Do: oracle.Report, Name: name, Attempt: 1, Arg: "1/1", Call: 5, Return: 6, Lived: 1}
+	saysOf(t, &result{Keys: []string{kindWork}, Shared: true, Settled: 11}, []oracle.Event{started, claimed, report, seen, deleted}, "was made")
+	report.Return, report.Out = 0, oracle.Unknown
+	saysOf(t, &result{Keys: []string{kindWork}, Shared: true, Settled: 11}, []oracle.Event{started, claimed, report, seen, deleted}, "")
+}
