@@ -28,8 +28,8 @@ type binaries struct {
 	built map[string]string
 }
 
-// get builds the test binary of a package, the first time. It returns "" if the
-// changed file does not compile.
+// get builds the test binary of a package, the first time. It returns "" if a package
+// does not compile with the change, which the go command says under a "# " and its name.
 func (b *binaries) get(t *testing.T, pkg string, p *place) string {
 	t.Helper()
 	b.mu.Lock()
@@ -45,7 +45,7 @@ func (b *binaries) get(t *testing.T, pkg string, p *place) string {
 	cmd := exec.CommandContext(t.Context(), "go", append(args, "./"+pkg)...)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
-		if p == nil || !strings.Contains(string(out), filepath.Base(p.file)) {
+		if p == nil || !strings.HasPrefix(string(out), "# ") {
 			t.Fatalf("build tests of %s: %v\n%s", pkg, err, out)
 		}
 		binary = ""

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,7 +111,7 @@ func TestEmptyPlans(t *testing.T) {
 func TestPoolExhausted(t *testing.T) {
 	t.Parallel()
 	rounds(t)
-	w := newWorld(t, pgtest.URL(t), workerConfig{Lease: 2 * time.Second})
+	w := newWorld(t, pgtest.URL(t), workerConfig{Lease: 5 * time.Second})
 	config := w.config
 	config.URL = w.url + "&pool_max_conns=2"
 	pool, e, err := config.open(t.Context(), slog.New(slog.DiscardHandler))
@@ -123,19 +124,15 @@ func TestPoolExhausted(t *testing.T) {
 		}
 		pool.Close()
 	})
-	var holding, refused sync.WaitGroup
-	holding.Add(2)
-	refused.Add(2)
+	holding, refused := newGate(2), newGate(2)
 	runHere(t, e, func(ctx context.Context, a engine.Attempt) engine.Outcome {
 		err := e.InTx(ctx, func(in context.Context, tx pgx.Tx) error {
-			holding.Done()
-			holding.Wait()
+			holding.pass()
 			_, err := e.Start(ctx, engine.Spec{Kind: "other"})
 			if !errors.Is(err, engine.ErrUnavailable) || !strings.Contains(err.Error(), "all 2 connections of the pool are in use") {
 				t.Errorf("Start() = %v, want an error that says that the pool is used up", err)
 			}
-			refused.Done()
-			refused.Wait()
+			refused.pass()
 			if err := a.Save(in, []byte("saved")); err != nil {
 				return err
 			}
@@ -164,6 +161,25 @@ func TestPoolExhausted(t *testing.T) {
 			}
 		}()
 	}
+}
+
+// gate opens when as many as it is for have come, and stays open.
+type gate struct {
+	left atomic.Int64
+	open chan struct{}
+}
+
+func newGate(n int64) *gate {
+	g := &gate{open: make(chan struct{})}
+	g.left.Store(n)
+	return g
+}
+
+func (g *gate) pass() {
+	if g.left.Add(-1) == 0 {
+		close(g.open)
+	}
+	<-g.open
 }
 
 // TestSerializable has a role whose transactions are serializable by default:
