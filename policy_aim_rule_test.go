@@ -56,3 +56,23 @@ func TestAimRule(t *testing.T) {
 		})
 	}
 }
+
+// TestForecastIsScored: progress was right about an operation when all that it predicted
+// is within a tenth of when the operation ended: between the last reading and the poll
+// that found it done.
+func TestForecastIsScored(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		least, most float64 // seconds
+		right       bool
+	}{
+		{95, 105, true}, {85, 105, true}, {80, 105, false}, {95, 115, false}, {95, 200, false}, {105, 109, true},
+	} {
+		var d durations
+		f := &forecast{least: tt.least, most: tt.most, aim: aim{readings: []reading{{t: 90, p: 90}}}}
+		d.score(f, 100*time.Second)
+		if got := d.aims.right > 0; got != tt.right || (d.aims.wrong > 0) == got {
+			t.Errorf("predictions from %v to %v s of one found done at 100 s: right %t, want %t", tt.least, tt.most, got, tt.right)
+		}
+	}
+}
