@@ -183,3 +183,22 @@ func TestCompact(t *testing.T) {
 		t.Errorf("Get() = %v", err)
 	}
 }
+
+// TestBackupIsInterrupted: SQLite copies no longer than the ctx lasts.
+func TestBackupIsInterrupted(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "operations.db")
+	if err := mustOpen(t, path, nil).Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := dial(t.Context(), path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.vacuumInto(ctx, path+".copy"); !interrupted(err) {
+		t.Errorf("vacuumInto() = %v, want it interrupted", err)
+	}
+}
