@@ -235,12 +235,9 @@ func (e *Engine) handBackLost(ctx context.Context) error {
 	// Before the lease is looked at: attempts that lose it are no longer known, and
 	// their operations are taken over as crashed.
 	here := e.running()
-	held := e.process.holds(e.claimLost)
-	var err error
-	if held {
-		if held, err = e.process.voidClaims(ctx, e.claimLost); err != nil {
-			return err
-		}
+	held, err := e.process.voidClaims(ctx, e.claimLost)
+	if err != nil {
+		return err
 	}
 	if !held {
 		e.claimLost = 0

@@ -96,6 +96,43 @@ func (s *store) pool(t testing.TB, changes ...func(*pgxpool.Config)) *pgxpool.Po
 	return pool
 }
 
+// begin begins a transaction that is rolled back in the end, if it has not ended.
+func (s *store) begin(t testing.TB) pgx.Tx {
+	t.Helper()
+	tx, err := s.pool(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
+	return tx
+}
+
+// claimed starts an operation and claims it for an owner, without an attempt.
+func (s *store) claimed(t *testing.T, e *Engine, owner int64) *engine.Record {
+	t.Helper()
+	rec := mustStart(t, e, engine.Spec{})
+	s.exec(t, e.sql.tables.Replace("UPDATE {live} SET owner = $2, attempt = 1, fence = 1 WHERE seq = $1"), seqOf(t, rec), owner)
+	return rec
+}
+
+// locked returns a transaction that holds an operation.
+func (s *store) locked(t *testing.T, e *Engine, rec *engine.Record) pgx.Tx {
+	t.Helper()
+	tx := s.begin(t)
+	if _, err := tx.Exec(t.Context(), e.sql.lock, seqOf(t, rec)); err != nil {
+		t.Fatal(err)
+	}
+	return tx
+}
+
+// loseClaim has an engine do what follows a claim without an answer.
+func (e *Engine) loseClaim(ctx context.Context, owner int64) error {
+	e.claiming <- struct{}{}
+	defer func() { <-e.claiming }()
+	e.claimLost = owner
+	return e.handBackLost(ctx)
+}
+
 func (s *store) Open(t *testing.T) engine.Engine { return s.open(t) }
 
 // open opens an engine that is closed with the test, and that cut cuts off.

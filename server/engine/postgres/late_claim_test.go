@@ -9,9 +9,9 @@ import (
 	"github.com/go-lro/lro/server/engine"
 )
 
-// TestLateClaim: a claim that runs when nobody waits for it any more claims nothing, and
-// what one has claimed that was under way is not left without an attempt. It may run
-// late because its process was stopped, or the server was busy, or the network held it.
+// TestLateClaim: a claim that runs after its process has given it up claims nothing, and
+// an operation claimed by one that was under way is not left without an attempt. A claim
+// runs late when its process was stopped, the server is busy, or the network held it.
 func TestLateClaim(t *testing.T) {
 	t.Parallel()
 	// of another engine; the first one does not work.
@@ -28,13 +28,8 @@ func TestLateClaim(t *testing.T) {
 		end     func(t *testing.T, e *Engine, owner int64) error // has the claim be late
 		crashes int                                              // of what a claim that is under way has claimed
 	}{
-		"another claim follows": {func(t *testing.T, e *Engine, owner int64) error {
-			e.claiming <- struct{}{}
-			defer func() { <-e.claiming }()
-			e.claimLost = owner
-			return e.handBackLost(t.Context())
-		}, 0},
-		"the process leaves": {func(_ *testing.T, e *Engine, _ int64) error { return e.Close() }, 1},
+		"another claim follows": {func(t *testing.T, e *Engine, owner int64) error { return e.loseClaim(t.Context(), owner) }, 0},
+		"the process leaves":    {func(_ *testing.T, e *Engine, _ int64) error { return e.Close() }, 1},
 	} {
 		late := func(t *testing.T) (s *store, e *Engine, owner int64, rec *engine.Record, claim func(pgx.Tx) int) {
 			s = newStore(t, &Options{Lease: testLease})
@@ -58,22 +53,13 @@ func TestLateClaim(t *testing.T) {
 				return n
 			}
 		}
-		begin := func(t *testing.T, s *store) pgx.Tx {
-			t.Helper()
-			tx, err := s.pool(t).Begin(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
-			return tx
-		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, e, owner, rec, claim := late(t)
 			if err := over.end(t, e, owner); err != nil {
 				t.Fatal(err)
 			}
-			tx := begin(t, s)
+			tx := s.begin(t)
 			if n := claim(tx); n != 0 {
 				t.Errorf("the claim has %d operations, want none", n)
 			}
@@ -85,7 +71,7 @@ func TestLateClaim(t *testing.T) {
 		t.Run(name+" while it is under way", func(t *testing.T) {
 			t.Parallel()
 			s, e, owner, rec, claim := late(t)
-			tx := begin(t, s)
+			tx := s.begin(t)
 			if n := claim(tx); n != 1 {
 				t.Errorf("the claim has %d operations, want one", n)
 			}
@@ -114,11 +100,7 @@ func TestIdleClaim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tx, err := s.pool(t).Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
+	tx := s.begin(t)
 	claim := func() (writes bool) {
 		_, err := tx.Exec(t.Context(), e.sql.claim, owner, []string{"k"}, []int64{0}, []int32{10}, 10, started)
 		if err == nil {

@@ -21,7 +21,7 @@ type news struct {
 	told    string         // its end as another process sent it; not decoded yet
 	lives   bool           // has not ended
 	own     bool           // by its own attempt, which knows
-	known   bool           // a poll that has found it before does no more
+	known   bool           // to the polls before, and gone from the last
 }
 
 func startedNews(rec *engine.Record) news {

@@ -70,7 +70,7 @@ func TestPayloads(t *testing.T) {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
 	n.queue(make([]news, maxQueued+1))
-	if got := n.payloads(); len(got) != 1 || !strings.HasSuffix(got[0], "\n"+lineMissed) {
+	if got := n.payloads(); len(got) != 1 || got[0] != "id\nc 0\n"+lineMissed {
 		t.Errorf("notifications of %d changes = %.100q, want that some are missed", maxQueued+1, got)
 	}
 }

@@ -45,8 +45,11 @@ func (p *process) id(ctx context.Context) (owner int64, started time.Time, err e
 
 // voidClaims waits for claims of the process that have begun, and has those take nothing
 // that have not: a statement may arrive long after its connection was lost. It reports
-// false when the process has been taken over.
+// false when the lease has ended.
 func (p *process) voidClaims(ctx context.Context, owner int64) (held bool, err error) {
+	if !p.holds(owner) {
+		return false, nil
+	}
 	var started time.Time
 	err = p.e.within(ctx, p.e.ownPool, func(f frame) error {
 		held = false

@@ -253,16 +253,7 @@ func TestSubscribeBesideCrash(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			held := mustStart(t, a, engine.Spec{})
-			s.exec(t, a.sql.tables.Replace("UPDATE {live} SET owner = $2, attempt = 1, fence = 1 WHERE seq = $1"), seqOf(t, held), owner)
-			tx, err := s.pool(t).Begin(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
-			if _, err := tx.Exec(t.Context(), a.sql.lock, seqOf(t, held)); err != nil {
-				t.Fatal(err)
-			}
+			tx := s.locked(t, a, s.claimed(t, a, owner))
 			ctx, cancel := context.WithTimeout(t.Context(), elsewhere)
 			defer cancel()
 			changes := b.Subscribe(ctx)
@@ -400,8 +391,7 @@ func TestLostClaim(t *testing.T) {
 	runs := mustStart(t, e, engine.Spec{RequestID: "runs"})
 	<-begun
 	e.claiming <- struct{}{}
-	lost := mustStart(t, e, engine.Spec{})
-	s.exec(t, e.sql.tables.Replace("UPDATE {live} SET owner = $2, attempt = 1, fence = 1 WHERE seq = $1"), seqOf(t, lost), owner)
+	lost := s.claimed(t, e, owner)
 	e.claimLost = owner
 	<-e.claiming
 	if rec, err := e.Wait(t.Context(), lost.Name); err != nil || rec.State != engine.Succeeded || rec.Attempt != 1 || rec.Crashes != 0 {
@@ -423,23 +413,10 @@ func TestLostClaimLocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lost := mustStart(t, e, engine.Spec{})
-	s.exec(t, e.sql.tables.Replace("UPDATE {live} SET owner = $2, attempt = 1, fence = 1 WHERE seq = $1"), seqOf(t, lost), owner)
-	tx, err := s.pool(t).Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) })
-	if _, err := tx.Exec(t.Context(), e.sql.lock, seqOf(t, lost)); err != nil {
-		t.Fatal(err)
-	}
+	lost := s.claimed(t, e, owner)
+	tx := s.locked(t, e, lost)
 	back := make(chan error, 1)
-	go func() {
-		e.claiming <- struct{}{}
-		defer func() { <-e.claiming }()
-		e.claimLost = owner
-		back <- e.handBackLost(t.Context())
-	}()
+	go func() { back <- e.loseClaim(t.Context(), owner) }()
 	if err := waited(t.Context(), tx); err != nil {
 		t.Fatal(err)
 	}
@@ -468,12 +445,8 @@ func TestLostClaimAfterLease(t *testing.T) {
 	})
 	rec := mustStart(t, e, engine.Spec{AtMostOnce: true})
 	<-begun
-	e.claiming <- struct{}{}
-	e.claimLost = e.forgetLease()
-	owner := e.claimLost
-	err := e.handBackLost(t.Context())
-	<-e.claiming
-	if err != nil {
+	owner := e.forgetLease()
+	if err := e.loseClaim(t.Context(), owner); err != nil {
 		t.Fatal(err)
 	}
 	s.exec(t, e.sql.expireProc, owner)

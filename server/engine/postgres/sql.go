@@ -155,9 +155,9 @@ func newStatements(schema string) *statements {
 
 		// $1 the process, $2 kinds, $3 from which number on, $4 how many of each,
 		// $5 of all, $6 when the process started. Candidates are read without a lock, so
-		// that none is held that is not claimed. A claim may run late, when nobody waits
-		// for it any more: the process has been taken over, has left, or has started anew.
-		// Then it claims nothing, and all of these wait for one that has begun. CASE has the
+		// that only rows that are claimed are locked. A claim may run after its process has
+		// been taken over, has left, or has given it up and started anew: then it claims
+		// nothing. All three wait for a claim that has begun. CASE has the
 		// process looked at, and locked, only once there is a candidate: the lock makes
 		// the claim a transaction that writes.
 		claim: `

@@ -98,15 +98,15 @@ func (e *Engine) watchAttempts(ctx context.Context, owner int64, attempts []*att
 	for i, a := range attempts {
 		numbers[i] = a.seq
 	}
-	cancelled, hidden := make(map[claim]bool), make(map[claim]bool)
+	type asked struct{ cancel, hide bool }
+	found := make(map[claim]asked)
 	err := e.keyed(ctx, e.ownPool, func() statement {
-		clear(cancelled)
-		clear(hidden)
+		clear(found)
 		return statement{sql: e.sql.mine, args: []any{numbers, owner}, scan: func(r rows) error {
 			var of claim
-			var cancel, hide bool
-			err := r.Scan(&of.seq, &of.fence, &cancel, &hide)
-			cancelled[of], hidden[of] = cancel, hide
+			var to asked
+			err := r.Scan(&of.seq, &of.fence, &to.cancel, &to.hide)
+			found[of] = to
 			return err
 		}}
 	})
@@ -114,13 +114,15 @@ func (e *Engine) watchAttempts(ctx context.Context, owner int64, attempts []*att
 		return err
 	}
 	for _, a := range attempts {
-		if hidden[a.claim()] {
+		to, ok := found[a.claim()]
+		if !ok {
+			a.lose()
+			continue
+		}
+		if to.hide {
 			a.hide()
 		}
-		switch cancel, ok := cancelled[a.claim()]; {
-		case !ok:
-			a.lose()
-		case cancel:
+		if to.cancel {
 			a.cancelRequested()
 		}
 	}

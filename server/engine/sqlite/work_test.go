@@ -11,11 +11,30 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/ncruces/go-sqlite3"
-
 	"github.com/go-lro/lro/server/engine"
 	"github.com/go-lro/lro/server/engine/enginekit"
 )
+
+// openFaulty opens an engine on a file system that a test makes fail. It is for a bubble.
+func openFaulty(t *testing.T, dir string, log *slog.Logger) (*faultFS, *Engine) {
+	t.Helper()
+	fs := newFaultFS(t, 1)
+	return fs, mustOpen(t, filepath.Join(dir, "operations.db"), &Options{vfs: fs.name, syncDir: fs.syncDir, Logger: log})
+}
+
+// work runs handlers, as many at a time as limit says, until stop, which waits for them.
+func work(t *testing.T, e *Engine, limit int, run func(context.Context, engine.Attempt) engine.Outcome) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- e.Work(ctx, engine.Worker{Kinds: map[string]int{"k": limit}, Run: run}) }()
+	return func() {
+		t.Helper()
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Work() = %v", err)
+		}
+	}
+}
 
 // TestAbandon: a handler that ignores the end of its context loses its
 // operation, and Work returns without it.
@@ -86,35 +105,25 @@ func TestDrainBesideClaim(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		fs := newFaultFS(t, 1)
-		e := mustOpen(t, filepath.Join(dir, "operations.db"), &Options{vfs: fs.name, syncDir: fs.syncDir})
-		rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
-		if err != nil {
-			t.Fatalf("Start() = %v", err)
-		}
+		fs, e := openFaulty(t, dir, nil)
+		rec := mustStart(t, e, engine.Spec{})
 		fs.mu.Lock()
 		fs.commits = func() time.Duration { return time.Second }
 		fs.mu.Unlock()
-		ctx, cancel := context.WithCancel(t.Context())
-		told, done := make(chan error, 1), make(chan error, 1)
-		go func() {
-			done <- e.Work(ctx, engine.Worker{Kinds: map[string]int{"k": 0}, Run: func(ctx context.Context, _ engine.Attempt) engine.Outcome {
-				<-ctx.Done()
-				told <- context.Cause(ctx)
-				return engine.Outcome{Release: true}
-			}})
-		}()
+		told := make(chan error, 1)
+		stop := work(t, e, 0, func(ctx context.Context, _ engine.Attempt) engine.Outcome {
+			<-ctx.Done()
+			told <- context.Cause(ctx)
+			return engine.Outcome{Release: true}
+		})
 		time.Sleep(time.Second / 2) // sleep: in a bubble
-		if got, err := e.Get(t.Context(), rec.Name); err != nil || got.State != engine.Pending {
-			t.Fatalf("Get() = %v, %v; want that the claim is under way", got, err)
+		if got := mustGet(t, e, rec.Name); got.State != engine.Pending {
+			t.Fatalf("Get() = %v, want that the claim is under way", got)
 		}
-		cancel()
 		begin := time.Now()
+		stop()
 		if cause := <-told; !errors.Is(cause, engine.ErrDraining) || time.Since(begin) > 2*time.Second {
 			t.Errorf("the attempt was told %v after %v, want %v at once", cause, time.Since(begin), engine.ErrDraining)
-		}
-		if err := <-done; err != nil {
-			t.Errorf("Work() = %v", err)
 		}
 	})
 }
@@ -178,28 +187,14 @@ func TestCacheBound(t *testing.T) {
 func TestCacheKeepsWhatIsRead(t *testing.T) {
 	t.Parallel()
 	e := mustOpen(t, filepath.Join(t.TempDir(), "operations.db"), &Options{CacheBytes: 100_000})
-	start := func() *engine.Record {
-		rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
-		if err != nil {
-			t.Fatalf("Start() = %v", err)
-		}
-		return rec
-	}
-	read, other := start(), start()
-	get := func(rec *engine.Record) *engine.Record {
-		got, err := e.Get(t.Context(), rec.Name)
-		if err != nil {
-			t.Fatalf("Get() = %v", err)
-		}
-		return got
-	}
+	read, other := mustStart(t, e, engine.Spec{}), mustStart(t, e, engine.Spec{})
 	for range 300 {
-		start()
-		if get(read) != read {
+		mustStart(t, e, engine.Spec{})
+		if mustGet(t, e, read.Name) != read {
 			t.Fatal("what is read often was read from the file")
 		}
 	}
-	if get(other) == other {
+	if mustGet(t, e, other.Name) == other {
 		t.Error("what was not read has stayed in memory")
 	}
 }
@@ -208,10 +203,7 @@ func TestCacheKeepsWhatIsRead(t *testing.T) {
 func TestEndStopsTheLease(t *testing.T) {
 	t.Parallel()
 	e := mustOpen(t, filepath.Join(t.TempDir(), "operations.db"), nil)
-	rec, err := e.Start(t.Context(), engine.Spec{Kind: "k", External: true, LeaseFor: time.Hour})
-	if err != nil {
-		t.Fatalf("Start() = %v", err)
-	}
+	rec := mustStart(t, e, engine.Spec{External: true, LeaseFor: time.Hour})
 	timers := func() int {
 		e.mu.RLock()
 		defer e.mu.RUnlock()
@@ -233,37 +225,21 @@ func TestSaveRefused(t *testing.T) {
 	if err := mustOpen(t, path, nil).Close(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := sqlite3.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = c.Exec("CREATE TRIGGER refuse BEFORE INSERT ON checkpoint BEGIN SELECT RAISE(ABORT, 'refused'); END")
-	if err := errors.Join(err, c.Close()); err != nil {
-		t.Fatal(err)
-	}
+	tamper(t, path, "CREATE TRIGGER refuse BEFORE INSERT ON checkpoint BEGIN SELECT RAISE(ABORT, 'refused'); END")
 	e := mustOpen(t, path, nil)
-	rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
-	if err != nil {
-		t.Fatalf("Start() = %v", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	saved, done := make(chan error, 1), make(chan error, 1)
-	go func() {
-		done <- e.Work(ctx, engine.Worker{Kinds: map[string]int{"k": 0}, Run: func(ctx context.Context, a engine.Attempt) engine.Outcome {
-			saved <- a.Save(ctx, []byte("half"))
-			return engine.Outcome{Response: textAny("done")}
-		}})
-	}()
+	rec := mustStart(t, e, engine.Spec{})
+	saved := make(chan error, 1)
+	stop := work(t, e, 0, func(ctx context.Context, a engine.Attempt) engine.Outcome {
+		saved <- a.Save(ctx, []byte("half"))
+		return engine.Outcome{Response: textAny("done")}
+	})
 	if err := <-saved; err == nil {
 		t.Error("Save() = nil, want an error")
 	}
 	if _, err := e.Wait(t.Context(), rec.Name); err != nil {
 		t.Errorf("Wait() = %v", err)
 	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Errorf("Work() = %v", err)
-	}
+	stop()
 }
 
 // TestCacheForgets: what was removed leaves nothing in memory, however far the
@@ -296,23 +272,15 @@ func TestClaimAfterFullDisk(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		fs := newFaultFS(t, 1)
-		e := mustOpen(t, filepath.Join(dir, "operations.db"), &Options{vfs: fs.name, syncDir: fs.syncDir})
-		rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
-		if err != nil {
-			t.Fatalf("Start() = %v", err)
-		}
+		fs, e := openFaulty(t, dir, nil)
+		rec := mustStart(t, e, engine.Spec{})
 		refused := 0
 		fs.mu.Lock()
 		fs.plan = func(int, string) fault { refused++; return failTorn }
 		fs.mu.Unlock()
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() {
-			done <- e.Work(ctx, engine.Worker{Kinds: map[string]int{"k": 1}, Run: func(context.Context, engine.Attempt) engine.Outcome {
-				return engine.Outcome{Response: textAny("response")}
-			}})
-		}()
+		stop := work(t, e, 1, func(context.Context, engine.Attempt) engine.Outcome {
+			return engine.Outcome{Response: textAny("response")}
+		})
 		time.Sleep(time.Second) // sleep: in a bubble
 		fs.mu.Lock()
 		if refused == 0 {
@@ -320,15 +288,12 @@ func TestClaimAfterFullDisk(t *testing.T) {
 		}
 		fs.mu.Unlock()
 		fs.revive()
-		wait, stop := context.WithTimeout(t.Context(), time.Minute)
-		defer stop()
+		wait, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
 		if got, err := e.Wait(wait, rec.Name); err != nil || got.State != engine.Succeeded {
 			t.Errorf("Wait() = %v, %v; want it to run once there is room", got, err)
 		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Work() = %v", err)
-		}
+		stop()
 	})
 }
 
@@ -337,15 +302,12 @@ func TestClaimAfterFullDisk(t *testing.T) {
 func TestChangedTwiceInABatch(t *testing.T) {
 	t.Parallel()
 	e := mustOpen(t, filepath.Join(t.TempDir(), "operations.db"), &Options{CacheBytes: 1})
-	rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
-	if err != nil {
-		t.Fatalf("Start() = %v", err)
-	}
+	rec := mustStart(t, e, engine.Spec{})
 	seq, _ := enginekit.ParseSeqName(rec.Name)
 	if e.visible(seq) != nil {
 		t.Fatal("the operation is in memory")
 	}
-	err = e.write(t.Context(), 0, func(b *batch) error {
+	err := e.write(t.Context(), 0, func(b *batch) error {
 		for range 2 {
 			r, err := b.load(seq)
 			if err != nil {
@@ -373,32 +335,21 @@ func TestFinishIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		fs := newFaultFS(t, 1)
 		var log bytes.Buffer
-		e := mustOpen(t, filepath.Join(dir, "operations.db"), &Options{vfs: fs.name, syncDir: fs.syncDir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-		rec, err := e.Start(t.Context(), engine.Spec{Kind: "k"})
-		if err != nil {
-			t.Fatalf("Start() = %v", err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() {
-			done <- e.Work(ctx, engine.Worker{Kinds: map[string]int{"k": 0}, Run: func(context.Context, engine.Attempt) engine.Outcome {
-				fs.mu.Lock()
-				fs.plan = func(int, string) fault { return failTorn }
-				fs.mu.Unlock()
-				return engine.Outcome{Response: textAny("response")}
-			}})
-		}()
+		fs, e := openFaulty(t, dir, slog.New(slog.NewTextHandler(&log, nil)))
+		rec := mustStart(t, e, engine.Spec{})
+		stop := work(t, e, 0, func(context.Context, engine.Attempt) engine.Outcome {
+			fs.mu.Lock()
+			fs.plan = func(int, string) fault { return failTorn }
+			fs.mu.Unlock()
+			return engine.Outcome{Response: textAny("response")}
+		})
 		time.Sleep(time.Second) // sleep: in a bubble
 		fs.revive()
 		if got, err := e.Wait(t.Context(), rec.Name); err != nil || got.State != engine.Succeeded || got.Attempt != 1 {
 			t.Errorf("Wait() = %v, %v; want the end of the first attempt", got, err)
 		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Work() = %v", err)
-		}
+		stop()
 		for _, want := range []string{"after=50ms", "after=100ms", "after=200ms"} {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("the log has no %q:\n%s", want, log.String())
