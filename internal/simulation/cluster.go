@@ -52,17 +52,20 @@ type Fault struct {
 }
 
 // RunCluster runs programs on several processes of an engine, in real time, and
-// fails t for those whose history the oracle cannot explain. There are as many
-// at once as there are functions: each makes the store of one program after
-// another, in a fresh state each time.
-func RunCluster(t *testing.T, name string, traits Traits, stores []func(t *testing.T) Cluster) {
+// fails t for those whose history the oracle cannot explain. There are n programs
+// at once, on a store each that start starts, and that ends with t: the function
+// it returns makes the store of one program after another, in a fresh state each
+// time.
+func RunCluster(t *testing.T, name string, traits Traits, n int, start func() (fresh func(t *testing.T) Cluster)) {
 	t.Helper()
 	r := &runner{name: name, tries: clusterTries}
-	var lanes []lane
-	for _, store := range stores {
-		lanes = append(lanes, func(t *testing.T, p *program) *result { return runCluster(t, traits, store(t), p) })
-	}
-	r.all(t, lanes)
+	r.all(t, func() (lanes []lane) {
+		for range n {
+			fresh := start()
+			lanes = append(lanes, func(t *testing.T, p *program) *result { return runCluster(t, traits, fresh(t), p) })
+		}
+		return lanes
+	})
 }
 
 // ClusterSize is the number of processes of a [Cluster].

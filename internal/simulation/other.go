@@ -55,8 +55,8 @@ func (o Other) RunSeeds(t *testing.T) {
 		}
 	}
 	began := time.Now()
-	totals := totals{Engine: o.Name, Faults: map[string]int{}}
-	measured := totals.measure()
+	var totals totals
+	totals.begin(t, o.Name)
 	for seed := first; seed <= last || time.Since(began) < *forFlag; seed++ {
 		if *firstFlag && len(totals.Failed) > 0 {
 			break
@@ -73,13 +73,6 @@ func (o Other) RunSeeds(t *testing.T) {
 				o.report(t, seed, steps, j)
 			}
 		})
-	}
-	measured()
-	t.Log(totals.String())
-	if *totalsFlag != "" {
-		if err := totals.save(*totalsFlag); err != nil {
-			t.Errorf("save totals: %v", err)
-		}
 	}
 }
 

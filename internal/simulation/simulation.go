@@ -39,7 +39,9 @@ const (
 func Run(t *testing.T, name string, f Factory) {
 	t.Helper()
 	r := &runner{name: name, tries: shrinkTries}
-	r.all(t, []lane{func(t *testing.T, p *program) *result { return run(t, f, p) }})
+	r.all(t, func() []lane {
+		return []lane{func(t *testing.T, p *program) *result { return run(t, f, p) }}
+	})
 }
 
 // lane runs programs, one at a time.
@@ -54,7 +56,9 @@ type runner struct {
 	totals totals
 }
 
-func (r *runner) all(t *testing.T, lanes []lane) {
+// all runs them on the lanes that open makes, which may leave things to the
+// cleanups of t.
+func (r *runner) all(t *testing.T, open func() []lane) {
 	t.Helper()
 	if *historyFlag != "" {
 		judge(t, *historyFlag)
@@ -65,12 +69,11 @@ func (r *runner) all(t *testing.T, lanes []lane) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	r.totals = totals{Engine: r.name, Faults: map[string]int{}}
-	measured := r.totals.measure()
+	r.totals.begin(t, r.name)
 	var next atomic.Uint64
 	next.Store(first)
 	var running sync.WaitGroup
-	for _, l := range lanes {
+	for _, l := range open() {
 		running.Go(func() {
 			for !*firstFlag || !r.failed() {
 				seed := next.Add(1) - 1
@@ -82,13 +85,6 @@ func (r *runner) all(t *testing.T, lanes []lane) {
 		})
 	}
 	running.Wait()
-	measured()
-	t.Log(r.totals.String())
-	if *totalsFlag != "" {
-		if err := r.totals.save(*totalsFlag); err != nil {
-			t.Errorf("save totals: %v", err)
-		}
-	}
 }
 
 func (r *runner) failed() bool {

@@ -103,6 +103,19 @@ func TestStory(t *testing.T) {
 	}
 }
 
+// Stores stop in cleanups, and until then their processor time is not known.
+func TestTotalsCountCleanups(t *testing.T) {
+	t.Parallel()
+	var s totals
+	t.Run("simulation", func(t *testing.T) {
+		s.begin(t, "a")
+		t.Cleanup(func() { time.Sleep(10 * time.Millisecond) })
+	})
+	if s.Wall < 10*time.Millisecond {
+		t.Errorf("the totals count %v and not the cleanup of 10 ms", s.Wall)
+	}
+}
+
 func TestTotalsAreAdded(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "totals.json")

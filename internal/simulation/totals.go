@@ -26,8 +26,8 @@ type totals struct {
 
 	Virtual time.Duration
 	Wall    time.Duration
-	// Computed is the processor time of all processes. Of one that still runs when the
-	// totals are made, a store as a rule, it lacks what that has computed.
+	// Computed is the processor time of all processes, except of those that another
+	// process than this one had started and not waited for, which a kill of that one leaves.
 	Computed time.Duration `json:",omitempty"`
 
 	Twice  int `json:",omitempty"` // seeds that ran twice
@@ -35,13 +35,23 @@ type totals struct {
 	Faults map[string]int
 }
 
-// measure has s count the time from now until stop.
-func (s *totals) measure() (stop func()) {
+// begin has s count from now on. A cleanup of t, which therefore runs after those
+// that stop the stores, logs the totals, and adds them to the file of the flag.
+func (s *totals) begin(t *testing.T, engine string) {
+	t.Helper()
+	*s = totals{Engine: engine, Faults: map[string]int{}}
 	began, computed := time.Now(), processorTime()
-	return func() {
-		s.Wall += time.Since(began)
-		s.Computed += processorTime() - computed
-	}
+	t.Cleanup(func() {
+		s.Wall = time.Since(began)
+		s.Computed = processorTime() - computed
+		t.Log(s.String())
+		if *totalsFlag == "" {
+			return
+		}
+		if err := s.save(*totalsFlag); err != nil {
+			t.Errorf("save totals: %v", err)
+		}
+	})
 }
 
 func (s *totals) add(r *result, v verdict) {

@@ -41,12 +41,10 @@ func TestSimulation(t *testing.T) {
 	if *lanes <= 0 {
 		t.Skip("SKIPPED: run make simulate ENGINE=temporal, or make test-temporal")
 	}
-	var stores []func(t *testing.T) simulation.Cluster
-	for range *lanes {
+	simulation.RunCluster(t, "temporal", simulatedTraits, *lanes, func() func(t *testing.T) simulation.Cluster {
 		server := testserver.Start(t, testserver.Options{OnDisk: true})
-		stores = append(stores, func(t *testing.T) simulation.Cluster { return newSimulatedStore(t, server) })
-	}
-	simulation.RunCluster(t, "temporal", simulatedTraits, stores)
+		return func(t *testing.T) simulation.Cluster { return newSimulatedStore(t, server) }
+	})
 }
 
 // simulatedStore is a task queue of a Temporal server.

@@ -39,12 +39,10 @@ func TestSimulation(t *testing.T) {
 	if *lanes <= 0 {
 		t.Skip("SKIPPED: run make simulate ENGINE=postgres, or make test-postgres")
 	}
-	var stores []func(t *testing.T) simulation.Cluster
-	for range *lanes {
+	simulation.RunCluster(t, "postgres", simulation.Traits{}, *lanes, func() func(t *testing.T) simulation.Cluster {
 		l := &simulatedStore{server: pgtest.Start(t, nil)}
-		stores = append(stores, func(t *testing.T) simulation.Cluster { return l.fresh(t) })
-	}
-	simulation.RunCluster(t, "postgres", simulation.Traits{}, stores)
+		return func(t *testing.T) simulation.Cluster { return l.fresh(t) }
+	})
 }
 
 // simulatedStore is a server, and a schema in it for one program after another.
