@@ -136,9 +136,19 @@ func (c *conn) backup(ctx context.Context, path string) (err error) {
 
 func (c *conn) vacuumInto(ctx context.Context, path string) error {
 	defer c.interrupt(ctx)()
-	// The copy can shrink, even if the original was made before that was so.
-	if err := c.db.Exec("PRAGMA query_only = OFF; PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+	vacuum, err := pragmaInt(c.db, "auto_vacuum")
+	if err != nil {
 		return err
+	}
+	if err := c.db.Exec("PRAGMA query_only = OFF"); err != nil {
+		return err
+	}
+	// The copy can shrink, even if the original was made before that was so. SQLite
+	// would write to an original that can.
+	if vacuum != autoVacuumIncremental {
+		if err := c.db.Exec("PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+			return err
+		}
 	}
 	return c.execute("VACUUM INTO ?", path)
 }

@@ -65,6 +65,30 @@ func TestBackup(t *testing.T) {
 	}
 }
 
+// TestBackupLeavesOriginal: a backup can be made of a database whose disk takes
+// nothing any more.
+func TestBackupLeavesOriginal(t *testing.T) {
+	t.Parallel()
+	fs := newFaultFS(t, 1)
+	dir := t.TempDir()
+	e := mustOpen(t, filepath.Join(dir, "operations.db"), &Options{vfs: fs.name, syncDir: fs.syncDir})
+	name := mustStart(t, e, engine.Spec{Kind: "k"}).Name
+	fs.mu.Lock()
+	fs.plan = func(_ int, what string) fault {
+		if strings.Contains(what, "operations.db") {
+			return readOnly
+		}
+		return none
+	}
+	fs.mu.Unlock()
+	to := filepath.Join(dir, "copy.db")
+	if err := e.Backup(t.Context(), to); err != nil {
+		t.Fatalf("Backup() = %v", err)
+	}
+	fs.revive()
+	checkCopy(t, to, []string{name})
+}
+
 func checkCopy(t *testing.T, path string, want []string) {
 	t.Helper()
 	e := mustOpen(t, path, nil)
