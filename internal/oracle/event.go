@@ -28,6 +28,7 @@ const (
 	Die    = "died"   // the process, or it may have lost its leases; from there to where the next one has opened the store
 	Drain  = "drain"  // one of the servers of a process stopped in good order
 	Close  = "closed" // the process stopped in good order
+	Backup = "backup"
 )
 
 // Outcomes of a call.
@@ -78,6 +79,7 @@ type Event struct {
 	Walk int           `json:",omitempty"` // of list: the pages of one walk have one number
 	Last bool          `json:",omitempty"` // of list: the end was reached
 	Page []View        `json:",omitempty"`
+	Copy []View        `json:",omitempty"` // of backup: what the copy has
 }
 
 // View is an operation as a caller sees it.

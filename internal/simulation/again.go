@@ -3,6 +3,7 @@ package simulation
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -32,7 +33,7 @@ func (r *result) story() (string, error) {
 		if e.Seen != nil {
 			alias(e.Seen.Name)
 		}
-		for _, v := range e.Page {
+		for _, v := range slices.Concat(e.Page, e.Copy) {
 			alias(v.Name)
 		}
 	}

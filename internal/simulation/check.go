@@ -62,6 +62,7 @@ func check(r *result) verdict {
 	c.walks()
 	c.narrow()
 	c.feeds()
+	c.backups()
 	slices.Sort(c.wrong)
 	return c.verdict
 }

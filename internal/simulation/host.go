@@ -214,6 +214,8 @@ func (h *host) rows() ([]string, error) { return nil, nil }
 func (h *host) disturb(s step) {
 	p := h.running()
 	switch s.Do {
+	case oracle.Backup:
+		h.backup()
 	case doDie:
 		h.kill(p, s)
 	case doDisk:

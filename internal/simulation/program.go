@@ -44,7 +44,7 @@ const (
 // so that a program without some of its steps is a program.
 type step struct {
 	Index int           // in the program that the seed makes
-	Actor int           // a caller, from 0; the world where it is negative
+	Actor int           // a caller, from 0, or the operator; the world where it is negative
 	After time.Duration // the pause before it
 	Do    string
 	Key   int
@@ -69,7 +69,7 @@ func (s step) String() string {
 		fmt.Fprintf(&b, " under %s by %d, filter %q", parentOf(s.Key), s.Size, s.Filter)
 	case doDie, doDisk:
 		fmt.Fprintf(&b, " fault %d at change %d, of %d", s.Fault, s.Nth, s.Size)
-	case doRestart, doUpgrade:
+	case doRestart, doUpgrade, oracle.Backup:
 	case doPartition:
 		fmt.Fprintf(&b, " %s", actorName(s.Caller))
 	case doKill:
@@ -89,8 +89,11 @@ func (s step) String() string {
 }
 
 func actorName(actor int) string {
-	if actor < 0 {
+	switch {
+	case actor < 0:
 		return "world"
+	case actor == operator:
+		return "operator"
 	}
 	return fmt.Sprintf("caller %d", actor)
 }
@@ -141,6 +144,7 @@ const (
 	streamChange
 	streamBesides
 	streamFeed
+	streamBackup
 )
 
 func random(seed uint64, stream, n int) *rand.Rand {
@@ -180,6 +184,7 @@ func generate(seed uint64) *program {
 			p.steps = append(p.steps, s)
 		}
 	}
+	p.backups(random(seed, streamBackup, 0), pace)
 	return p
 }
 
@@ -279,7 +284,7 @@ const (
 func (p *program) share(transacts bool) *program {
 	out := *p
 	out.shared, out.pace, out.servers = true, sharedPace, 1
-	out.steps = slices.Clone(p.steps)
+	out.steps = p.withoutBackups()
 	paused := make(map[int]time.Duration)
 	longest := sharedTime
 	for _, s := range out.steps {
@@ -343,6 +348,11 @@ func (p *program) commit(r *rand.Rand) {
 func (p *program) elsewhere(r *rand.Rand) {
 	s := step{Index: len(p.steps), Actor: -1, Key: len(p.keys), Opens: -1, Do: doElsewhere, Fault: r.IntN(3), For: time.Duration(r.IntN(500)) * time.Millisecond}
 	p.keys, p.steps = append(slices.Clip(p.keys), key{kind: kindWork, script: wordHeed, id: true}), append(p.steps, s)
+}
+
+// faulty reports whether something happens to the processes or the store.
+func (p *program) faulty() bool {
+	return slices.ContainsFunc(p.steps, func(s step) bool { return s.Actor < 0 && s.Do != doPartition })
 }
 
 // only returns the program with those of its steps alone.

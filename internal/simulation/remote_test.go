@@ -109,6 +109,7 @@ func TestShare(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(100) {
 		p := generate(seed)
+		p.steps = p.withoutBackups()
 		transacts := seed%2 == 0
 		s := p.share(transacts)
 		paused := make(map[int]time.Duration)

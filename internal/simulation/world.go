@@ -133,7 +133,11 @@ func (w *world) run() *result {
 		w.links = append(w.links, l)
 		w.clients = append(w.clients, lro.NewClient(l, lro.WithPolicy(lro.Policy{Jitter: -1})))
 	}
+	actors := []int{operator}
 	for actor := -1; actor < w.program.callers; actor++ {
+		actors = append(actors, actor)
+	}
+	for _, actor := range actors {
 		callers.Go(func() {
 			for _, s := range w.program.steps {
 				if s.Actor == actor {
@@ -165,7 +169,7 @@ func (w *world) result(settled int) *result {
 		Seed: w.program.seed, Events: w.history.events, Wrong: w.wrong, Faults: w.fleet.injected(),
 		Virtual: w.history.now(), Settled: settled, Servers: w.program.servers,
 		Shared: w.program.shared, Pace: w.program.pace, Traits: w.traits, Rows: w.rows,
-		Faulty: slices.ContainsFunc(w.program.steps, func(s step) bool { return s.Actor < 0 && s.Do != doPartition }),
+		Faulty: w.program.faulty(),
 		Lossy: w.program.net.lost+w.program.net.replyLost+w.program.net.hangs > 0 ||
 			slices.ContainsFunc(w.program.steps, func(s step) bool { return s.Do == doPartition }),
 	}
@@ -267,7 +271,7 @@ func (w *world) do(s step) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	if s.Actor < 0 {
+	if s.Actor < 0 || s.Actor == operator {
 		w.disturb(s)
 		return
 	}
@@ -383,7 +387,7 @@ func (w *world) await(s step, name string) {
 	w.history.done(e, oracle.OK)
 }
 
-// disturb does what the world does.
+// disturb does what the world and the operator do.
 func (w *world) disturb(s step) {
 	if s.Do == doPartition {
 		w.links[s.Caller].cut(s.For)
@@ -449,16 +453,18 @@ func (w *world) outside(ctx context.Context, s step, name string) {
 	w.history.done(e, wrote(err))
 }
 
-// settle ends all faults, and reads what has become of the operations: once
-// they have had the time to end, and after a restart.
+// settle ends all faults, and reads and counts what has become of the operations:
+// once they have had the time to end, and after a restart.
 func (w *world) settle() int {
 	w.calm.Store(true)
 	w.fleet.heal()
 	w.fleet.settle()
 	settled := w.history.next() // not before: a poll of a caller that has left may be under way
 	w.readAll()
+	w.counted()
 	w.fleet.renew()
 	w.readAll()
+	w.counted()
 	rows, err := w.fleet.rows()
 	if err != nil {
 		w.complain("the rows that transactions wrote: %v", err)

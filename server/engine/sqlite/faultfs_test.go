@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -245,7 +246,7 @@ func (fs *faultFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fil
 		b, err := os.ReadFile(path)
 		switch {
 		case os.IsNotExist(err) && flags&vfs.OPEN_CREATE != 0:
-			if f := fs.next("create " + filepath.Base(path)); f != none {
+			if f := fs.next("create " + fileOf(path)); f != none {
 				return nil, flags, sqlite3.CANTOPEN
 			}
 			fs.files[path] = &inode{}
@@ -267,7 +268,7 @@ func (fs *faultFS) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fil
 func (fs *faultFS) Delete(name string, syncDir bool) error {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	f := fs.next("delete " + filepath.Base(name))
+	f := fs.next("delete " + fileOf(name))
 	if f == none || f == failAfter {
 		if err := fs.os.Delete(name, syncDir); err != nil {
 			return err
@@ -317,7 +318,16 @@ func (f *faultFile) SetPowersafeOverwrite(on bool) {
 	f.File.(vfs.FilePowersafeOverwrite).SetPowersafeOverwrite(on)
 }
 
-func (f *faultFile) what(do string) string { return do + " " + filepath.Base(f.path) }
+func (f *faultFile) what(do string) string { return do + " " + fileOf(f.path) }
+
+// fileOf names a file in what a fault is called. The names of copies are random.
+func fileOf(path string) string {
+	name := filepath.Base(path)
+	if strings.HasPrefix(name, copyName) {
+		return copyName
+	}
+	return name
+}
 
 // did notes a change that was done. The caller holds fs.mu.
 func (f *faultFile) did(c pendingWrite) {

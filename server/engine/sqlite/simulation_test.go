@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -144,6 +145,54 @@ func (s *faultStore) Heal() {
 }
 
 func (s *faultStore) Injected() map[string]int { return maps.Clone(s.injected) }
+
+// copyName is what the files of backups begin with.
+const copyName = "copy.db"
+
+var _ simulation.Backuper = (*faultStore)(nil)
+
+// Backup reads the copy as it is, and then opens it as what a process has left.
+func (s *faultStore) Backup(ctx context.Context, e engine.Engine) ([]*engine.Record, error) {
+	path := filepath.Join(s.t.TempDir(), copyName)
+	if err := e.(*Engine).Backup(ctx, path); err != nil {
+		return nil, err
+	}
+	records, err := recordsIn(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	restored, err := Open(ctx, path, nil)
+	if err == nil {
+		err = restored.Close()
+	}
+	return records, errors.Join(err, soundness(ctx, path))
+}
+
+// recordsIn returns the operations in a file that are not deleted.
+func recordsIn(ctx context.Context, path string) (records []*engine.Record, err error) {
+	c, err := openConn(ctx, path, "", readerCache)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	if err := c.prepare(); err != nil {
+		return nil, err
+	}
+	seqs, err := c.prepared("SELECT seq FROM op ORDER BY seq")
+	if err != nil {
+		return nil, err
+	}
+	for seqs.Step() {
+		r, err := c.load(seqs.ColumnInt64(0))
+		if err != nil {
+			return nil, err
+		}
+		if !r.hidden() {
+			records = append(records, r.rec)
+		}
+	}
+	return records, seqs.Err()
+}
 
 // Check looks at the closed database as such.
 func (s *faultStore) Check() error { return soundness(s.t.Context(), s.path) }
