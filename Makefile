@@ -148,10 +148,10 @@ CALLERS  ?= 64,256,1000
 LOAD_FOR ?= 10m
 LOADED.sqlite   = go test ./server/engine/sqlite
 LOADED.postgres = LRO_POSTGRES=1 go test ./server/engine/postgres
-LOADED.temporal = cd temporal && LRO_TEMPORAL=1 go test .
+LOADED.temporal = cd temporal && LRO_TEMPORAL=1 LRO_POSTGRES=1 go test .
 
 .PHONY: load
-load: ## put CALLERS (64,256,1000) on ENGINE (sqlite, postgres or temporal) for LOAD_FOR (10m) each
+load: $(if $(filter sqlite,$(ENGINE)),,install-postgres) ## put CALLERS (64,256,1000) on ENGINE (sqlite, postgres or temporal) for LOAD_FOR (10m) each
 	@$(LOADED.$(ENGINE)) -count=1 -run='^TestLoad$$' -timeout=0 -v -load.callers=$(CALLERS) -load.for=$(LOAD_FOR) | grep -v '^ *\(===\|--- PASS\)'
 
 SAMPLE     ?= 300

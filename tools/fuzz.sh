@@ -40,6 +40,9 @@ fuzz() {
 for module in . temporal lrovanguard; do
 	fuzz "$module"
 done
+# Of the shell, and of all it has started: user and system.
+echo "fuzz: processor time:"
+times
 if ((${#failed[@]} > 0)); then
 	printf 'fuzz: failed: %s\n' "${failed[@]}" >&2
 	git ls-files --others --modified -- '*/testdata/fuzz/*' 'testdata/fuzz/*' | sed 's/^/fuzz: commit with the fix: /' >&2
