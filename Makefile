@@ -112,21 +112,24 @@ HISTORY ?=
 HOURS   ?= 1
 LANES   ?= 4
 AGAIN    = $(if $(filter postgres temporal,$(ENGINE)),2,10)
+# want ends make unless a variable has one of the values, a regular expression.
+want = $(if $(shell [[ '$($(1))' =~ ^($(2))$$ ]] && echo yes),,$(error $(1)=$($(1)): want $(2)))
 SIMULATED.sqlite   = GOMAXPROCS=1 go test ./server/engine/sqlite
 SIMULATED.future   = GOMAXPROCS=1 go test ./internal/simulation/future
 SIMULATED.postgres = LRO_POSTGRES=1 go test ./server/engine/postgres/internal/faulttest -simulation-lanes=$(LANES)
 SIMULATED.temporal = cd temporal && LRO_TEMPORAL=1 go test ./internal/faulttest -simulation-lanes=$(LANES)
-SIMULATE = $(SIMULATED.$(ENGINE)) -count=1 -run='^TestSimulation$$' -timeout=0 -v -simulation.again=$(AGAIN) -simulation.out=$(CURDIR)/.cache/simulation
+SIMULATE = $(call want,ENGINE,sqlite|postgres|temporal|future)$(call want,LANES,[1-9][0-9]*)$(SIMULATED.$(ENGINE)) -count=1 -run='^TestSimulation$$' -timeout=0 -v -simulation.again=$(AGAIN) -simulation.out=$(CURDIR)/.cache/simulation
 
 .PHONY: simulate
 simulate: ## run the programs of SEEDS on ENGINE (sqlite; postgres; temporal; or future, which has no engine), and judge their histories
 	@mkdir -p .cache/simulation
-	@$(SIMULATE) -simulation.seeds=$(SEEDS) -simulation.keep=$(KEEP) -simulation.history=$(HISTORY) \
+	@$(SIMULATE) -simulation.seeds=$(SEEDS) -simulation.keep=$(KEEP) -simulation.history=$(abspath $(HISTORY)) \
 		-simulation.totals=$(CURDIR)/.cache/simulation/totals.json | grep -v '^ *\(===\|--- PASS\)'
 
 .PHONY: soak
 soak: ## run the programs of new seeds for HOURS (1), and add to docs/reliability/totals.json
 	@mkdir -p .cache/simulation docs/reliability
+	$(call want,HOURS,[0-9]+(\.[0-9]+)?)
 	@seed=$$(date +%s)0000; $(SIMULATE) -simulation.seeds=$$seed -simulation.for=$(HOURS)h \
 		-simulation.totals=$(CURDIR)/docs/reliability/totals.json | grep -v '^ *\(===\|--- PASS\)'
 
@@ -152,6 +155,7 @@ LOADED.temporal = cd temporal && LRO_TEMPORAL=1 LRO_POSTGRES=1 go test .
 
 .PHONY: load
 load: $(if $(filter sqlite,$(ENGINE)),,install-postgres) ## put CALLERS (64,256,1000) on ENGINE (sqlite, postgres or temporal) for LOAD_FOR (10m) each
+	$(call want,ENGINE,sqlite|postgres|temporal)$(call want,LOAD_FOR,([0-9.]+(ms|s|m|h))+)
 	@$(LOADED.$(ENGINE)) -count=1 -run='^TestLoad$$' -timeout=0 -v -load.callers=$(CALLERS) -load.for=$(LOAD_FOR) | grep -v '^ *\(===\|--- PASS\)'
 
 SAMPLE     ?= 300

@@ -92,7 +92,7 @@ func (r Rules) silently(s state) []state {
 		return append(all, r.silently(c)...)
 	}
 	if s.exists() && s.stage == engine.Running && !s.claimed && r.Undelivered {
-		for _, lost := range r.died(s) { // often at most, or it ends
+		for _, lost := range r.died(s) { // the crash limit bounds how often
 			all = append(all, r.silently(lost)...)
 		}
 	}

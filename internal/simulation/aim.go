@@ -147,7 +147,7 @@ func (c *cluster) cancelElsewhere(ctx context.Context, l *link, s step, name str
 	c.count("cancel through another process")
 	other := (i + 1) % ClusterSize
 	l.pinned = other + 1
-	if s.Fault == 1 {
+	if s.Fault == elsewhereReset {
 		for _, f := range c.store.Faults() {
 			if f.Loses {
 				continue
@@ -166,7 +166,7 @@ func (c *cluster) cancelElsewhere(ctx context.Context, l *link, s step, name str
 	if err != nil {
 		return fmt.Errorf("cancel %s: %w", name, err)
 	}
-	if s.Fault == 2 {
+	if s.Fault == elsewhereKill {
 		return c.kill(other, s.For)
 	}
 	return nil
@@ -201,8 +201,7 @@ func (c *cluster) commit(ctx context.Context, l *link, s step, name string) erro
 	case commitKill:
 		return c.kill(i, s.For)
 	case commitStore:
-		s.Fault = i + ClusterSize*(s.Nth%len(c.store.Faults()))
-		return c.harm(i, s)
+		return c.harm(i, s.Nth%len(c.store.Faults()), time.Duration(s.Size)*time.Second)
 	}
 	return nil
 }

@@ -48,9 +48,9 @@ func (c *checker) timed(name string, f *facts, end time.Duration, result string)
 	}
 }
 
-// told: an attempt's context ends soon after a cancel, through whichever process
+// cancelHeard: an attempt's context ends soon after a cancel, through whichever process
 // it was made.
-func (c *checker) told(name string, f *facts, end time.Duration) {
+func (c *checker) cancelHeard(name string, f *facts, end time.Duration) {
 	for _, a := range f.claims {
 		i := slices.IndexFunc(f.ends, func(e *oracle.Event) bool { return e.Attempt == a.Attempt })
 		if i < 0 {

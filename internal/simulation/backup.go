@@ -18,6 +18,9 @@ type Backuper interface {
 	Backup(ctx context.Context, e engine.Engine) ([]*engine.Record, error)
 }
 
+// backupMade is what backups are counted as.
+const backupMade = "backup"
+
 // operator is the actor of backups. Callers and faults go on beside it.
 const operator = 1000
 
@@ -58,7 +61,7 @@ func (h *host) backup() {
 	switch {
 	case err == nil && p.alive():
 		w.history.done(e, oracle.OK)
-		w.count("backup, not a fault")
+		w.count(backupMade)
 		return
 	case err != nil && !w.program.faulty():
 		w.complain("backup: %v", err)

@@ -56,7 +56,7 @@ func check(r *result) verdict {
 	c.gather()
 	c.written()
 	c.order()
-	for name := range maps.Keys(c.names) {
+	for name := range c.names {
 		c.operation(name)
 	}
 	c.walks()
@@ -261,18 +261,18 @@ func (c *checker) operation(name string) {
 	}
 	c.waits(name, f, end)
 	c.reports(name, f)
-	c.told(name, f, end)
+	c.cancelHeard(name, f, end)
 	c.expiry(name, f, end)
 	c.deleted(name, f)
 	c.lease(name, f, end, result)
 	c.settled(name, f)
 	c.later(name, f)
 	c.timed(name, f, end, result)
-	c.heard(name, f, end)
+	c.futureReturns(name, f, end)
 }
 
-// heard: where nothing disturbs, the future returns soon after the end.
-func (c *checker) heard(name string, f *facts, end time.Duration) {
+// futureReturns: where nothing disturbs, the future returns soon after the end.
+func (c *checker) futureReturns(name string, f *facts, end time.Duration) {
 	if end == 0 || c.r.Lossy {
 		return
 	}

@@ -51,21 +51,30 @@ type Fault struct {
 	Do func(process int, d time.Duration) error
 }
 
-// RunCluster runs programs on several processes of an engine, in real time, and
-// fails t for those whose history the oracle cannot explain. There are n programs
-// at once, on a store each that start starts, and that ends with t: the function
-// it returns makes the store of one program after another, in a fresh state each
-// time.
-func RunCluster(t *testing.T, name string, traits Traits, n int, start func() (fresh func(t *testing.T) Cluster)) {
+// Clusters are what programs run on, several processes each, in real time.
+type Clusters struct {
+	Name      string
+	Traits    Traits
+	Transacts bool // engines are a [Transactor]
+	Lanes     int  // programs that run at once
+
+	// Start starts the store of a lane, which ends with the test. The function that it
+	// returns makes it the store of one program after another, in a fresh state each
+	// time.
+	Start func() (fresh func(t *testing.T) Cluster)
+}
+
+// Run runs programs, and fails t for those whose history the oracle cannot explain.
+func (c Clusters) Run(t *testing.T) {
 	t.Helper()
-	r := &runner{name: name, tries: clusterTries}
-	r.all(t, func() (lanes []lane) {
-		for range n {
-			fresh := start()
-			lanes = append(lanes, func(t *testing.T, p *program) *result { return runCluster(t, traits, fresh(t), p) })
+	whole := func(seed uint64) *program { return generate(seed).share(c.Transacts) }
+	ofPrograms(c.Name, clusterTries, whole, func() (lanes []func(*testing.T, *program) *result) {
+		for range c.Lanes {
+			fresh := c.Start()
+			lanes = append(lanes, func(t *testing.T, p *program) *result { return runCluster(t, c, fresh(t), p) })
 		}
 		return lanes
-	})
+	}).run(t)
 }
 
 // ClusterSize is the number of processes of a [Cluster].
@@ -96,11 +105,13 @@ type remote struct {
 }
 
 // runCluster executes a program in real time.
-func runCluster(t *testing.T, traits Traits, store Cluster, p *program) *result {
+func runCluster(t *testing.T, of Clusters, store Cluster, p *program) *result {
 	t.Helper()
-	_, transacts := store.Engine().(Transactor)
-	w := newWorld(p.share(transacts))
-	w.traits = traits
+	if _, is := store.Engine().(Transactor); is != of.Transacts {
+		t.Fatalf("the engine is a Transactor: %t, and Transacts is %t", is, of.Transacts)
+	}
+	w := newWorld(p)
+	w.traits = of.Traits
 	c := &cluster{w: w, store: store, here: &process{number: -1, dead: make(chan struct{})}, counts: make(map[string]int)}
 	w.fleet = c
 	var err error
@@ -217,7 +228,7 @@ func (c *cluster) disturb(s step) {
 	case doDie:
 		err = c.kill(i, s.For)
 	case doDisk:
-		err = c.harm(i, s)
+		err = c.harm(i, s.Fault/ClusterSize, time.Duration(s.Size)*time.Second)
 	case doRestart:
 		err = c.restart(i, "", s.For)
 	case doUpgrade:
@@ -261,9 +272,7 @@ var watched = "operations/o" + strings.Repeat("0", 24)
 func (h *history) losesSince(place int, e oracle.Event) {
 	e.Key, e.By, e.Do = -1, "world", oracle.Die
 	called := h.call(e)
-	h.mu.Lock()
-	called.Call = place
-	h.mu.Unlock()
+	h.began(called, called.From, place)
 	h.done(called, oracle.Unknown)
 }
 
@@ -284,9 +293,15 @@ func (c *cluster) loses(r *remote, why string) (over func()) {
 	}
 }
 
+// errNoProcess is what is left of an error of start.
+var errNoProcess = errors.New("a process is missing")
+
 // kill ends a process at once, and starts another a while later.
 func (c *cluster) kill(i int, away time.Duration) error {
 	r := c.member(i)
+	if r == nil {
+		return errNoProcess
+	}
 	c.count(oracle.Killed)
 	c.loses(r, oracle.Killed)
 	r.child.Kill()
@@ -304,23 +319,26 @@ func (c *cluster) gone(i int, r *remote) {
 	r.conn.Close()
 }
 
-// harm has a fault happen to the store, or to how a process reaches it, or stops
-// the process.
-func (c *cluster) harm(i int, s step) error {
+// harm has one of the faults happen to the store, or to how a process reaches it, or
+// stops the process.
+func (c *cluster) harm(i, fault int, d time.Duration) error {
 	faults := append(c.store.Faults(), Fault{Name: "process stopped", Loses: true, Do: c.pause})
-	f := faults[s.Fault/ClusterSize%len(faults)]
+	f := faults[fault%len(faults)]
 	c.count(f.Name)
 	for m := range ClusterSize {
 		if f.Loses && (f.All || m == i) {
 			defer c.loses(c.member(m), f.Name)()
 		}
 	}
-	return f.Do(i, time.Duration(s.Size)*time.Second)
+	return f.Do(i, d)
 }
 
 // pause stops a process for a while (SIGSTOP).
 func (c *cluster) pause(i int, d time.Duration) error {
 	r := c.member(i)
+	if r == nil {
+		return errNoProcess
+	}
 	if err := r.child.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
@@ -328,9 +346,13 @@ func (c *cluster) pause(i int, d time.Duration) error {
 	return r.child.Signal(syscall.SIGCONT)
 }
 
-// restart stops a process in good order, and starts another a while later.
+// restart shuts a process down, and starts another a while later.
 func (c *cluster) restart(i int, missing string, away time.Duration) error {
 	c.count("process restarted")
+	return c.replace(i, missing, away)
+}
+
+func (c *cluster) replace(i int, missing string, away time.Duration) error {
 	if err := c.stop(i); err != nil {
 		return err
 	}
@@ -341,7 +363,7 @@ func (c *cluster) restart(i int, missing string, away time.Duration) error {
 func (c *cluster) stop(i int) error {
 	r := c.member(i)
 	if r == nil {
-		return errors.New("a process is missing")
+		return errNoProcess
 	}
 	e := c.w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Close, Lived: r.number})
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -423,7 +445,7 @@ func (c *cluster) unlisted(ctx context.Context) bool {
 
 func (c *cluster) renew() {
 	for i := range ClusterSize {
-		if err := c.restart(i, "", 0); err != nil {
+		if err := c.replace(i, "", 0); err != nil {
 			c.w.complain("restart: %v", err)
 		}
 	}

@@ -24,7 +24,10 @@ func (w *world) counted() {
 	}
 	var wrong error
 	for range countTries {
-		if wrong = miscount(srv.Inspect()); wrong == nil || errors.Is(wrong, errors.ErrUnsupported) {
+		ctx, cancel := context.WithTimeout(context.Background(), w.callTimeout())
+		wrong = miscount(ctx, srv.Inspect())
+		cancel()
+		if wrong == nil || errors.Is(wrong, errors.ErrUnsupported) {
 			return
 		}
 		w.clock.sleep(context.Background(), w.program.pace.of(time.Second))
@@ -33,9 +36,7 @@ func (w *world) counted() {
 }
 
 // miscount returns what is wrong with the counts.
-func miscount(inspect server.Inspector) error {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
+func miscount(ctx context.Context, inspect server.Inspector) error {
 	stats, err := inspect.Stats(ctx)
 	if err != nil {
 		return err

@@ -5,12 +5,16 @@
 // An engine's own test calls [Run] with a [Factory], which says how its store is
 // opened and what can happen to it. All else comes from here: the program, the
 // network, the processes that die and come back, the handlers and the oracle.
-//
-// Everything happens in a bubble of testing/synctest, in virtual time, and one
-// actor acts at a time: no two wake at the same instant. So a seed leads to the
-// same history in nearly all runs, but not in all: what one action sets off in
+// With Run, everything happens in a bubble of testing/synctest, in virtual time,
+// and one actor acts at a time: no two wake at the same instant. So a seed leads to
+// the same history in nearly all runs, but not in all: what one action sets off in
 // the engine runs on goroutines, in the order of Go's scheduler. Therefore a
 // history can be kept, and judged again.
+//
+// [Clusters] run the same programs in real time, on several processes that share a
+// store. The processes are copies of the test's binary, whose TestMain calls
+// [Member]. [Other] has the seeds and reports for programs of another sort, such as
+// those of the client, and [Load] only puts callers on an engine.
 //
 // The oracle has two halves. A model of one operation, with all that may happen
 // to it unseen, must explain the events of each operation in some order that

@@ -162,7 +162,7 @@ const feedSlack = 3 * time.Second
 // delivered: what a call has shown of an operation that was started after the
 // subscription, a subscriber has heard of soon after, or of something newer.
 func (c *checker) delivered(f *feed, name string, of *facts, changes []change) {
-	if len(of.started) == 0 || of.started[0].From < f.From || !c.oneStart(name) || c.r.Shared && c.untold(name, of) {
+	if len(of.started) == 0 || of.started[0].From < f.From || !c.oneStart(name) || c.r.Shared && c.mayBeUntold(name, of) {
 		return
 	}
 	// must reports whether the feed must have what a call has shown, and by when.
@@ -190,11 +190,11 @@ func (c *checker) delivered(f *feed, name string, of *facts, changes []change) {
 	}
 }
 
-// untold reports whether another process may not have made known what became of an
+// mayBeUntold reports whether another process may not have made known what became of an
 // operation: because it died, or because the caller of a transaction did not call
 // Committed. And without LISTEN, subscribers do not hear of what others have ended and
 // deleted.
-func (c *checker) untold(name string, of *facts) bool {
+func (c *checker) mayBeUntold(name string, of *facts) bool {
 	if len(of.deletes) > 0 || c.expires(of) {
 		return true
 	}

@@ -175,7 +175,7 @@ func request(slot int, variant bool, script string) string {
 
 func parseRequest(s string) (slot int, script []string) {
 	words := strings.Fields(s)
-	_, _ = fmt.Sscan(words[0], &slot) // a request that is damaged is of slot 0, which no history explains
+	_, _ = fmt.Sscan(words[0], &slot) // of a damaged request 0, so that slot has an operation too many
 	return slot, words[2:]
 }
 

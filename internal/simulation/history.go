@@ -42,6 +42,13 @@ func (h *history) call(e oracle.Event) *oracle.Event {
 	return &e
 }
 
+// began moves the beginning of an event to an earlier moment.
+func (h *history) began(e *oracle.Event, from time.Duration, place int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e.Call, e.From = place, from
+}
+
 // done ends an event. One that is unknown never ends.
 func (h *history) done(e *oracle.Event, out string) {
 	h.mu.Lock()
@@ -108,9 +115,7 @@ func (w *world) actor(p *process) *actor {
 func (w *world) claimed(since int, claim oracle.Event) {
 	h := w.history
 	e := h.call(claim)
-	h.mu.Lock()
-	e.Call = since
-	h.mu.Unlock()
+	h.began(e, e.From, since)
 	h.done(e, oracle.OK)
 	w.know(claim.Name, claim.Key)
 }

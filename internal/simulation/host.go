@@ -256,9 +256,7 @@ func (h *host) kill(p *process, s step) {
 		<-died
 	}
 	e := w.history.call(oracle.Event{Key: -1, By: "world", Do: oracle.Die, Arg: fault, Lived: p.number})
-	w.history.mu.Lock()
-	e.Call = p.diedAt
-	w.history.mu.Unlock()
+	w.history.began(e, e.From, p.diedAt)
 	w.actors.Go(func() { _ = h.bury(p) }) // its store is gone
 	w.clock.sleep(context.Background(), s.For)
 	h.trap(s)

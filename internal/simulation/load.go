@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,8 +46,11 @@ func Load(t *testing.T, open func() engine.Engine) {
 		t.Skip("SKIPPED: run make load")
 	}
 	numbers, err := parseNumbers(*callersFlag)
+	if err == nil && slices.Min(numbers) < 1 {
+		err = fmt.Errorf("%q: want 1 or more", *callersFlag)
+	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("callers %v", err)
 	}
 	e := open()
 	for _, n := range numbers {

@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -320,6 +319,3 @@ func (l *link) start(ctx context.Context, slot int, variant bool, req *lropb.Sta
 	}
 	return op, l.see(e, op, at, err, called)
 }
-
-// pick is for the few choices of an actor while a program runs.
-func (w *world) pick(s step) *rand.Rand { return random(w.program.seed, streamKeys, s.Index) }

@@ -1,18 +1,13 @@
 package simulation
 
 import (
-	"flag"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
 
 // Other is a simulation of something that is no engine. It has the flags, the
-// report and the totals of [Run], and programs of its own.
+// report and the totals of [Run], and programs of its own. Its histories are kept,
+// and not judged again.
 type Other struct {
 	Name  string
 	Seeds string // those that run without a flag: first-last
@@ -38,94 +33,26 @@ type Judged struct {
 // with which something is wrong.
 func (o Other) RunSeeds(t *testing.T) {
 	t.Helper()
-	seeds := o.Seeds
-	flag.Visit(func(f *flag.Flag) {
-		if f.Name == "simulation.seeds" {
-			seeds = *seedsFlag
-		}
-	})
-	first, last, err := parseSeeds(seeds)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var keep []int
-	if *keepFlag != "" {
-		if keep, err = parseNumbers(*keepFlag); err != nil {
-			t.Fatal(err)
-		}
-	}
-	began := time.Now()
-	var totals totals
-	totals.begin(t, o.Name)
-	for seed := first; seed <= last || time.Since(began) < *forFlag; seed++ {
-		if *firstFlag && len(totals.Failed) > 0 {
-			break
-		}
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			steps := keep
-			if steps == nil {
-				steps = upTo(o.Steps(seed))
-			}
-			j := o.Run(t, seed, steps)
-			totals.judged(j)
-			if len(j.Wrong) > 0 {
-				totals.Failed = append(totals.Failed, seed)
-				o.report(t, seed, steps, j)
-			}
-		})
+	subject{
+		name: o.Name, seeds: o.Seeds, tries: shrinkTries, steps: o.Steps, show: o.Show,
+		open: func() []lane {
+			return []lane{func(t *testing.T, seed uint64, steps []int) judgment { return other(o.Run(t, seed, steps)) }}
+		},
+	}.run(t)
+}
+
+// other is the judgment of a program that is no engine's.
+type other Judged
+
+func (o other) wrong() []string { return o.Wrong }
+
+func (o other) count(to *totals) {
+	to.Events += o.Events
+	to.Slots += o.Parts
+	to.Virtual += o.Virtual
+	for name, n := range o.Faults {
+		to.Faults[name] += n
 	}
 }
 
-func upTo(n int) []int {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	return all
-}
-
-func (s *totals) judged(j Judged) {
-	s.Seeds++
-	s.Events += j.Events
-	s.Slots += j.Parts
-	s.Virtual += j.Virtual
-	for name, n := range j.Faults {
-		s.Faults[name] += n
-	}
-}
-
-// report fails t with the smallest program that fails too.
-func (o Other) report(t *testing.T, seed uint64, steps []int, j Judged) {
-	t.Helper()
-	t.Errorf("seed %d:\n%s", seed, strings.Join(j.Wrong, "\n"))
-	if *outFlag != "" {
-		path := filepath.Join(*outFlag, fmt.Sprintf("%s-%d.txt", o.Name, seed))
-		if err := os.WriteFile(path, []byte(j.History), 0o644); err != nil {
-			t.Errorf("keep history: %v", err)
-		}
-		t.Logf("its history: %s", path)
-	}
-	fails := func(steps []int) bool { return len(o.Run(t, seed, steps).Wrong) > 0 }
-	failed := 0
-	for range *againFlag {
-		if fails(steps) {
-			failed++
-		}
-	}
-	if *againFlag > 0 {
-		t.Logf("seed %d failed again in %d of %d runs", seed, failed, *againFlag)
-	}
-	if *firstFlag {
-		return
-	}
-	small := steps
-	if *keepFlag == "" {
-		small = shrinkSteps(steps, shrinkTries, fails)
-	}
-	t.Logf("%d of %d steps are enough:\n%s", len(small), len(steps), o.Show(seed, small))
-	var text []string
-	for _, s := range small {
-		text = append(text, strconv.Itoa(s))
-	}
-	t.Logf("to repeat: make simulate ENGINE=%s SEEDS=%d KEEP=%s", o.Name, seed, strings.Join(text, ","))
-}
+func (o other) history() ([]byte, string, error) { return []byte(o.History), ".txt", nil }

@@ -40,6 +40,14 @@ const (
 	commitFaults
 )
 
+// What happens to processes besides a cancel through another one.
+const (
+	elsewhereCalm  = iota
+	elsewhereReset // the connections of the attempt's process are reset just before
+	elsewhereKill  // the process that cancelled is killed just after
+	elsewhereFaults
+)
+
 // step is one action. What it does depends on the step alone, and on the seed,
 // so that a program without some of its steps is a program.
 type step struct {
@@ -346,7 +354,7 @@ func (p *program) commit(r *rand.Rand) {
 
 // elsewhere adds a cancel through another process than that of the attempt.
 func (p *program) elsewhere(r *rand.Rand) {
-	s := step{Index: len(p.steps), Actor: -1, Key: len(p.keys), Opens: -1, Do: doElsewhere, Fault: r.IntN(3), For: time.Duration(r.IntN(500)) * time.Millisecond}
+	s := step{Index: len(p.steps), Actor: -1, Key: len(p.keys), Opens: -1, Do: doElsewhere, Fault: r.IntN(elsewhereFaults), For: time.Duration(r.IntN(500)) * time.Millisecond}
 	p.keys, p.steps = append(slices.Clip(p.keys), key{kind: kindWork, script: wordHeed, id: true}), append(p.steps, s)
 }
 

@@ -33,18 +33,12 @@ func TestGenerate(t *testing.T) {
 
 func TestShrink(t *testing.T) {
 	t.Parallel()
-	p := generate(1)
 	need := []int{2, 17}
-	has := func(p *program, index int) bool {
-		return slices.ContainsFunc(p.steps, func(s step) bool { return s.Index == index })
-	}
-	small := shrink(p, shrinkTries, func(p *program) bool { return has(p, need[0]) && has(p, need[1]) })
-	var got []int
-	for _, s := range small.steps {
-		got = append(got, s.Index)
-	}
+	got := shrinkSteps(upTo(100), shrinkTries, func(steps []int) bool {
+		return slices.Contains(steps, need[0]) && slices.Contains(steps, need[1])
+	})
 	if !slices.Equal(got, need) {
-		t.Errorf("steps %v are left of %d, want %v", got, len(p.steps), need)
+		t.Errorf("steps %v are left of 100, want %v", got, need)
 	}
 }
 
@@ -120,7 +114,7 @@ func TestTotalsAreAdded(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "totals.json")
 	for _, engine := range []string{"a", "b", "a"} {
-		s := totals{Engine: engine, Wall: time.Second, Computed: time.Minute, Faults: map[string]int{"cut": 1}}
+		s := totals{Engine: engine, Seeds: 1, Wall: time.Second, Computed: time.Minute, Faults: map[string]int{"cut": 1}}
 		s.add(&result{Virtual: time.Hour, Faults: map[string]int{"cut": 2}}, verdict{slots: 3})
 		if err := s.save(path); err != nil {
 			t.Fatal(err)

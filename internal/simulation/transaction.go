@@ -82,6 +82,9 @@ func (w *Way) draw(r *rand.Rand) {
 	w.Refused = r.IntN(2) == 0
 }
 
+// twoOperations is what transactions that are about two operations are counted as.
+const twoOperations = "transaction of two operations"
+
 var errUndo = errors.New("to be rolled back")
 
 // run calls do in the transaction. The error is errUndo when it was rolled back as it
@@ -199,8 +202,9 @@ func (w *world) besides(srv *server.Server, s step) []call {
 // together makes calls in one transaction of a caller's.
 func (w *world) together(ctx context.Context, in transaction, calls ...call) {
 	if len(calls) > 1 {
-		w.count("transaction of two operations")
+		w.count(twoOperations)
 	}
+	begin, place := w.history.now(), w.history.next()
 	made := make([]*oracle.Event, 0, len(calls)) // in any of the times that in calls
 	ops := make([]*longrunningpb.Operation, len(calls))
 	var failed int // which call has, the last time
@@ -208,6 +212,10 @@ func (w *world) together(ctx context.Context, in transaction, calls ...call) {
 		for failed = range calls {
 			if failed == len(made) {
 				made = append(made, w.history.call(calls[failed].Event))
+				if in.way.Isolation != "" {
+					// It is shown what was there at the first statement.
+					w.history.began(made[failed], begin, place)
+				}
 			}
 			if ops[failed], err = calls[failed].do(ctx); err != nil {
 				return err

@@ -1,9 +1,12 @@
 package simulation
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 
 	"github.com/go-lro/lro/internal/oracle"
 )
@@ -110,5 +113,34 @@ func TestToldElsewhere(t *testing.T) {
 				oracle.Event{Do: oracle.Finish, Name: name, Attempt: 1, Arg: "ok:1/0", Out: oracle.Unknown, Call: 8, From: 30 * time.Second, To: 30 * time.Second, Lived: 1, Told: tt.told},
 			), tt.want)
 		})
+	}
+}
+
+// interrupted is a Transactor with something that happens between the first statement
+// of a transaction and the call in it.
+type interrupted struct {
+	Transactor
+	meanwhile func()
+}
+
+func (i interrupted) Transact(ctx context.Context, _ Way, f func(context.Context, func(string) error) error) error {
+	return f(ctx, func(string) error { i.meanwhile(); return nil })
+}
+
+// TestSnapshot: a transaction that is isolated may be shown what was there at its first
+// statement, any other one what is there at each.
+func TestSnapshot(t *testing.T) {
+	t.Parallel()
+	for isolation, before := range map[string]bool{"": false, "REPEATABLE READ": true, "SERIALIZABLE": true} {
+		w := newWorld(&program{})
+		var meanwhile int
+		in := transaction{
+			Transactor: interrupted{meanwhile: func() { meanwhile = w.history.next() }},
+			way:        Way{Isolation: isolation},
+		}
+		w.together(t.Context(), in, call{do: func(context.Context) (*longrunningpb.Operation, error) { return nil, nil }})
+		if e := w.history.events[0]; (e.Call < meanwhile) != before {
+			t.Errorf("isolation %q: the call is at %d, and what happened meanwhile at %d", isolation, e.Call, meanwhile)
+		}
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"math/rand/v2"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -153,10 +153,14 @@ func (w *world) run() *result {
 	return w.result(settled)
 }
 
-// limit calls f, which returns within days. A bubble with a timer never blocks
-// for good, so something that hangs shows in no other way.
+// limit calls f, which returns within days, or half an hour of real time. A bubble
+// with a timer never blocks for good, so something that hangs shows in no other way.
 func (w *world) limit(f func()) {
-	hangs := time.AfterFunc(7*24*time.Hour, func() {
+	most := 7 * 24 * time.Hour
+	if w.program.shared {
+		most = 30 * time.Minute
+	}
+	hangs := time.AfterFunc(most, func() {
 		debug.SetTraceback("all")
 		panic(fmt.Sprintf("the program of seed %d hangs", w.program.seed))
 	})
@@ -257,6 +261,9 @@ func (w *world) name(s step) string {
 	return names[max(len(names)-back, 0)]
 }
 
+// pick is for the few choices of an actor while a program runs.
+func (w *world) pick(s step) *rand.Rand { return random(w.program.seed, streamKeys, s.Index) }
+
 func (w *world) callTimeout() time.Duration {
 	if w.program.shared {
 		return 2 * w.program.pace.of(callTimeout)
@@ -311,6 +318,7 @@ func (w *world) start(ctx context.Context, l *link, s step) {
 	if tx, srv := w.fleet.tx(); tx != nil {
 		if r := random(w.program.seed, streamTx, s.Index); r.IntN(4) == 0 {
 			c := w.startCall(srv, s, req)
+			// As drawn, but never late: so the random numbers of old seeds stay.
 			in := transaction{Transactor: tx, row: c.Row, undo: r.IntN(2) == 0, way: Way{By: Committer(r.IntN(int(committers)))}}
 			in.way.draw(r)
 			w.together(ctx, in, append([]call{c}, w.besides(srv, s)...)...)
@@ -451,47 +459,4 @@ func (w *world) outside(ctx context.Context, s step, name string) {
 		return
 	}
 	w.history.done(e, wrote(err))
-}
-
-// settle ends all faults, and reads and counts what has become of the operations:
-// once they have had the time to end, and after a restart.
-func (w *world) settle() int {
-	w.calm.Store(true)
-	w.fleet.heal()
-	w.fleet.settle()
-	settled := w.history.next() // not before: a poll of a caller that has left may be under way
-	w.readAll()
-	w.counted()
-	w.fleet.renew()
-	w.readAll()
-	w.counted()
-	rows, err := w.fleet.rows()
-	if err != nil {
-		w.complain("the rows that transactions wrote: %v", err)
-	}
-	w.rows = rows
-	w.fleet.end()
-	if err := w.fleet.check(); err != nil {
-		w.complain("the store: %v", err)
-	}
-	return settled
-}
-
-// names returns all that are known, in order.
-func (w *world) names() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Sorted(maps.Keys(w.slots))
-}
-
-func (w *world) readAll() {
-	l := &link{w: w, caller: w.program.callers}
-	for _, name := range w.names() {
-		_, _ = l.GetOperation(context.Background(), &longrunningpb.GetOperationRequest{Name: name})
-	}
-	for key := range 2 {
-		for _, filter := range append([]string{""}, filterTexts...) {
-			w.walk(l, step{Key: key, Size: 3, Filter: filter})
-		}
-	}
 }

@@ -41,10 +41,13 @@ func TestSimulation(t *testing.T) {
 	if *lanes <= 0 {
 		t.Skip("SKIPPED: run make simulate ENGINE=temporal, or make test-temporal")
 	}
-	simulation.RunCluster(t, "temporal", simulatedTraits, *lanes, func() func(t *testing.T) simulation.Cluster {
-		server := testserver.Start(t, testserver.Options{OnDisk: true})
-		return func(t *testing.T) simulation.Cluster { return newSimulatedStore(t, server) }
-	})
+	simulation.Clusters{
+		Name: "temporal", Traits: simulatedTraits, Lanes: *lanes,
+		Start: func() func(t *testing.T) simulation.Cluster {
+			server := testserver.Start(t, testserver.Options{OnDisk: true})
+			return func(t *testing.T) simulation.Cluster { return newSimulatedStore(t, server) }
+		},
+	}.Run(t)
 }
 
 // simulatedStore is a task queue of a Temporal server.

@@ -39,10 +39,13 @@ func TestSimulation(t *testing.T) {
 	if *lanes <= 0 {
 		t.Skip("SKIPPED: run make simulate ENGINE=postgres, or make test-postgres")
 	}
-	simulation.RunCluster(t, "postgres", simulation.Traits{}, *lanes, func() func(t *testing.T) simulation.Cluster {
-		l := &simulatedStore{server: pgtest.Start(t, nil)}
-		return func(t *testing.T) simulation.Cluster { return l.fresh(t) }
-	})
+	simulation.Clusters{
+		Name: "postgres", Transacts: true, Lanes: *lanes,
+		Start: func() func(t *testing.T) simulation.Cluster {
+			l := &simulatedStore{server: pgtest.Start(t, nil)}
+			return func(t *testing.T) simulation.Cluster { return l.fresh(t) }
+		},
+	}.Run(t)
 }
 
 // simulatedStore is a server, and a schema in it for one program after another.
