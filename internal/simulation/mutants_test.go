@@ -209,3 +209,35 @@ func hunt(t *testing.T, in string, replaced map[string]string, within int, flags
 	why, _, _ = strings.Cut(strings.TrimSpace(why), "\n")
 	return fmt.Sprintf("seed %s: %.300s", found[1], why)
 }
+
+// TestMutantsPage: the page has a row for each patch, with what the patch begins with.
+func TestMutantsPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(root, "docs/reliability/mutants.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := make(map[string]string)
+	for _, row := range regexp.MustCompile(`(?m)^\| ([a-z-]+) \| (.+) \| [^|]+ \|$`).FindAllStringSubmatch(string(page), -1) {
+		rows[row[1]] = row[2]
+	}
+	patches, err := filepath.Glob("testdata/mutants/*.patch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, patch := range patches {
+		text, err := os.ReadFile(patch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(filepath.Base(patch), ".patch")
+		bug, _, _ := strings.Cut(string(text), "\n\n")
+		if bug = strings.ReplaceAll(bug, "\n", " "); rows[name] != bug {
+			t.Errorf("the row of %s says %q, and its patch %q", name, rows[name], bug)
+		}
+		delete(rows, name)
+	}
+	for name := range rows {
+		t.Errorf("the page has %s, which has no patch", name)
+	}
+}
