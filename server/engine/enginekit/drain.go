@@ -35,12 +35,13 @@ func (d Drain) Run() {
 }
 
 // Retry calls store until it returns true, with pauses that double from least
-// to most, and gives up when stop is closed in a pause. store is given the pause
-// that follows a failure.
-func Retry(stop <-chan struct{}, least, most time.Duration, store func(pause time.Duration) (done bool)) {
+// to most, and gives up and returns false when stop is closed in a pause. store is
+// given the pause that follows a failure.
+func Retry(stop <-chan struct{}, least, most time.Duration, store func(pause time.Duration) (done bool)) bool {
 	for pause := least; !store(pause); pause = min(2*pause, most) {
 		if WaitFor(stop, pause) {
-			return
+			return false
 		}
 	}
+	return true
 }

@@ -75,7 +75,6 @@ func (a *attempt) release() {
 		return
 	}
 	a.released = true
-	a.forget()
 	delete(a.worker.attempts, a)
 	a.worker.release(a.rec.Kind)
 }
@@ -87,28 +86,47 @@ func (a *attempt) forget() {
 	}
 }
 
-// finish records how the attempt ended. It tries until the store takes it, the
-// operation is no longer the attempt's, or the worker gives up: then the
-// operation runs again when the lease has ended.
+// finish records how the attempt ended.
 func (a *attempt) finish(o engine.Outcome) {
-	if a.isLost() {
-		return // it would be refused
-	}
 	o = enginekit.Storable(o, a.e.opts.MaxPayload)
-	failed := false
-	enginekit.Retry(a.worker.abandoned, minFinishPause, maxFinishPause, func(pause time.Duration) bool {
-		err := a.store(o)
-		if failed && isRefusal(err) {
+	a.insist("end of attempt could not be stored, will try again", func() error { return a.store(o) })
+}
+
+// insist calls store until the store takes the change, or the operation is no longer
+// the attempt's. It returns when the worker gives up, and the engine goes on in the
+// background until it closes: then the operation runs again in another process. Until
+// then the engine knows the attempt: one that it does not know counts as never begun.
+func (a *attempt) insist(failed string, store func() error) (done bool) {
+	again := false
+	try := func(pause time.Duration) bool {
+		if a.isLost() {
+			return true // it would be refused
+		}
+		err := store()
+		if again && isRefusal(err) {
 			a.e.tell([]news{{seq: a.seq}}) // it may have been stored before, without an answer
 		}
 		if err == nil || isRefusal(err) || isGone(err) {
 			return true
 		}
-		failed = true
-		a.e.opts.Logger.Error("end of attempt could not be stored, will try again",
-			"operation", a.rec.Name, "attempt", a.rec.Attempt, "error", err, "after", pause)
+		again = true
+		a.e.opts.Logger.Error(failed, "operation", a.rec.Name, "attempt", a.rec.Attempt, "error", err, "after", pause)
 		return a.isLost()
+	}
+	done = enginekit.Retry(a.worker.abandoned, minFinishPause, maxFinishPause, try)
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	if done || enginekit.IsClosed(a.e.closing) {
+		a.forget()
+		return done
+	}
+	a.e.background.Go(func() {
+		enginekit.Retry(a.e.closing, maxFinishPause, maxFinishPause, try)
+		a.e.mu.Lock()
+		defer a.e.mu.Unlock()
+		a.forget()
 	})
+	return false
 }
 
 func (a *attempt) isLost() bool {
@@ -163,22 +181,34 @@ func (a *attempt) settle(o engine.Outcome, revision int64) error {
 	return err
 }
 
-// abandon takes the operation from an attempt that does not return.
+func (a *attempt) isFinishing() bool {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	return a.finishing
+}
+
+// abandon takes the operation from an attempt that does not return. The end of one that
+// has returned is being stored.
 func (a *attempt) abandon() {
+	if a.isFinishing() {
+		return
+	}
 	a.e.opts.Logger.Error("attempt ignored the end of its context and was abandoned",
 		"operation", a.rec.Name, "attempt", a.rec.Attempt)
-	ctx, cancel := context.WithTimeout(a.e.ctx, statementTimeout)
-	defer cancel()
-	_, err := a.e.changeRow(ctx, a.e.pool, a.rec.Name, func(r *row) (*row, error) {
-		if !r.owned(a.lease()) {
-			return nil, engine.ErrFenced
-		}
-		return settle(r, engine.Outcome{Release: true}, true), nil
+	handedBack := a.insist("abandoned operation could not be handed back, will try again", func() error {
+		ctx, cancel := context.WithTimeout(a.e.ctx, statementTimeout)
+		defer cancel()
+		_, err := a.e.changeRow(ctx, a.e.pool, a.rec.Name, func(r *row) (*row, error) {
+			if !r.owned(a.lease()) {
+				return nil, engine.ErrFenced
+			}
+			return settle(r, engine.Outcome{Release: true}, true), nil
+		})
+		return err
 	})
-	if err != nil && !isRefusal(err) {
-		a.e.opts.Logger.Error("abandoned operation could not be handed back", "operation", a.rec.Name, "error", err)
+	if handedBack {
+		a.lose()
 	}
-	a.lose()
 	a.release()
 }
 

@@ -431,6 +431,63 @@ func TestLostClaimLocked(t *testing.T) {
 	}
 }
 
+// TestEndOutlivesWorker: what the database has refused until the worker gave up is stored
+// once it can be, while the engine is open: the end of one attempt, and that another one
+// was abandoned. Until then neither counts as claimed and never begun.
+func TestEndOutlivesWorker(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, &Options{})
+	e := s.open(t)
+	ends, deaf := mustStart(t, e, engine.Spec{AtMostOnce: true}), mustStart(t, e, engine.Spec{})
+	begun, release := make(chan struct{}, 2), make(chan struct{})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	worked := make(chan error, 1)
+	go func() {
+		worked <- e.Work(ctx, engine.Worker{Kinds: map[string]int{"k": 0}, Run: func(ctx context.Context, a engine.Attempt) engine.Outcome {
+			begun <- struct{}{}
+			if a.Record().Name == deaf.Name {
+				<-release
+			}
+			<-ctx.Done()
+			return engine.Outcome{Response: text("response")}
+		}})
+	}()
+	<-begun
+	<-begun
+	rename := func(from, to string) {
+		s.exec(t, "ALTER TABLE "+pgx.Identifier{s.opts.Schema, from}.Sanitize()+" RENAME TO "+to)
+	}
+	rename("live", "away")
+	stop()
+	if err := <-worked; err != nil {
+		t.Errorf("Work() = %v", err)
+	}
+	rename("away", "live")
+	owner, _, err := e.process.id(t.Context())
+	if err == nil {
+		err = e.loseClaim(t.Context(), owner)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), elsewhere)
+	defer cancel()
+	if got, err := e.Wait(ctx, ends.Name); err != nil || got.State != engine.Succeeded || got.Attempt != 1 {
+		t.Errorf("Wait() = %v, %v; want the end of the first attempt", got, err)
+	}
+	for {
+		got, err := e.Get(ctx, deaf.Name)
+		if err == nil && got.State == engine.Pending && got.Attempt == 1 {
+			break
+		}
+		if !pause(ctx, 20*time.Millisecond, nil) {
+			t.Fatalf("Get() = %v, %v; want it handed back by its first attempt", got, err)
+		}
+	}
+	close(release)
+}
+
 // TestLostClaimAfterLease: an attempt that has lost its lease is a crash, also when
 // a claim was lost before, and not an operation that the claim has left without one.
 func TestLostClaimAfterLease(t *testing.T) {

@@ -68,32 +68,52 @@ func (a *attempt) release() {
 	a.e.queue.wake()
 }
 
-// finish records how the attempt ended. It tries until the store takes it, the
-// operation is no longer the attempt's, or the worker gives up: then the
-// operation runs again after the next open.
+// finish records how the attempt ended.
 func (a *attempt) finish(o engine.Outcome) {
 	o = enginekit.Storable(o, a.e.opts.MaxPayload)
-	enginekit.Retry(a.worker.abandoned, minFinishPause, maxFinishPause, func(pause time.Duration) bool {
-		err := a.e.write(context.Background(), 0, func(b *batch) error { return b.settle(a, o, false) })
-		if err == nil || errors.Is(err, engine.ErrFenced) || isDown(err) {
-			return true
-		}
-		a.e.opts.Logger.Error("end of attempt could not be stored, will try again",
-			"operation", a.rec.Name, "attempt", a.rec.Attempt, "error", err, "after", pause)
-		return false
+	a.insist("end of attempt could not be stored, will try again", func(b *batch) error {
+		return b.settle(a, o, false)
 	})
 }
 
-// abandon takes the operation from an attempt that does not return.
+func (a *attempt) isFinishing() bool {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	return a.finishing
+}
+
+// abandon takes the operation from an attempt that does not return. The end of one that
+// has returned is being stored.
 func (a *attempt) abandon() {
+	if a.isFinishing() {
+		return
+	}
 	a.e.opts.Logger.Error("attempt ignored the end of its context and was abandoned",
 		"operation", a.rec.Name, "attempt", a.rec.Attempt)
-	err := a.e.write(context.Background(), 0, func(b *batch) error {
+	a.insist("abandoned operation could not be handed back, will try again", func(b *batch) error {
 		return b.settle(a, engine.Outcome{Release: true}, true)
 	})
-	if err != nil && !errors.Is(err, engine.ErrFenced) {
-		a.e.opts.Logger.Error("abandoned operation could not be handed back",
-			"operation", a.rec.Name, "error", err)
+}
+
+// insist tries until the store takes a change, or the operation is no longer the
+// attempt's. It returns when the worker gives up, and the engine goes on in the
+// background until it closes: then the operation runs again after the next open.
+func (a *attempt) insist(failed string, apply func(*batch) error) {
+	store := func(pause time.Duration) bool {
+		err := a.e.write(context.Background(), 0, apply)
+		if err == nil || errors.Is(err, engine.ErrFenced) || isDown(err) {
+			return true
+		}
+		a.e.opts.Logger.Error(failed, "operation", a.rec.Name, "attempt", a.rec.Attempt, "error", err, "after", pause)
+		return false
+	}
+	if enginekit.Retry(a.worker.abandoned, minFinishPause, maxFinishPause, store) {
+		return
+	}
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	if !enginekit.IsClosed(a.e.closing) {
+		a.e.background.Go(func() { enginekit.Retry(a.e.closing, maxFinishPause, maxFinishPause, store) })
 	}
 }
 

@@ -99,6 +99,40 @@ func TestAbandon(t *testing.T) {
 	})
 }
 
+// TestEndOutlivesWorker: what a full disk has refused until the worker gave up is stored
+// once there is room, while the engine is open: the end of one attempt, and that another
+// one was abandoned.
+func TestEndOutlivesWorker(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		fs, e := openFaulty(t, dir, nil)
+		ends, deaf := mustStart(t, e, engine.Spec{}), mustStart(t, e, engine.Spec{})
+		release := make(chan struct{})
+		stop := work(t, e, 0, func(ctx context.Context, a engine.Attempt) engine.Outcome {
+			if a.Record().Name == deaf.Name {
+				<-release
+			}
+			<-ctx.Done()
+			return engine.Outcome{Response: textAny("response")}
+		})
+		synctest.Wait()
+		fs.mu.Lock()
+		fs.plan = func(int, string) fault { return diskFull }
+		fs.mu.Unlock()
+		stop()
+		fs.revive()
+		time.Sleep(time.Minute) // sleep: in a bubble
+		if got := mustGet(t, e, ends.Name); got.State != engine.Succeeded || got.Attempt != 1 {
+			t.Errorf("Get() = %v, want the end of the first attempt", got)
+		}
+		if got := mustGet(t, e, deaf.Name); got.State != engine.Pending {
+			t.Errorf("Get() = %v, want it handed back", got)
+		}
+		close(release)
+	})
+}
+
 // TestDrainBesideClaim: an attempt whose claim is committed only after the others were
 // told that the worker is draining is told, too.
 func TestDrainBesideClaim(t *testing.T) {
