@@ -71,10 +71,10 @@ func (c *checker) cancelHeard(name string, f *facts, end time.Duration) {
 	}
 }
 
-// disturbed reports whether something happened to the process of an attempt, from
-// its claim to its end, by which it may hear of a cancel late.
-func (c *checker) disturbed(claim, over *oracle.Event) bool {
+// disturbed reports whether something happened to the process of the one event, from
+// there to the other one, by which it may have lost an attempt, or hear of a cancel late.
+func (c *checker) disturbed(from, to *oracle.Event) bool {
 	return slices.ContainsFunc(c.r.Events, func(e *oracle.Event) bool {
-		return (e.Do == oracle.Die || e.Do == oracle.Close) && (e.Lived == 0 || e.Lived == claim.Lived) && e.From >= claim.From && e.From <= over.From
+		return (e.Do == oracle.Die || e.Do == oracle.Close) && (e.Lived == 0 || e.Lived == from.Lived) && e.From >= from.From && e.From <= to.From
 	})
 }

@@ -370,7 +370,7 @@ func (c *checker) reports(name string, f *facts) {
 	}
 	for _, a := range f.seen {
 		for _, b := range f.seen {
-			if c.r.Shared && (a.State != "RUNNING" || b.State != "RUNNING" || a.View.Attempt != b.View.Attempt) {
+			if c.r.Shared && (a.State != "RUNNING" || b.State != "RUNNING" || a.View.Attempt != b.View.Attempt || c.disturbed(a.Event, b.Event)) {
 				continue // what a process had not stored when it lost an attempt is gone
 			}
 			if a.Lived == b.Lived && a.Return > 0 && a.Return < b.Call && place(a.Text) > place(b.Text) {
@@ -379,7 +379,8 @@ func (c *checker) reports(name string, f *facts) {
 			}
 		}
 		for _, r := range f.writes {
-			if a.State == "RUNNING" && a.View.Attempt == r.Attempt && a.Lived == r.Lived && r.Return > 0 && r.Return < a.Call && place(a.Text) < place(r.Arg) {
+			if a.State == "RUNNING" && a.View.Attempt == r.Attempt && a.Lived == r.Lived && r.Return > 0 && r.Return < a.Call && place(a.Text) < place(r.Arg) &&
+				!(c.r.Shared && c.disturbed(r, a.Event)) {
 				c.complain("%s showed the report %q after %q was made: %v", name, a.Text, r.Arg, a.Event)
 				return
 			}

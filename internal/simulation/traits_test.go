@@ -80,3 +80,22 @@ func TestTraits(t *testing.T) {
 		})
 	}
 }
+
+// TestReportIsLost: a process that may have lost an attempt no longer shows what that
+// had reported, and nothing had stored.
+func TestReportIsLost(t *testing.T) {
+	t.Parallel()
+	const name = "shelves/a/operations/x"
+	for lived, want := range map[int]string{0: "", 1: "", 2: "after \"1/0\" was made"} {
+		r := &result{Keys: []string{kindWork}, Shared: true, Faulty: true, Settled: 10}
+		saysOf(t, r, []oracle.Event{
+			{Do: oracle.Start, Seen: &oracle.View{Name: name, State: "PENDING"}, Call: 1, Return: 2, Lived: 1},
+			{Do: oracle.Claim, Name: name, Attempt: 1, Call: 3, Return: 4, Lived: 1},
+			{Do: oracle.Report, Name: name, Attempt: 1, Arg: "1/0", Call: 5, Return: 6, Lived: 1, From: time.Second},
+			{Key: -1, Do: oracle.Die, Arg: "process stopped", Out: oracle.Unknown, Call: 7, Lived: lived, From: 2 * time.Second},
+			{Do: oracle.Get, Name: name, Seen: &oracle.View{Name: name, State: "RUNNING", Attempt: 1}, Call: 8, Return: 9, Lived: 1, From: 3 * time.Second},
+			{Do: oracle.Finish, Name: name, Attempt: 1, Arg: "ok:1", Call: 10, Return: 11, Lived: 1, From: 4 * time.Second, To: 4 * time.Second},
+			{Do: oracle.Get, Name: name, Seen: &oracle.View{Name: name, State: "SUCCEEDED", Attempt: 1, Result: "ok:1", End: 4 * time.Second}, Call: 12, Return: 13, Lived: 1, From: 5 * time.Second},
+		}, want)
+	}
+}
