@@ -112,8 +112,10 @@ HISTORY ?=
 HOURS   ?= 1
 LANES   ?= 4
 AGAIN    = $(if $(filter postgres temporal,$(ENGINE)),2,10)
+
 # want ends make unless a variable has one of the values, a regular expression.
 want = $(if $(shell [[ '$($(1))' =~ ^($(2))$$ ]] && echo yes),,$(error $(1)=$($(1)): want $(2)))
+
 SIMULATED.sqlite   = GOMAXPROCS=1 go test ./server/engine/sqlite
 SIMULATED.future   = GOMAXPROCS=1 go test ./internal/simulation/future
 SIMULATED.postgres = LRO_POSTGRES=1 go test ./server/engine/postgres/internal/faulttest -simulation-lanes=$(LANES)
