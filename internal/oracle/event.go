@@ -26,8 +26,8 @@ const (
 	Save   = "save"   // a checkpoint
 	Finish = "finish" // the handler returned
 	Die    = "died"   // the process, or it may have lost its leases; from there to where the next one has opened the store
-	Drain  = "drain"  // one of the servers of a process stopped in good order
-	Close  = "closed" // the process stopped in good order
+	Drain  = "drain"  // one of the servers of a process was shut down
+	Close  = "closed" // the process was shut down
 	Backup = "backup"
 )
 

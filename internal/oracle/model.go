@@ -367,7 +367,7 @@ func (r Rules) died(s state) []state {
 	return []state{r.handedBack(s)}
 }
 
-// closed is what becomes of it when the process stops in good order: it is
+// closed is what becomes of it when the process is shut down: it is
 // handed back, or counts as crashed when the store did not take that.
 func (r Rules) closed(s state) []state {
 	if !s.exists() || s.stage != engine.Running || r.External {

@@ -192,7 +192,7 @@ func (h *host) bury(p *process) error {
 	return errors.Join(errs...)
 }
 
-// stop ends the process in good order.
+// stop shuts the process down.
 func (h *host) stop(p *process) error {
 	err := h.bury(p)
 	h.die(p)
@@ -280,7 +280,7 @@ func (h *host) trap(s step) {
 	}
 }
 
-// restart stops the process in good order and starts another.
+// restart shuts the process down and starts another.
 func (h *host) restart(p *process, missing string, away time.Duration, s step) {
 	if p == nil {
 		return // the store could not be opened any more, which was noted

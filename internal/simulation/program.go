@@ -13,7 +13,7 @@ import (
 // What a program does besides what is in its history.
 const (
 	doDie       = "die"       // the process, at a change of the store or at a moment
-	doRestart   = "restart"   // in good order
+	doRestart   = "restart"   // cleanly
 	doUpgrade   = "upgrade"   // a restart in which one kind is missing for a while
 	doDisk      = "disk"      // changes of the store fail
 	doPartition = "partition" // a caller reaches the server no longer, for a while

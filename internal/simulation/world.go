@@ -98,7 +98,7 @@ type fleet interface {
 	disturb(s step)
 	heal()        // ends the faults of the store
 	settle()      // returns once all operations should have ended
-	renew()       // restarts all processes in good order
+	renew()       // restarts all processes cleanly
 	end()         // stops them
 	check() error // of the store
 	injected() map[string]int

@@ -66,7 +66,7 @@ func (s *Server) Kill() {
 	s.process.Kill()
 }
 
-// Stop ends the server in good order, and kills it when ctx ends first.
+// Stop shuts the server down, and kills it when ctx ends first.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

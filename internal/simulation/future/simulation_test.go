@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// TestSimulation runs programs that come from seeds.
+// TestSimulation runs programs generated from seeds.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	simulation.Other{

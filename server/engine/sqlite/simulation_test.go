@@ -14,7 +14,7 @@ import (
 	"github.com/go-lro/lro/server/engine"
 )
 
-// TestSimulation runs programs that come from seeds; see package simulation.
+// TestSimulation runs programs generated from seeds; see package simulation.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	simulation.Run(t, "sqlite", simulation.Factory{New: newFaultStore})

@@ -34,7 +34,7 @@ var simulatedTraits = simulation.Traits{
 	DeletesMeet: true, Undelivered: true, EndsFirst: true, Lease: simulatedLease,
 }
 
-// TestSimulation runs programs that come from seeds; see package simulation.
+// TestSimulation runs programs generated from seeds; see package simulation.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	testserver.Required(t)

@@ -33,7 +33,7 @@ var lanes = flag.Int("simulation-lanes", 0, "how many programs TestSimulation ru
 // simulatedLease is longer than a busy machine keeps a process from renewing it.
 const simulatedLease = 6 * time.Second
 
-// TestSimulation runs programs that come from seeds; see package simulation.
+// TestSimulation runs programs generated from seeds; see package simulation.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	if *lanes <= 0 {
