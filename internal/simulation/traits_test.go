@@ -99,3 +99,25 @@ func TestReportIsLost(t *testing.T) {
 		}, want)
 	}
 }
+
+// TestLater: an attempt that has lost its operation is given no pause before the next.
+func TestLater(t *testing.T) {
+	t.Parallel()
+	const name = "shelves/a/operations/x"
+	for next, want := range map[time.Duration]string{
+		10 * time.Second: "", // the first was lost by then
+		21 * time.Second: "asked for 5s, and the next began at 21s",
+		25 * time.Second: "",
+	} {
+		r := &result{Keys: []string{kindWork}, Shared: true, Faulty: true, Settled: 20, Traits: Traits{Undelivered: true}}
+		saysOf(t, r, []oracle.Event{
+			{Do: oracle.Start, Seen: &oracle.View{Name: name, State: "PENDING"}, Call: 1, Return: 2, Lived: 1},
+			{Key: -1, Do: oracle.Die, Arg: "process stopped", Out: oracle.Unknown, Call: 3, Lived: 1},
+			{Do: oracle.Claim, Name: name, Attempt: 1, Call: 4, Return: 5, Lived: 1, From: 5 * time.Second},
+			{Do: oracle.Finish, Name: name, Attempt: 1, Arg: oracle.Retry, Out: oracle.Unknown, Call: 6, Lived: 1, From: 20 * time.Second, For: 5 * time.Second},
+			{Do: oracle.Claim, Name: name, Attempt: 2, Call: 7, Return: 8, Lived: 1, From: next},
+			{Do: oracle.Finish, Name: name, Attempt: 2, Arg: "ok:1", Out: oracle.Unknown, Call: 9, Lived: 1, From: 26 * time.Second},
+			{Do: oracle.Get, Name: name, Seen: &oracle.View{Name: name, State: "SUCCEEDED", Attempt: 2, Result: "ok:1", End: 26 * time.Second}, Call: 30, Return: 31, Lived: 1, From: 27 * time.Second},
+		}, want)
+	}
+}
