@@ -44,7 +44,7 @@ func TestEngine(t *testing.T) {
 }
 
 // TestLoad puts callers on an engine; see [simulation.Load]. Temporal keeps what it
-// has in PostgreSQL: on an SQLite file it stands no 1,000 callers.
+// has in PostgreSQL, as where it is used.
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	simulation.Load(t, func() engine.Engine {
