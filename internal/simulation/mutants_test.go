@@ -32,17 +32,13 @@ const root = "../.."
 // it only sees that each patch still fits.
 func TestMutants(t *testing.T) {
 	t.Parallel()
-	patches, err := filepath.Glob("testdata/mutants/*.patch")
-	if err != nil || len(patches) == 0 {
-		t.Fatalf("patches: %v, %v", patches, err)
-	}
 	pattern, err := regexp.Compile(*mutantsFlag)
 	if err != nil {
 		t.Fatal(err)
 	}
 	matched := false
-	for _, patch := range patches {
-		name := strings.TrimSuffix(filepath.Base(patch), ".patch")
+	for _, patch := range patches(t) {
+		name := nameOf(patch)
 		if !pattern.MatchString(name) {
 			continue
 		}
@@ -78,6 +74,18 @@ func TestMutants(t *testing.T) {
 		t.Errorf("no mutant matches %q", pattern)
 	}
 }
+
+// patches are the files of the mutants.
+func patches(t *testing.T) []string {
+	t.Helper()
+	all, err := filepath.Glob("testdata/mutants/*.patch")
+	if err != nil || len(all) == 0 {
+		t.Fatalf("patches: %v, %v", all, err)
+	}
+	return all
+}
+
+func nameOf(patch string) string { return strings.TrimSuffix(filepath.Base(patch), ".patch") }
 
 var patched = regexp.MustCompile(`(?m)^--- a/(.+)$`)
 
@@ -221,16 +229,12 @@ func TestMutantsPage(t *testing.T) {
 	for _, row := range regexp.MustCompile(`(?m)^\| ([a-z-]+) \| (.+) \| [^|]+ \|$`).FindAllStringSubmatch(string(page), -1) {
 		rows[row[1]] = row[2]
 	}
-	patches, err := filepath.Glob("testdata/mutants/*.patch")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, patch := range patches {
+	for _, patch := range patches(t) {
 		text, err := os.ReadFile(patch)
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := strings.TrimSuffix(filepath.Base(patch), ".patch")
+		name := nameOf(patch)
 		bug, _, _ := strings.Cut(string(text), "\n\n")
 		if bug = strings.ReplaceAll(bug, "\n", " "); rows[name] != bug {
 			t.Errorf("the row of %s says %q, and its patch %q", name, rows[name], bug)

@@ -36,23 +36,15 @@ func (o Other) RunSeeds(t *testing.T) {
 	subject{
 		name: o.Name, seeds: o.Seeds, tries: shrinkTries, steps: o.Steps, show: o.Show,
 		open: func() []lane {
-			return []lane{func(t *testing.T, seed uint64, steps []int) judgment { return other(o.Run(t, seed, steps)) }}
+			return []lane{func(t *testing.T, seed uint64, steps []int) judgment { return o.Run(t, seed, steps) }}
 		},
 	}.run(t)
 }
 
-// other is the judgment of a program that is no engine's.
-type other Judged
+func (j Judged) wrong() []string { return j.Wrong }
 
-func (o other) wrong() []string { return o.Wrong }
-
-func (o other) count(to *totals) {
-	to.Events += o.Events
-	to.Slots += o.Parts
-	to.Virtual += o.Virtual
-	for name, n := range o.Faults {
-		to.Faults[name] += n
-	}
+func (j Judged) totals() *totals {
+	return &totals{Events: j.Events, Slots: j.Parts, Virtual: j.Virtual, Faults: j.Faults}
 }
 
-func (o other) history() ([]byte, string, error) { return []byte(o.History), ".txt", nil }
+func (j Judged) history() ([]byte, string, error) { return []byte(j.History), ".txt", nil }

@@ -51,7 +51,7 @@ type lane func(t *testing.T, seed uint64, steps []int) judgment
 // judgment is a run that was judged.
 type judgment interface {
 	wrong() []string
-	count(to *totals)
+	totals() *totals // but for the seed itself
 	history() (text []byte, extension string, err error)
 }
 
@@ -122,7 +122,7 @@ func (r *runner) seed(t *testing.T, l lane, seed uint64) {
 	wrong := o.wrong()
 	r.mu.Lock()
 	r.totals.Seeds++
-	o.count(&r.totals)
+	r.totals.add(o.totals())
 	if len(wrong) > 0 {
 		r.totals.Failed = append(r.totals.Failed, seed)
 	}

@@ -39,8 +39,16 @@ func ofPrograms(name string, tries int, whole func(seed uint64) *program, open f
 					p := whole(seed).only(steps)
 					j := judged{result: run(t, p)}
 					j.verdict = check(j.result)
-					if *twiceFlag && !p.loose {
-						j.t, j.again = t, run(t, p)
+					if !*twiceFlag || p.loose {
+						return j
+					}
+					is, err := same(j.result, run(t, p))
+					if err != nil {
+						t.Fatalf("compare histories: %v", err)
+					}
+					j.twice = 1
+					if is {
+						j.same = 1
 					}
 					return j
 				})
@@ -52,19 +60,18 @@ func ofPrograms(name string, tries int, whole func(seed uint64) *program, open f
 
 // judged is the judgment of a program.
 type judged struct {
-	result  *result
-	verdict verdict
-
-	t     *testing.T
-	again *result // of a second run; nil for none
+	result      *result
+	verdict     verdict
+	twice, same int // of the totals
 }
 
 func (j judged) wrong() []string { return j.verdict.wrong }
 
-func (j judged) count(to *totals) {
-	to.add(j.result, j.verdict)
-	if j.again != nil {
-		to.again(j.t, j.result, j.again)
+func (j judged) totals() *totals {
+	r, v := j.result, j.verdict
+	return &totals{
+		Events: len(r.Events), Slots: v.slots, Unknown: v.unknown, Compared: v.compared, Virtual: r.Virtual,
+		Twice: j.twice, Same: j.same, Faults: r.Faults,
 	}
 }
 

@@ -115,7 +115,7 @@ func TestTotalsAreAdded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "totals.json")
 	for _, engine := range []string{"a", "b", "a"} {
 		s := totals{Engine: engine, Seeds: 1, Wall: time.Second, Computed: time.Minute, Faults: map[string]int{"cut": 1}}
-		s.add(&result{Virtual: time.Hour, Faults: map[string]int{"cut": 2}}, verdict{slots: 3})
+		s.add(judged{result: &result{Virtual: time.Hour, Faults: map[string]int{"cut": 2}}, verdict: verdict{slots: 3}}.totals())
 		if err := s.save(path); err != nil {
 			t.Fatal(err)
 		}

@@ -54,27 +54,21 @@ func (s *totals) begin(t *testing.T, engine string) {
 	})
 }
 
-func (s *totals) add(r *result, v verdict) {
-	s.Events += len(r.Events)
-	s.Slots += v.slots
-	s.Unknown += v.unknown
-	s.Compared += v.compared
-	s.Virtual += r.Virtual
-	for name, n := range r.Faults {
+// add adds others, which are older where order matters.
+func (s *totals) add(o *totals) {
+	s.Seeds += o.Seeds
+	s.Failed = slices.Concat(o.Failed, s.Failed)
+	s.Events += o.Events
+	s.Slots += o.Slots
+	s.Unknown += o.Unknown
+	s.Compared += o.Compared
+	s.Virtual += o.Virtual
+	s.Wall += o.Wall
+	s.Computed += o.Computed
+	s.Twice += o.Twice
+	s.Same += o.Same
+	for name, n := range o.Faults {
 		s.Faults[name] += n
-	}
-}
-
-// again counts a second run of a program.
-func (s *totals) again(t *testing.T, first, second *result) {
-	t.Helper()
-	is, err := same(first, second)
-	if err != nil {
-		t.Fatalf("compare histories: %v", err)
-	}
-	s.Twice++
-	if is {
-		s.Same++
 	}
 }
 
@@ -112,20 +106,7 @@ func (s *totals) save(path string) error {
 		return err
 	}
 	if old := all[s.Engine]; old != nil {
-		s.Seeds += old.Seeds
-		s.Failed = append(old.Failed, s.Failed...)
-		s.Events += old.Events
-		s.Slots += old.Slots
-		s.Twice += old.Twice
-		s.Same += old.Same
-		s.Unknown += old.Unknown
-		s.Compared += old.Compared
-		s.Virtual += old.Virtual
-		s.Wall += old.Wall
-		s.Computed += old.Computed
-		for name, n := range old.Faults {
-			s.Faults[name] += n
-		}
+		s.add(old)
 	}
 	all[s.Engine] = s
 	b, err := json.MarshalIndent(all, "", "\t")

@@ -133,11 +133,7 @@ func (w *world) run() *result {
 		w.links = append(w.links, l)
 		w.clients = append(w.clients, lro.NewClient(l, lro.WithPolicy(lro.Policy{Jitter: -1})))
 	}
-	actors := []int{operator}
-	for actor := -1; actor < w.program.callers; actor++ {
-		actors = append(actors, actor)
-	}
-	for _, actor := range actors {
+	for _, actor := range append([]int{operator, -1}, upTo(w.program.callers)...) {
 		callers.Go(func() {
 			for _, s := range w.program.steps {
 				if s.Actor == actor {

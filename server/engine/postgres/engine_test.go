@@ -208,6 +208,12 @@ func (e *Engine) forgetLease() (owner int64) {
 	return owner
 }
 
+// rename has statements about a table fail, or work again.
+func (s *store) rename(t testing.TB, from, to string) {
+	t.Helper()
+	s.exec(t, "ALTER TABLE "+pgx.Identifier{s.opts.Schema, from}.Sanitize()+" RENAME TO "+to)
+}
+
 func (s *store) exec(t testing.TB, sql string, args ...any) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), s.url)

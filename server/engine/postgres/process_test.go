@@ -455,15 +455,12 @@ func TestEndOutlivesWorker(t *testing.T) {
 	}()
 	<-begun
 	<-begun
-	rename := func(from, to string) {
-		s.exec(t, "ALTER TABLE "+pgx.Identifier{s.opts.Schema, from}.Sanitize()+" RENAME TO "+to)
-	}
-	rename("live", "away")
+	s.rename(t, "live", "away")
 	stop()
 	if err := <-worked; err != nil {
 		t.Errorf("Work() = %v", err)
 	}
-	rename("away", "live")
+	s.rename(t, "away", "live")
 	owner, _, err := e.process.id(t.Context())
 	if err == nil {
 		err = e.loseClaim(t.Context(), owner)
@@ -703,12 +700,9 @@ func TestSweepFailureIsLogged(t *testing.T) {
 	log := make(chan string, 100)
 	s := newStore(t, &Options{Logger: slog.New(slog.NewTextHandler(lines(log), nil))})
 	e := s.open(t)
-	rename := func(from, to string) {
-		s.exec(t, "ALTER TABLE "+pgx.Identifier{s.opts.Schema, from}.Sanitize()+" RENAME TO "+to)
-	}
-	rename("proc", "away")
+	s.rename(t, "proc", "away")
 	defer func() {
-		rename("away", "proc")
+		s.rename(t, "away", "proc")
 		if err := e.Close(); err != nil {
 			t.Error(err)
 		}

@@ -69,9 +69,8 @@ func TestBackup(t *testing.T) {
 // nothing any more.
 func TestBackupLeavesOriginal(t *testing.T) {
 	t.Parallel()
-	fs := newFaultFS(t, 1)
 	dir := t.TempDir()
-	e := mustOpen(t, filepath.Join(dir, "operations.db"), &Options{vfs: fs.name, syncDir: fs.syncDir})
+	fs, e := openFaulty(t, dir, nil)
 	name := mustStart(t, e, engine.Spec{Kind: "k"}).Name
 	fs.mu.Lock()
 	fs.plan = func(_ int, what string) fault {
