@@ -63,11 +63,14 @@ func (e *Engine) cancel(ctx context.Context, name string) (*engine.Record, error
 
 const (
 	minDeletePause = 2 * time.Millisecond
-	maxDeletePause = 100 * time.Millisecond
+	// maxDeletePause is long because a busy Temporal deletes last of all: callers
+	// that asked often would keep it from deleting.
+	maxDeletePause = 5 * time.Second
 )
 
 // Delete implements [engine.Engine]. It refuses operations that are not done,
-// and returns when Temporal has deleted the operation.
+// and returns when Temporal has deleted the operation, which takes a busy one
+// up to minutes. If ctx ends before, Temporal deletes it nevertheless.
 func (e *Engine) Delete(ctx context.Context, name string) error {
 	if err := e.delete(ctx, name); err != nil {
 		return fmt.Errorf("delete operation %q: %w", name, err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math"
 	"runtime"
 	"slices"
 	"strconv"
@@ -32,14 +31,15 @@ var (
 )
 
 const (
-	loadSamples = 20      // of memory and goroutines, over a load
-	heapSlack   = 8 << 20 // bytes by which the heap may differ between two samples of the same load
+	loadSamples = 20              // of memory and goroutines, over a load
+	heapSlack   = 8 << 20         // bytes by which the heap may differ between two samples of the same load
+	patience    = 5 * time.Minute // of a caller with one operation, from its start until it is deleted
 )
 
 // Load puts callers on the engine that open returns: each starts an operation, waits for its end and
 // deletes it, over and over, and repeats what a store refuses that has too much to do.
-// It logs how many a second, how long they took, and fails t when the heap or the
-// number of goroutines grows meanwhile.
+// It logs how many a second, how long they and their deletes took, and fails t when a call
+// fails, or when the heap or the number of goroutines grows meanwhile.
 func Load(t *testing.T, open func() engine.Engine) {
 	t.Helper()
 	if *callersFlag == "" {
@@ -71,10 +71,11 @@ type load struct {
 	server *server.Server
 
 	mu      sync.Mutex
-	took    [buckets]int // operations by how long they took
-	done    int
-	refused int // calls, as UNAVAILABLE
-	wrong   error
+	ends    durations // from the start of an operation to its end
+	deletes durations
+	refused int   // calls, as UNAVAILABLE
+	wrong   error // of the last caller that left
+	left    int   // callers, because a call failed
 }
 
 func (l *load) run(t *testing.T, callers int) {
@@ -93,6 +94,7 @@ func (l *load) run(t *testing.T, callers int) {
 				if err := l.one(); err != nil {
 					l.mu.Lock()
 					l.wrong = err
+					l.left++
 					l.mu.Unlock()
 					return
 				}
@@ -107,10 +109,12 @@ func (l *load) run(t *testing.T, callers int) {
 	}
 	working.Wait()
 	if l.wrong != nil {
-		t.Errorf("a call failed: %v", l.wrong)
+		t.Errorf("%d callers left, the last because of: %v", l.left, l.wrong)
 	}
-	t.Logf("%d callers, %v: %d operations, %.0f/s; from the start to the end of one p50 %v, p99 %v, p99.9 %v, worst %v; %d calls were refused", callers,
-		took.Round(time.Second), l.done, float64(l.done)/took.Seconds(), l.within(0.5), l.within(0.99), l.within(0.999), l.within(1), l.refused)
+	t.Logf("%d callers, %v: %d operations, %.0f/s; %d calls were refused", callers,
+		took.Round(time.Second), l.ends.n, float64(l.ends.n)/took.Seconds(), l.refused)
+	t.Logf("from the start to the end of one: %v", &l.ends)
+	t.Logf("to delete one: %v", &l.deletes)
 	for i, s := range samples {
 		if i%5 == 0 || i == len(samples)-1 {
 			t.Logf("after %v: heap %.1f MB, %d goroutines", s.at.Round(time.Second), float64(s.heap)/1e6, s.goroutines)
@@ -121,33 +125,9 @@ func (l *load) run(t *testing.T, callers int) {
 	}
 }
 
-// Durations are counted in buckets, each 5 % longer than the one before, from
-// 10 µs: what a load keeps of its operations must not grow.
-const (
-	buckets      = 400
-	firstBucket  = 10 * time.Microsecond
-	bucketGrowth = 1.05
-)
-
-func bucketOf(d time.Duration) int {
-	n := math.Log(float64(d)/float64(firstBucket)) / math.Log(bucketGrowth)
-	return min(max(int(n), 0), buckets-1)
-}
-
-// within returns how long a share of the operations took at most, to 5 %.
-func (l *load) within(share float64) time.Duration {
-	left := int(math.Ceil(share * float64(l.done)))
-	for i, n := range l.took {
-		if left -= n; left <= 0 {
-			return time.Duration(float64(firstBucket) * math.Pow(bucketGrowth, float64(i+1))).Round(10 * time.Microsecond)
-		}
-	}
-	return 0
-}
-
 // one starts an operation, waits for its end and deletes it.
 func (l *load) one() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	began := time.Now()
 	calls := l.server.Operations()
@@ -159,23 +139,27 @@ func (l *load) one() error {
 		op, err = accepted(ctx, l, func() (*longrunningpb.Operation, error) { return calls.WaitOperation(ctx, wait) })
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("start or wait: %w", err)
 	}
-	took := time.Since(began)
 	if op.GetResponse() == nil {
 		return fmt.Errorf("operation %q has failed: %v", op.GetName(), op.GetError())
 	}
-	l.mu.Lock()
-	l.took[bucketOf(took)]++
-	l.done++
-	l.mu.Unlock()
+	ended := time.Now()
+	l.count(&l.ends, ended.Sub(began))
 	_, err = accepted(ctx, l, func() (*emptypb.Empty, error) {
 		return calls.DeleteOperation(ctx, &longrunningpb.DeleteOperationRequest{Name: op.GetName()})
 	})
-	if status.Code(err) == codes.NotFound { // one that was refused has deleted it
-		return nil
+	if err != nil && status.Code(err) != codes.NotFound { // one that was refused may have deleted it
+		return fmt.Errorf("delete: %w", err)
 	}
-	return err
+	l.count(&l.deletes, time.Since(ended))
+	return nil
+}
+
+func (l *load) count(in *durations, took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	in.add(took)
 }
 
 // accepted repeats a call of l while it is refused, as clients do.

@@ -32,13 +32,12 @@ func TestFlat(t *testing.T) {
 
 func TestWithin(t *testing.T) {
 	t.Parallel()
-	l := &load{}
+	var d durations
 	for i := range 1000 {
-		l.took[bucketOf(time.Duration(i+1)*time.Millisecond)]++
-		l.done++
+		d.add(time.Duration(i+1) * time.Millisecond)
 	}
 	for share, want := range map[float64]time.Duration{0.5: 500 * time.Millisecond, 0.99: 990 * time.Millisecond, 1: time.Second} {
-		if got := l.within(share); got < want || got > want+want/10 {
+		if got := d.within(share); got < want || got > want+want/10 {
 			t.Errorf("within(%v) = %v, want %v and up to a tenth more", share, got, want)
 		}
 	}
