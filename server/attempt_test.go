@@ -22,7 +22,7 @@ func newBareServer(c Config) *Server {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{config: c, logger: c.Logger, faults: testFaults}
+	return &Server{views: new(views), config: c, logger: c.Logger, faults: testFaults}
 }
 
 func TestOutcome(t *testing.T) {

@@ -24,7 +24,7 @@ type Server struct {
 	types  filter.Types // of all kinds
 	faults faults
 	tokens sealer
-	views  views
+	views  *views // apart from the server: see views.keep
 	keeps  bool // the engine is a RecordKeeper
 
 	working  *presence       // calls to Work, and those of Serve until their work is done; waiting calls end with the last
@@ -50,7 +50,7 @@ func New(eng Engine, c Config, kinds ...Registration) (*Server, error) {
 	}
 	s := &Server{
 		engine: eng, config: c, logger: c.Logger,
-		kinds: map[string]*kind{}, faults: faults{domain: c.ErrorDomain}, tokens: tokens,
+		kinds: map[string]*kind{}, faults: faults{domain: c.ErrorDomain}, tokens: tokens, views: new(views),
 		working: newPresence(), serving: newPresence(),
 	}
 	if k, ok := eng.(engine.RecordKeeper); ok {

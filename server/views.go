@@ -34,7 +34,9 @@ func (v *views) get(rec *engine.Record) *longrunningpb.Operation {
 	return nil
 }
 
-// keep keeps the message of a record until that is garbage.
+// keep keeps the message of a record until that is garbage. The cleanup holds on to
+// v, and to the whole of what v is a part of: were that the server, whose engine
+// keeps the record, neither would ever be garbage.
 func (v *views) keep(rec *engine.Record, op *longrunningpb.Operation) {
 	kept := &keptView{name: rec.Name, rec: weak.Make(rec), op: op}
 	v.byName.Store(rec.Name, kept)

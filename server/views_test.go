@@ -16,7 +16,7 @@ import (
 // record.
 func TestViewsAreKept(t *testing.T) {
 	t.Parallel()
-	s := &Server{}
+	s := &Server{views: new(views)}
 	rec := &engine.Record{Name: "operations/a", State: engine.Running, Metadata: &anypb.Any{TypeUrl: "x/y"}}
 	op := s.keptView(rec)
 	if s.keptView(rec) != op || s.view(rec) != op {
@@ -66,7 +66,7 @@ func (r records) KeepsRecords() bool                                  { return r
 
 func TestViewsAreForgotten(t *testing.T) {
 	t.Parallel()
-	s := &Server{}
+	s := &Server{views: new(views)}
 	for range 100 {
 		s.keptView(&engine.Record{Name: "operations/" + time.Now().String()})
 	}
@@ -74,6 +74,33 @@ func TestViewsAreForgotten(t *testing.T) {
 		runtime.GC()
 		runtime.Gosched()
 	}
+}
+
+// TestServerIsForgotten: the messages that a server has kept do not keep the server,
+// nor its engine with the records.
+func TestServerIsForgotten(t *testing.T) {
+	t.Parallel()
+	freed := make(chan struct{})
+	func() {
+		eng := &records{rec: &engine.Record{Name: "operations/a"}, keeps: true}
+		s, err := New(eng, Config{PageKey: make([]byte, 32)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Operations().GetOperation(t.Context(), &longrunningpb.GetOperationRequest{Name: "operations/a"}); err != nil {
+			t.Fatal(err)
+		}
+		runtime.AddCleanup(eng, func(freed chan struct{}) { close(freed) }, freed)
+	}()
+	for range 1000 {
+		runtime.GC()
+		select {
+		case <-freed:
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+	t.Error("a server that nothing refers to is not freed")
 }
 
 func (v *views) len() int {
@@ -84,7 +111,7 @@ func (v *views) len() int {
 
 // BenchmarkKeptView is the part of Get that depends on the cache of messages.
 func BenchmarkKeptView(b *testing.B) {
-	s := &Server{}
+	s := &Server{views: new(views)}
 	rec := &engine.Record{Name: "projects/p/locations/l/operations/o00000abc0123456789abcde"}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,8 +29,6 @@ var (
 	twiceFlag   = flag.Bool("simulation.twice", false, "run each program that is not loose twice, and count the histories that are the same")
 	againFlag   = flag.Int("simulation.again", 0, "run a program that fails so many times more, and count")
 )
-
-const seedsPerGC = 64
 
 // subject is what the programs of seeds are run on. A program is run, and shown,
 // with those of its steps alone whose numbers are given.
@@ -99,12 +96,6 @@ func (s subject) run(t *testing.T) {
 					return
 				}
 				t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { r.seed(t, l, seed) })
-				// Disks and connections of a program are freed by several collections,
-				// one after another. When each waits until the heap has doubled, a soak
-				// comes to gigabytes.
-				if seed%seedsPerGC == 0 {
-					runtime.GC()
-				}
 			}
 		})
 	}
