@@ -25,7 +25,7 @@ type Server struct {
 	faults faults
 	tokens sealer
 	views  *views // apart from the server: see views.keep
-	keeps  bool // the engine is a RecordKeeper
+	keeps  bool   // the engine is a RecordKeeper
 
 	working  *presence       // calls to Work, and those of Serve until their work is done; waiting calls end with the last
 	serving  *presence       // calls to Work and Serve

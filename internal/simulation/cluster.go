@@ -285,7 +285,7 @@ func (c *cluster) loses(r *remote, why string) (over func()) {
 	e, began, place := oracle.Event{Arg: why, Lived: r.number}, time.Now(), c.w.history.next()
 	c.w.history.losesSince(place, e)
 	return func() {
-		if lease := c.w.traits.Lease; lease > 0 {
+		if lease := c.w.traits.Lease; lease > 0 && !c.w.traits.OneLease {
 			for range time.Since(began) / lease {
 				c.w.history.losesSince(place, e)
 			}

@@ -191,7 +191,7 @@ func (c *checker) delivered(f *feed, name string, of *facts, changes []change) {
 }
 
 // mayBeUntold reports whether another process may not have made known what became of an
-// operation: because it died, or because the caller of a transaction did not call
+// operation: because it died, or the machine was too busy for all of them, or because the caller of a transaction did not call
 // Committed. And without LISTEN, subscribers do not hear of what others have ended and
 // deleted.
 func (c *checker) mayBeUntold(name string, of *facts) bool {
@@ -208,7 +208,7 @@ func (c *checker) mayBeUntold(name string, of *facts) bool {
 		if e.Name != name && (e.Seen == nil || e.Seen.Name != name) || e.Do == oracle.Get || e.Do == oracle.Wait {
 			return false
 		}
-		return died[e.Lived] || e.Row != "" && e.Out == oracle.Unknown && c.rows[e.Row] > 0
+		return died[0] || died[e.Lived] || e.Row != "" && e.Out == oracle.Unknown && c.rows[e.Row] > 0
 	})
 }
 

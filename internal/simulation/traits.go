@@ -22,11 +22,14 @@ type Traits struct {
 	// EndsFirst: a process that cannot renew a lease ends its attempt before the
 	// store gives the operation to another one, and until then it shows as RUNNING.
 	EndsFirst bool
-	// Lease is that of an attempt, 0 where a process has one for all of its attempts.
-	// While a process is stopped or cut off, the store may give it an operation
-	// again and again, which is lost each time; and when the store, or this process,
-	// takes longer to answer than a third of it, attempts of any process may be lost.
+	// Lease is how long an attempt is its process's without being renewed. When the
+	// store, or this process, takes longer to answer than a third of it, attempts of
+	// any process may be lost. 0 means never.
 	Lease time.Duration
+	// OneLease: a process has one for all of its attempts. Elsewhere, while a process
+	// is stopped or cut off, the store may give it an operation again and again,
+	// which is lost each time.
+	OneLease bool
 }
 
 // rules are those of a kind on an engine.

@@ -100,6 +100,23 @@ func TestReportIsLost(t *testing.T) {
 	}
 }
 
+// TestBusyIsUntold: a subscriber may miss what happened while the machine was too busy
+// for a process to keep its lease, and nothing else.
+func TestBusyIsUntold(t *testing.T) {
+	t.Parallel()
+	const name = "shelves/a/operations/x"
+	for lived, want := range map[int]string{0: "", 1: "", 2: "did not hear of " + name} {
+		r := &result{Keys: []string{kindWork}, Shared: true, Faulty: true, Lossy: true, Settled: 20, Feeds: []*feed{{Lived: -1, To: time.Minute}}}
+		saysOf(t, r, []oracle.Event{
+			{Do: oracle.Start, Seen: &oracle.View{Name: name, State: "PENDING"}, Call: 1, Return: 2, Lived: 1, From: time.Second, To: time.Second},
+			{Key: -1, Do: oracle.Die, Arg: "machine too busy", Out: oracle.Unknown, Call: 3, Lived: lived, From: 2 * time.Second, To: 2 * time.Second},
+			{Do: oracle.Claim, Name: name, Attempt: 1, Call: 4, Return: 5, Lived: 1, From: 5 * time.Second, To: 5 * time.Second},
+			{Do: oracle.Finish, Name: name, Attempt: 1, Arg: "ok:1", Out: oracle.Unknown, Call: 6, Lived: 1, From: 6 * time.Second, To: 6 * time.Second},
+			{Do: oracle.Get, Name: name, Seen: &oracle.View{Name: name, State: "SUCCEEDED", Attempt: 1, Result: "ok:1", End: 6 * time.Second}, Call: 30, Return: 31, Lived: 1, From: 7 * time.Second, To: 7 * time.Second},
+		}, want)
+	}
+}
+
 // TestLater: an attempt that has lost its operation is given no pause before the next.
 func TestLater(t *testing.T) {
 	t.Parallel()

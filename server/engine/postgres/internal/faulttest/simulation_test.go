@@ -41,6 +41,7 @@ func TestSimulation(t *testing.T) {
 	}
 	simulation.Clusters{
 		Name: "postgres", Transacts: true, Lanes: *lanes,
+		Traits: simulation.Traits{Lease: simulatedLease, OneLease: true},
 		Start: func() func(t *testing.T) simulation.Cluster {
 			l := &simulatedStore{server: pgtest.Start(t, nil)}
 			return func(t *testing.T) simulation.Cluster { return l.fresh(t) }
