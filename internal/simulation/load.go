@@ -31,9 +31,9 @@ var (
 )
 
 const (
-	loadSamples = 20              // of memory and goroutines, over a load
-	heapSlack   = 8 << 20         // bytes by which the heap may differ between two samples of the same load
-	patience    = 5 * time.Minute // of a caller with one operation, from its start until it is deleted
+	loadSamples = 20               // of memory and goroutines, over a load
+	heapSlack   = 8 << 20          // bytes by which the heap may differ between two samples of the same load
+	patience    = 15 * time.Minute // of a caller with one operation, from its start until it is deleted
 )
 
 // Load puts callers on the engine that open returns: each starts an operation, waits for its end and
