@@ -18,8 +18,8 @@ func (e *Engine) Report(ctx context.Context, l engine.Lease, u engine.Update) (*
 	if err := u.Check(e.opts.MaxPayload); err != nil {
 		return nil, fmt.Errorf("report to operation %q: %w", l.Name, err)
 	}
-	rec, err := e.change(ctx, "report to", l.Name, func(b *batch) (*row, error) {
-		r, err := b.findOwned(l)
+	return e.change(ctx, "report to", l.Name, func(b *batch) (*row, error) {
+		r, err := b.findRenewed(l)
 		if err != nil || u.Metadata == nil {
 			return r, err
 		}
@@ -29,51 +29,51 @@ func (e *Engine) Report(ctx context.Context, l engine.Lease, u engine.Update) (*
 		after.rec.Revision++
 		return after, b.updateMetadata(r, after)
 	})
-	if err != nil {
-		return nil, err
-	}
-	// The operation may have ended since, but it was this lease's.
-	_, _ = e.heartbeat(l)
-	return rec, nil
 }
 
 // Heartbeat implements [engine.Engine]. It writes nothing: after a restart
 // every lease begins anew.
-func (e *Engine) Heartbeat(_ context.Context, l engine.Lease) (*engine.Record, error) {
-	rec, err := e.heartbeat(l)
+func (e *Engine) Heartbeat(ctx context.Context, l engine.Lease) (*engine.Record, error) {
+	rec, late, err := e.heartbeat(l)
+	if late {
+		return e.change(ctx, "heartbeat of", l.Name, func(b *batch) (*row, error) { return b.findRenewed(l) })
+	}
 	if err != nil {
 		return nil, fmt.Errorf("heartbeat of operation %q: %w", l.Name, err)
 	}
 	return rec, nil
 }
 
-func (e *Engine) heartbeat(l engine.Lease) (*engine.Record, error) {
+// heartbeat renews a lease, unless it is late: when the lease is over, its end may
+// be on its way to the store, and the writer knows.
+func (e *Engine) heartbeat(l engine.Lease) (rec *engine.Record, late bool, _ error) {
 	seq, ok := enginekit.ParseSeqName(l.Name)
 	if !ok {
-		return nil, engine.ErrNotFound
+		return nil, false, engine.ErrNotFound
 	}
 	e.mu.Lock()
 	if err := e.down; err != nil {
 		e.mu.Unlock()
-		return nil, err
+		return nil, false, err
 	}
 	if en := e.cache.entries[seq]; en != nil && en.row.rec.Name == l.Name && en.row.owned(l) {
 		defer e.mu.Unlock()
-		if en.row.rec.External {
-			e.renewLease(en)
+		if en.leaseIsOver() {
+			return nil, true, nil
 		}
-		return en.row.rec, nil
+		e.renewLease(en)
+		return en.row.rec, false, nil
 	}
 	e.mu.Unlock()
 	// All that run are in memory, so this one does not.
 	r, err := e.read(context.Background(), seq)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if r == nil || r.rec.Name != l.Name {
-		return nil, engine.ErrNotFound
+		return nil, false, engine.ErrNotFound
 	}
-	return nil, engine.ErrFenced
+	return nil, false, engine.ErrFenced
 }
 
 // Complete implements [engine.Engine].
@@ -147,11 +147,25 @@ func (b *batch) findOwned(l engine.Lease) (*row, error) {
 	return r, nil
 }
 
-// renewLease starts the time within which the owner of an operation must be
-// heard again. The caller holds Engine.mu.
+// findRenewed returns the operation of a lease that is valid, and renews it.
+func (b *batch) findRenewed(l engine.Lease) (*row, error) {
+	r, err := b.findOwned(l)
+	if err != nil {
+		return nil, err
+	}
+	b.e.mu.Lock()
+	defer b.e.mu.Unlock()
+	if en := b.e.cache.entries[r.seq]; en != nil { // else its lease begins with its publication
+		b.e.renewLease(en)
+	}
+	return r, nil
+}
+
+// renewLease starts the time within which the owner of an external operation must
+// be heard again. The caller holds Engine.mu.
 func (e *Engine) renewLease(en *entry) {
 	d := en.row.leaseFor
-	if d == 0 {
+	if d == 0 || !en.row.rec.External {
 		return
 	}
 	en.deadline = time.Now().Add(d)
@@ -203,5 +217,11 @@ func (e *Engine) leaseIsOver(seq int64) bool {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	en := e.cache.entries[seq]
-	return en != nil && !time.Now().Before(en.deadline)
+	return en != nil && en.leaseIsOver()
+}
+
+// leaseIsOver reports whether the owner of an external operation was not heard from
+// in time. The caller holds Engine.mu.
+func (en *entry) leaseIsOver() bool {
+	return !en.deadline.IsZero() && !time.Now().Before(en.deadline)
 }
