@@ -41,9 +41,9 @@ func TestHeardAtLeaseEnd(t *testing.T) {
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
 				fs := newFaultFS(t, 1)
+				fs.commits = func() time.Duration { return commit }
 				e := mustOpen(t, filepath.Join(dir, "operations.db"), &Options{vfs: fs.name, syncDir: fs.syncDir})
 				rec := mustStart(t, e, engine.Spec{External: true, LeaseFor: leaseFor})
-				fs.commits = func() time.Duration { return commit }
 				time.Sleep(test.at)
 				if err := test.call(t.Context(), e, engine.Lease{Name: rec.Name, Fence: rec.Fence}); !errors.Is(err, test.want) {
 					t.Errorf("%v after the start: %v, want %v", test.at, err, test.want)
@@ -56,7 +56,6 @@ func TestHeardAtLeaseEnd(t *testing.T) {
 				if rec, err := e.Get(t.Context(), rec.Name); err != nil || rec.State != want {
 					t.Errorf("afterwards, Get() = %v, %v; want %v", rec, err, want)
 				}
-				fs.commits = nil
 			})
 		})
 	}
