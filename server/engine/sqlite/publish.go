@@ -50,15 +50,14 @@ func (e *Engine) publish(b *batch, claims []*claim) {
 func (e *Engine) publishChange(c *change, todo *after) {
 	e.cache.changed(c.seq)
 	en := e.cache.entries[c.seq]
-	var before *row
+	var visible *row
 	if en != nil {
-		before = en.row
+		visible = en.row
 	}
-	r := c.merge(before)
-	if before == nil {
-		before = c.base
-	}
-	e.notify(before, r)
+	r := c.merge(visible)
+	// What is visible may be the change itself: who reads from the database has it
+	// once it is committed.
+	e.notify(c.base, r)
 	e.detach(en, r, todo)
 	if r == nil {
 		e.stopTimer(c.seq)

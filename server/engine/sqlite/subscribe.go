@@ -17,8 +17,8 @@ func (e *Engine) Subscribe(ctx context.Context) iter.Seq2[engine.Change, error] 
 	return e.feed.Subscribe(ctx)
 }
 
-// notify sends a change to the subscribers. before is the last state that was
-// visible, nil for none. The caller holds Engine.mu.
+// notify sends a change to the subscribers. before is the state that was visible
+// when the change was made, nil for none. The caller holds Engine.mu.
 func (e *Engine) notify(before, r *row) {
 	if !e.feed.Used() {
 		return

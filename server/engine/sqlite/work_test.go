@@ -363,6 +363,61 @@ func TestChangedTwiceInABatch(t *testing.T) {
 	}
 }
 
+// TestReadBeforeItIsPublished: subscribers hear of a change that somebody has read from
+// the database just before.
+func TestReadBeforeItIsPublished(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*batch, *row) error{
+		"delete": func(b *batch, r *row) error {
+			after := r.edit()
+			after.flags |= flagHidden
+			_, err := b.update(r, after)
+			return err
+		},
+		"cancel": func(b *batch, r *row) error { return b.failWith(r, r.edit(), enginekit.Cancelled(), now()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := mustOpen(t, filepath.Join(t.TempDir(), "operations.db"), nil)
+			changes := e.Subscribe(t.Context())
+			rec := mustStart(t, e, engine.Spec{})
+			seq, _ := enginekit.ParseSeqName(rec.Name)
+			e.mu.Lock()
+			e.cache.drop(seq)
+			e.mu.Unlock()
+			err := e.write(t.Context(), 0, func(b *batch) error {
+				r, err := b.load(seq)
+				if err != nil {
+					return err
+				}
+				b.onCommit = func() {
+					if _, err := e.Get(t.Context(), rec.Name); err != nil && name != "delete" {
+						t.Error(err)
+					}
+				}
+				return change(b, r)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := mustStart(t, e, engine.Spec{})
+			heard := false
+			for c, err := range changes {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.Record.Name == last.Name {
+					break
+				}
+				heard = heard || c.Deleted || c.Record.State.Terminal()
+			}
+			if !heard {
+				t.Error("a subscriber did not hear of it")
+			}
+		})
+	}
+}
+
 // TestFinishIsTriedAgain: what a handler returned is stored once the disk has room again,
 // with pauses that double.
 func TestFinishIsTriedAgain(t *testing.T) {
