@@ -334,6 +334,9 @@ func (b *batch) end(before, after *row, at time.Time) (*change, error) {
 
 // remove stages that an operation is no longer there.
 func (b *batch) remove(r *row) (*change, error) {
+	if err := b.noteSeq(r.seq); err != nil {
+		return nil, err
+	}
 	if err := b.forgetRequestID(r); err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ type Engine struct {
 	shrinks    bool  // the file gives back what is free, see maintain.go
 	owner      int64 // as the database names it; 0 before that
 	nextSeq    int64
+	noted      int64 // numbers up to it do not come again after a restart, though their rows are gone
 	requestIDs requestIDs
 
 	refused atomic.Bool // the last commit failed

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/go-lro/lro/server/engine"
+	"github.com/go-lro/lro/server/engine/enginekit"
 )
 
 func TestOpenTwice(t *testing.T) {
@@ -268,5 +269,31 @@ func TestDamaged(t *testing.T) {
 		t.Error("List() of a damaged file = nil, want an error")
 	} else {
 		wantDamaged("List()", err)
+	}
+}
+
+// TestNumbersDoNotComeAgain: an operation that is started after a restart is newer than
+// all before, also by its name, though the newest was deleted.
+func TestNumbersDoNotComeAgain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "operations.db")
+	var last int64
+	for range 3 {
+		e := mustOpen(t, path, nil)
+		rec := mustStart(t, e, engine.Spec{})
+		seq, _ := enginekit.ParseSeqName(rec.Name)
+		if seq <= last {
+			t.Errorf("number %d comes after %d", seq, last)
+		}
+		last = seq
+		if _, err := e.Cancel(t.Context(), rec.Name); err != nil { // it is PENDING, so it ends
+			t.Fatal(err)
+		}
+		if err := e.Delete(t.Context(), rec.Name); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
