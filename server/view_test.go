@@ -31,7 +31,7 @@ func packed(t testing.TB, m proto.Message) *anypb.Any {
 var testFaults = faults{domain: "test.example"}
 
 func viewOf(rec *engine.Record) *longrunningpb.Operation {
-	s := &Server{views: new(views), faults: testFaults}
+	s := &Server{faults: testFaults}
 	return s.buildView(rec)
 }
 
@@ -131,7 +131,7 @@ func TestPercent(t *testing.T) {
 // damaged where there is a place for it, and is valid for every client.
 func TestViewOfDamage(t *testing.T) {
 	t.Parallel()
-	s := &Server{views: new(views), faults: testFaults, kinds: map[string]*kind{"k": {types: types{emptyMetadata: packed(t, &lropb.OperationMetadata{})}}}}
+	s := &Server{faults: testFaults, kinds: map[string]*kind{"k": {types: types{emptyMetadata: packed(t, &lropb.OperationMetadata{})}}}}
 	nonsense := packed(t, &lropb.OperationMetadata{})
 	nonsense.Value = []byte("\xff")
 	for name, rec := range map[string]*engine.Record{

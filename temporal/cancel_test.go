@@ -63,9 +63,6 @@ func TestDeleteLooksSeldom(t *testing.T) {
 		t.Run(test.takes.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				e := &Engine{opts: Options{TaskQueue: "q", Namespace: "default"}, locks: map[string]*nameLock{}}
-				e.closing, e.close = context.WithCancelCause(t.Context())
-				defer e.close(nil)
 				id, _ := newID("q", "", "")
 				in := newInput("q", id, &engine.Spec{Kind: "load"})
 				payloads, err := encode(in)
@@ -73,7 +70,7 @@ func TestDeleteLooksSeldom(t *testing.T) {
 					t.Fatal(err)
 				}
 				service := &slowDelete{input: payloads, takes: test.takes}
-				e.service = service
+				e := &Engine{opts: Options{TaskQueue: "q"}, service: service, closing: t.Context(), locks: map[string]*nameLock{}}
 				begin := time.Now()
 				if err := e.Delete(t.Context(), in.GetName()); err != nil {
 					t.Fatal(err)

@@ -191,9 +191,9 @@ func (c *checker) delivered(f *feed, name string, of *facts, changes []change) {
 }
 
 // mayBeUntold reports whether another process may not have made known what became of an
-// operation: because it died, or the machine was too busy for all of them, or because the caller of a transaction did not call
-// Committed. And without LISTEN, subscribers do not hear of what others have ended and
-// deleted.
+// operation: because it died, or the machine was too busy for all of them, or because
+// the caller of a transaction did not call Committed. And without LISTEN, subscribers do
+// not hear of what others have ended and deleted.
 func (c *checker) mayBeUntold(name string, of *facts) bool {
 	if len(of.deletes) > 0 || c.expires(of) {
 		return true

@@ -175,12 +175,7 @@ func (b *batch) becomeOwner() error {
 	b.undo = append(b.undo, func() { b.e.owner = before })
 	b.e.owner = rand.Int64()
 	b.force = true
-	err := b.c.execute(`INSERT INTO meta (name, value) VALUES ('owner', ?1)
-		ON CONFLICT (name) DO UPDATE SET value = ?1`, b.e.owner)
-	if err != nil {
-		return b.fail(err)
-	}
-	return nil
+	return b.setMeta(metaOwner, b.e.owner)
 }
 
 // checkOwner fails the batch when the database names another owner, which the
@@ -189,7 +184,7 @@ func (b *batch) checkOwner() {
 	if b.e.owner == 0 || b.err != nil {
 		return
 	}
-	owner, err := b.seqs("SELECT value FROM meta WHERE name = 'owner'")
+	owner, err := b.seqs("SELECT value FROM meta WHERE name = '" + metaOwner + "'")
 	switch {
 	case err != nil:
 		b.fail(err)

@@ -44,11 +44,11 @@ func TestHeardAtLeaseEnd(t *testing.T) {
 				fs.commits = func() time.Duration { return commit }
 				e := mustOpen(t, filepath.Join(dir, "operations.db"), &Options{vfs: fs.name, syncDir: fs.syncDir})
 				rec := mustStart(t, e, engine.Spec{External: true, LeaseFor: leaseFor})
-				time.Sleep(test.at)
+				time.Sleep(test.at) // sleep: in a bubble
 				if err := test.call(t.Context(), e, engine.Lease{Name: rec.Name, Fence: rec.Fence}); !errors.Is(err, test.want) {
 					t.Errorf("%v after the start: %v, want %v", test.at, err, test.want)
 				}
-				time.Sleep(leaseFor / 2)
+				time.Sleep(leaseFor / 2) // sleep: in a bubble
 				want := engine.Running
 				if test.want != nil {
 					want = engine.Failed

@@ -15,7 +15,7 @@ func (e *Engine) recover() error {
 	if err != nil {
 		return storeError("read operations", err)
 	}
-	if e.noted, err = queryInt(e.writer.db, "SELECT value FROM meta WHERE name = '"+metaLast+"'"); err != nil {
+	if e.noted, err = e.readMeta(metaLast); err != nil {
 		return storeError("read last number", err)
 	}
 	e.nextSeq = max(last, e.noted) + 1
@@ -126,23 +126,13 @@ func (b *batch) requeue(seq int64) error {
 	return b.handBack(r, after, at, noTime)
 }
 
-// metaLast is a number that was given to an operation whose row is gone. Without
-// it a restart would give it again, to one that is newer than others with greater
-// numbers.
-const metaLast = "last_seq"
-
 // noteSeq has all numbers that were given survive the row of seq.
 func (b *batch) noteSeq(seq int64) error {
 	if seq <= b.e.noted {
 		return nil
 	}
-	before, last := b.e.noted, b.e.nextSeq-1
-	err := b.c.execute(`INSERT INTO meta (name, value) VALUES (?1, ?2)
-		ON CONFLICT (name) DO UPDATE SET value = ?2`, metaLast, last)
-	if err != nil {
-		return b.fail(err)
-	}
+	before := b.e.noted
 	b.undo = append(b.undo, func() { b.e.noted = before })
-	b.e.noted = last
-	return nil
+	b.e.noted = b.e.nextSeq - 1
+	return b.setMeta(metaLast, b.e.noted)
 }

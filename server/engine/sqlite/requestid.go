@@ -39,8 +39,6 @@ const (
 
 	// minMoved is how many keys move with a group at least.
 	minMoved = 16
-
-	metaMerged = "request_id_merged"
 )
 
 // requestKey is that of package enginekit.
@@ -57,7 +55,7 @@ func (e *Engine) readRequestIDs() error {
 	ids := &e.requestIDs
 	ids.young = make(map[requestKey]int64)
 	var err error
-	ids.merged, err = queryInt(e.writer.db, "SELECT value FROM meta WHERE name = '"+metaMerged+"'")
+	ids.merged, err = e.readMeta(metaMerged)
 	if err != nil {
 		return err
 	}
@@ -164,11 +162,7 @@ func (b *batch) moveRequestIDs() {
 		return
 	}
 	ids.frozen, ids.moved, ids.merged = nil, 0, ids.below
-	err := b.c.execute(`INSERT INTO meta (name, value) VALUES (?1, ?2)
-		ON CONFLICT (name) DO UPDATE SET value = ?2`, metaMerged, ids.merged)
-	if err != nil {
-		b.fail(err)
-	}
+	_ = b.setMeta(metaMerged, ids.merged) // its failure is the batch's
 }
 
 // enoughYoung is how many young keys gather before they move.
